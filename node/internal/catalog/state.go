@@ -1,0 +1,162 @@
+// Package catalog owns the cluster's metadata as a pure state machine: peers, collections, shards, replicas, aliases.
+//
+// State is an immutable value. Apply takes a state and a command and returns the next state: no disk, network,
+// clock, randomness, log or local policy, so every node that applies the same commands holds the same state.
+// Whatever a command needs from outside (a placement, a peer's address) stands in the command. Whoever watches the
+// state makes the effects.
+package catalog
+
+import (
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// PeerID identifies one incarnation of a node's data directory: random, 1..2^53-1. A wiped node gets a new one.
+type PeerID uint64
+
+// CollectionID identifies a collection for ever; a re-created collection of the same name has another.
+type CollectionID uint64
+
+// ShardID numbers the shards of a collection from 0, as Qdrant's API shows them.
+type ShardID uint32
+
+// Generation identifies one incarnation of one replica on one peer, for ever: it is the replica's key prefix on disk.
+type Generation uint64
+
+// ShardRef names a shard cluster-wide.
+type ShardRef struct {
+	Collection CollectionID `json:"collection"`
+	Shard      ShardID      `json:"shard"`
+}
+
+// ReplicaState is a replica's state, numbered as in Qdrant's API.
+type ReplicaState uint8
+
+// The states in use. Only Active replicas count (replication.md: "active"); the others may receive.
+const (
+	Active  ReplicaState = 0
+	Dead    ReplicaState = 1 // demoted: it failed or is away
+	Partial ReplicaState = 2 // receiving, not yet complete
+)
+
+// State is the whole of the metadata at one moment. Never modify a State, or anything reached from one, that
+// Apply returned: readers share it.
+type State struct {
+	Format         uint32                       `json:"format"`
+	ClusterID      string                       `json:"cluster_id"`
+	Peers          map[PeerID]*Peer             `json:"peers"`
+	Collections    map[CollectionID]*Collection `json:"collections"`
+	Names          map[string]CollectionID      `json:"names"`
+	Aliases        map[string]CollectionID      `json:"aliases"`
+	NextCollection CollectionID                 `json:"next_collection"`
+	NextGeneration Generation                   `json:"next_generation"`
+}
+
+// Peer is a member of the cluster.
+type Peer struct {
+	ID       PeerID `json:"id"`
+	Name     string `json:"name"`
+	GRPCAddr string `json:"grpc_addr"` // advertised, for clients
+	PeerAddr string `json:"peer_addr"` // advertised, for peers
+	HTTPAddr string `json:"http_addr"`
+	Zone     string `json:"zone"`
+	Version  string `json:"version"`
+	// Replaced is set once another peer has joined under the same name: this one's disk is gone for ever.
+	Replaced bool `json:"replaced,omitempty"`
+}
+
+// Collection is a declared collection and where it lives.
+type Collection struct {
+	ID     CollectionID `json:"id"`
+	Name   string       `json:"name"`
+	Config Config       `json:"config"`
+	Epoch  uint64       `json:"epoch"` // grows when a slot changes its owner
+	Shards []*Shard     `json:"shards"`
+}
+
+// Shard is what the metadata says of one shard (replication.md, first section).
+type Shard struct {
+	ID          ShardID      `json:"id"`
+	Slots       []slot.Range `json:"slots"`
+	Version     uint64       `json:"version"` // every change is a compare-and-set on it
+	Term        uint64       `json:"term"`
+	Primary     PeerID       `json:"primary"`
+	Replicas    []Replica    `json:"replicas"` // ordered by peer
+	WriteQuorum uint32       `json:"write_quorum"`
+	// UnsafePromotions counts promotions with fewer answers than R6 asks for (W = 1 only).
+	UnsafePromotions uint64 `json:"unsafe_promotions,omitempty"`
+}
+
+// Replica is one copy of a shard.
+type Replica struct {
+	Peer       PeerID       `json:"peer"`
+	Generation Generation   `json:"generation"`
+	State      ReplicaState `json:"state"`
+	// Retiring marks a copy that is no longer declared: the primary demotes it, then it is dropped.
+	Retiring bool `json:"retiring,omitempty"`
+}
+
+// Config is what a user declares of a collection. Effective values: defaults are already filled in (Normalize).
+type Config struct {
+	Vectors                map[string]VectorParams `json:"vectors"` // "" is the unnamed vector
+	ShardNumber            uint32                  `json:"shard_number"`
+	ReplicationFactor      uint32                  `json:"replication_factor"`
+	WriteConsistencyFactor uint32                  `json:"write_consistency_factor"`
+	ReadFanOutFactor       *uint32                 `json:"read_fan_out_factor,omitempty"`
+	ReadFanOutDelay        *time.Duration          `json:"read_fan_out_delay,omitempty"`
+	OnDiskPayload          bool                    `json:"on_disk_payload"`
+	HNSW                   HNSW                    `json:"hnsw"`
+	Optimizers             Optimizers              `json:"optimizers"`
+	WAL                    WAL                     `json:"wal"`
+	Metadata               map[string]any          `json:"metadata,omitempty"` // JSON values, as point.Payload
+}
+
+// VectorParams declares one named vector.
+type VectorParams struct {
+	Size     uint64       `json:"size"` // components, 1..65536
+	Distance vec.Distance `json:"distance"`
+	OnDisk   *bool        `json:"on_disk,omitempty"`
+	HNSW     *HNSWDiff    `json:"hnsw,omitempty"` // only what differs from the collection's
+}
+
+// HNSW is the collection's graph configuration with Qdrant's defaults filled in.
+type HNSW struct {
+	M                  uint64  `json:"m"`
+	EfConstruct        uint64  `json:"ef_construct"`
+	FullScanThreshold  uint64  `json:"full_scan_threshold"` // KiB
+	MaxIndexingThreads uint64  `json:"max_indexing_threads"`
+	OnDisk             bool    `json:"on_disk"`
+	PayloadM           *uint64 `json:"payload_m,omitempty"`
+}
+
+// HNSWDiff overrides parts of HNSW; nil means "as the collection's".
+type HNSWDiff struct {
+	M                  *uint64 `json:"m,omitempty"`
+	EfConstruct        *uint64 `json:"ef_construct,omitempty"`
+	FullScanThreshold  *uint64 `json:"full_scan_threshold,omitempty"`
+	MaxIndexingThreads *uint64 `json:"max_indexing_threads,omitempty"`
+	OnDisk             *bool   `json:"on_disk,omitempty"`
+	PayloadM           *uint64 `json:"payload_m,omitempty"`
+}
+
+// Optimizers is kept and echoed as declared; the engine honours what it has.
+type Optimizers struct {
+	DeletedThreshold       float64 `json:"deleted_threshold"`
+	VacuumMinVectorNumber  uint64  `json:"vacuum_min_vector_number"`
+	DefaultSegmentNumber   uint64  `json:"default_segment_number"`
+	MaxSegmentSize         *uint64 `json:"max_segment_size,omitempty"`
+	MemmapThreshold        *uint64 `json:"memmap_threshold,omitempty"`
+	IndexingThreshold      uint64  `json:"indexing_threshold"`
+	FlushIntervalSec       uint64  `json:"flush_interval_sec"`
+	MaxOptimizationThreads *uint64 `json:"max_optimization_threads,omitempty"`
+	PreventUnoptimized     *bool   `json:"prevent_unoptimized,omitempty"`
+}
+
+// WAL is kept and echoed as declared.
+type WAL struct {
+	CapacityMB    uint64 `json:"capacity_mb"`
+	SegmentsAhead uint64 `json:"segments_ahead"`
+	RetainClosed  uint64 `json:"retain_closed"`
+}

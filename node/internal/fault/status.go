@@ -1,0 +1,88 @@
+package fault
+
+import (
+	"errors"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Domain marks the google.rpc.ErrorInfo detail that carries a class across the wire.
+const Domain = "ostraka"
+
+// classCodes is the one table between classes and gRPC codes. What peers exchange keeps its class by the
+// detail; the code is what foreign clients see.
+var classCodes = [...]codes.Code{
+	Internal: codes.Internal, Invalid: codes.InvalidArgument, NotFound: codes.NotFound, Exists: codes.AlreadyExists,
+	FailedPrecondition: codes.FailedPrecondition, Conflict: codes.Aborted, NotPrimary: codes.Unavailable,
+	StaleEpoch: codes.Unavailable, Unavailable: codes.Unavailable, Timeout: codes.DeadlineExceeded,
+	Exhausted: codes.ResourceExhausted, Unsupported: codes.Unimplemented, Corrupt: codes.DataLoss,
+	Unauthenticated: codes.Unauthenticated, Denied: codes.PermissionDenied, Canceled: codes.Canceled,
+}
+
+// Code returns the gRPC code of a class.
+func (c Class) Code() codes.Code {
+	if int(c) < len(classCodes) {
+		return classCodes[c]
+	}
+	return codes.Internal
+}
+
+// Status turns err into a gRPC status whose ErrorInfo detail names the class and the hints. A nil err gives OK.
+func Status(err error) *status.Status {
+	if err == nil {
+		return status.New(codes.OK, "")
+	}
+	return StatusText(err, err.Error())
+}
+
+// StatusText is Status with another message, for an edge that words errors for its users.
+func StatusText(err error, text string) *status.Status {
+	class := ClassOf(err)
+	st := status.New(class.Code(), text)
+	info := &errdetails.ErrorInfo{Reason: class.String(), Domain: Domain}
+	var e *Error
+	if errors.As(err, &e) {
+		info.Metadata = e.Hints
+	}
+	detailed, derr := st.WithDetails(info)
+	if derr != nil {
+		return st
+	}
+	return detailed
+}
+
+// FromStatus turns an error that a gRPC call returned back into an *Error of the class it had. Errors of a
+// foreign server get the nearest class of their code.
+func FromStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	st, ok := status.FromError(err)
+	if !ok {
+		return Wrap(ClassOf(err), err, "call")
+	}
+	for _, d := range st.Details() {
+		info, ok := d.(*errdetails.ErrorInfo)
+		if !ok || info.GetDomain() != Domain {
+			continue
+		}
+		if c, ok := ParseClass(info.GetReason()); ok {
+			return &Error{Class: c, Text: st.Message(), Hints: info.GetMetadata()}
+		}
+	}
+	return &Error{Class: classOfCode(st.Code()), Text: st.Message()}
+}
+
+func classOfCode(code codes.Code) Class {
+	if code == codes.Unavailable {
+		return Unavailable
+	}
+	for c, k := range classCodes {
+		if k == code {
+			return Class(c)
+		}
+	}
+	return Internal
+}

@@ -1,0 +1,118 @@
+// Package filter owns conditions over points: their tree, its encoding, and its evaluation.
+//
+// A Filter is a plain value. Compile checks it once and gives a Matcher, which is safe for concurrent use and
+// allocates nothing per point where the payload allows. A condition that is not understood is an error of class
+// fault.Invalid, never a match.
+package filter
+
+import (
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// Filter holds clauses; a point matches if it matches all of Must, at least one of Should (if there are any), none
+// of MustNot, and MinShould. The empty filter matches every point.
+type Filter struct {
+	Must      []Condition `json:"must,omitempty"`
+	Should    []Condition `json:"should,omitempty"`
+	MustNot   []Condition `json:"must_not,omitempty"`
+	MinShould *MinShould  `json:"min_should,omitempty"`
+}
+
+// MinShould asks for at least Count of Conditions.
+type MinShould struct {
+	Conditions []Condition `json:"conditions"`
+	Count      uint64      `json:"count"`
+}
+
+// Condition is one test; exactly one field is set.
+type Condition struct {
+	Field     *Field  `json:"field,omitempty"`
+	IsEmpty   *string `json:"is_empty,omitempty"` // the path holds nothing: missing, null or []
+	IsNull    *string `json:"is_null,omitempty"`  // the path holds null
+	HasID     *HasID  `json:"has_id,omitempty"`
+	HasVector *string `json:"has_vector,omitempty"` // the point has this vector; "" is the unnamed one
+	Nested    *Nested `json:"nested,omitempty"`
+	Filter    *Filter `json:"filter,omitempty"`
+}
+
+// HasID tests the point's id.
+type HasID struct {
+	IDs []point.ID `json:"ids"` // marshalled as key bytes by Encode
+}
+
+// Nested matches if one element of the array of objects at Key matches Filter as a whole.
+type Nested struct {
+	Key    string `json:"key"`
+	Filter Filter `json:"filter"`
+}
+
+// Field tests the values at Key (a point.Path; every value that it reaches is tried, one match is enough). Exactly
+// one test is set.
+type Field struct {
+	Key           string         `json:"key"`
+	Match         *Match         `json:"match,omitempty"`
+	Range         *Range         `json:"range,omitempty"`
+	DatetimeRange *DatetimeRange `json:"datetime_range,omitempty"`
+	GeoBox        *GeoBox        `json:"geo_box,omitempty"`
+	GeoRadius     *GeoRadius     `json:"geo_radius,omitempty"`
+	ValuesCount   *CountRange    `json:"values_count,omitempty"`
+	IsEmpty       *bool          `json:"is_empty,omitempty"`
+	IsNull        *bool          `json:"is_null,omitempty"`
+}
+
+// Match compares with values; exactly one field is set.
+type Match struct {
+	Keyword       *string  `json:"keyword,omitempty"`
+	Integer       *int64   `json:"integer,omitempty"`
+	Bool          *bool    `json:"bool,omitempty"`
+	AnyKeyword    []string `json:"any_keyword,omitempty"`
+	AnyInteger    []int64  `json:"any_integer,omitempty"`
+	ExceptKeyword []string `json:"except_keyword,omitempty"` // a value that is none of these
+	ExceptInteger []int64  `json:"except_integer,omitempty"`
+	// EmptySet tells an empty any (matches nothing) or except (matches every value) apart from an unset one.
+	EmptySet *string `json:"empty_set,omitempty"` // "any" or "except"
+}
+
+// Range bounds a number; nil means unbounded.
+type Range struct {
+	LT  *float64 `json:"lt,omitempty"`
+	GT  *float64 `json:"gt,omitempty"`
+	GTE *float64 `json:"gte,omitempty"`
+	LTE *float64 `json:"lte,omitempty"`
+}
+
+// DatetimeRange bounds a moment (RFC 3339 and the date forms that Qdrant reads, in the payload as strings).
+type DatetimeRange struct {
+	LT  *time.Time `json:"lt,omitempty"`
+	GT  *time.Time `json:"gt,omitempty"`
+	GTE *time.Time `json:"gte,omitempty"`
+	LTE *time.Time `json:"lte,omitempty"`
+}
+
+// CountRange bounds the number of values at a path.
+type CountRange struct {
+	LT  *uint64 `json:"lt,omitempty"`
+	GT  *uint64 `json:"gt,omitempty"`
+	GTE *uint64 `json:"gte,omitempty"`
+	LTE *uint64 `json:"lte,omitempty"`
+}
+
+// Geo is a place in degrees; in payloads {"lon": .., "lat": ..}.
+type Geo struct {
+	Lon float64 `json:"lon"`
+	Lat float64 `json:"lat"`
+}
+
+// GeoBox is a rectangle; it may cross the antimeridian.
+type GeoBox struct {
+	TopLeft     Geo `json:"top_left"`
+	BottomRight Geo `json:"bottom_right"`
+}
+
+// GeoRadius is a circle; Meters is a great-circle distance.
+type GeoRadius struct {
+	Center Geo     `json:"center"`
+	Meters float64 `json:"meters"`
+}

@@ -1,0 +1,80 @@
+// Package shard owns one local copy of a shard: it applies operations in log order, answers reads, and keeps what
+// search needs in memory.
+//
+// A Shard knows nothing of replication: index after index it is told what to apply, and it stores the index together
+// with the state it describes. Reads see whole operations, never half of one.
+package shard
+
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// Schema is what a shard must know of its collection.
+type Schema struct {
+	Vectors map[string]VectorSchema // "" is the unnamed vector
+}
+
+// VectorSchema describes one named vector.
+type VectorSchema struct {
+	Size     int // components
+	Distance vec.Distance
+}
+
+// PayloadSelector says which part of payloads a read returns.
+type PayloadSelector struct {
+	Enable  bool
+	Include []string // paths; nil = all
+	Exclude []string // paths
+}
+
+// VectorSelector says which vectors a read returns.
+type VectorSelector struct {
+	Enable bool
+	Names  []string // nil = all
+}
+
+// SearchRequest asks for the points nearest to Vector.
+type SearchRequest struct {
+	Vector         []float32 // of the size that the schema gives Using; not yet normalised for Cosine
+	Using          string
+	Filter         *filter.Filter
+	Limit          uint64   // >= 1; the coordinator has added the offset already
+	ScoreThreshold *float32 // only scores strictly better are returned
+	Exclude        []point.ID
+	Payload        PayloadSelector
+	Vectors        VectorSelector
+	Exact          bool
+	HNSWEf         uint64 // 0 = default
+	IndexedOnly    bool
+}
+
+// Scored is one result of a search. Score is the cosine or dot product, or the plain distance.
+type Scored struct {
+	point.Record
+	Score float32
+}
+
+// ScrollRequest asks for points in the order of their ids.
+type ScrollRequest struct {
+	From    *point.ID // first id, inclusive
+	Filter  *filter.Filter
+	Limit   uint64 // >= 1
+	Payload PayloadSelector
+	Vectors VectorSelector
+}
+
+// GetRequest asks for points by id. Absent ones are left out.
+type GetRequest struct {
+	IDs     []point.ID
+	Payload PayloadSelector
+	Vectors VectorSelector
+}
+
+// Info counts what a shard holds.
+type Info struct {
+	Points  uint64
+	Vectors uint64
+	Bytes   uint64 // approximate size of its points on disk
+}

@@ -1,0 +1,44 @@
+// Package vec owns the distances between vectors: their names, their order, and the kernels that compute them.
+//
+// Kernels take slices of equal length and allocate nothing.
+package vec
+
+import "github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+
+// Distance is how two vectors of a space are compared, numbered as in Qdrant's API (0 is unknown and invalid).
+type Distance uint8
+
+// The distances. Cosine normalises vectors when they are stored, and is their dot product.
+const (
+	Cosine    Distance = 1
+	Euclid    Distance = 2
+	Dot       Distance = 3
+	Manhattan Distance = 4
+)
+
+var distanceNames = [...]string{Cosine: "Cosine", Euclid: "Euclid", Dot: "Dot", Manhattan: "Manhattan"}
+
+// String returns the name that users write.
+func (d Distance) String() string {
+	if d.Valid() {
+		return distanceNames[d]
+	}
+	return "Unknown"
+}
+
+// Valid reports whether d is one of the four.
+func (d Distance) Valid() bool { return d >= Cosine && d <= Manhattan }
+
+// LargerIsBetter reports the order of scores: true for Cosine and Dot, false for Euclid and Manhattan, whose score
+// is the plain distance.
+func (d Distance) LargerIsBetter() bool { return d == Cosine || d == Dot }
+
+// ParseDistance reads a name as String writes it.
+func ParseDistance(s string) (Distance, error) {
+	for d, name := range distanceNames {
+		if name != "" && name == s {
+			return Distance(d), nil
+		}
+	}
+	return 0, fault.New(fault.Invalid, "unknown distance %.32q: use Cosine, Euclid, Dot or Manhattan", s)
+}
