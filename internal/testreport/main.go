@@ -1,0 +1,103 @@
+// Command testreport reads the output of `go test -json` and tells people what matters: a line per package, the
+// whole output of what failed, and at the end every test that was skipped and why. It exits with 1 if anything failed.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// event is one line of `go test -json` (see `go doc test2json`).
+type event struct {
+	Action     string
+	Package    string
+	ImportPath string
+	Test       string
+	Elapsed    float64
+	Output     string
+}
+
+type report struct {
+	out                     io.Writer
+	output                  map[string][]string // by package and test
+	passed, failed, skipped int
+	skips                   []string
+	failedPackages          int
+}
+
+func main() {
+	r := &report{out: os.Stdout, output: map[string][]string{}}
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(make([]byte, 1<<20), 64<<20)
+	for lines.Scan() {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			fmt.Fprintln(r.out, lines.Text())
+			continue
+		}
+		r.add(e)
+	}
+	if !r.finish() || lines.Err() != nil {
+		os.Exit(1)
+	}
+}
+
+func (r *report) add(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		r.output[key] = append(r.output[key], e.Output)
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "pass", "fail", "skip":
+		r.end(e, key)
+	}
+}
+
+func (r *report) end(e event, key string) {
+	said := strings.Join(r.output[key], "")
+	delete(r.output, key)
+	switch {
+	case e.Test == "" && e.Action == "fail":
+		r.failedPackages++
+		fmt.Fprintf(r.out, "%sFAIL  %s  %.1fs\n", said, e.Package, e.Elapsed)
+	case e.Test == "":
+		if e.Action == "pass" {
+			fmt.Fprintf(r.out, "ok    %s  %.1fs\n", e.Package, e.Elapsed)
+		}
+	case e.Action == "fail":
+		r.failed++
+		fmt.Fprint(r.out, said)
+	case e.Action == "skip":
+		r.skipped++
+		r.skips = append(r.skips, fmt.Sprintf("  %s %s: %s", e.Package, e.Test, reason(said)))
+	default:
+		r.passed++
+	}
+}
+
+// reason finds what a test said when it skipped itself.
+func reason(output string) string {
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "===") && !strings.HasPrefix(line, "---") {
+			return line
+		}
+	}
+	return "no reason given"
+}
+
+func (r *report) finish() bool {
+	if len(r.skips) > 0 {
+		fmt.Fprintf(r.out, "\nSkipped, and why:\n%s\n", strings.Join(r.skips, "\n"))
+	} else {
+		fmt.Fprintln(r.out, "\nNothing was skipped.")
+	}
+	failed := max(r.failed, r.failedPackages)
+	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, failed, r.skipped)
+	return failed == 0
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs every test that a change must pass, and ends by listing what was skipped and why.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/cli.sh
+if [ -n "$TF" ]; then
+  export TF_ACC=1 TF_ACC_TERRAFORM_PATH="$TF" CHECKPOINT_DISABLE=1
+  case "$(basename "$TF")" in tofu*) export TF_ACC_PROVIDER_HOST=registry.opentofu.org ;; esac
+  echo "Acceptance tests run with $TF."
+else
+  unset TF_ACC
+  say_how_to_get_one
+  echo "Everything that needs no such program runs now."
+fi
+go build -o bin/testreport ./internal/testreport
+go test -json "$@" ./... | bin/testreport
