@@ -1,0 +1,201 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+)
+
+// kind says when a call may be sent again: the table in the package's doc.
+type kind uint8
+
+const (
+	read kind = iota
+	idempotent
+	once
+)
+
+const (
+	backoffFirst = 100 * time.Millisecond
+	backoffMax   = 2 * time.Second
+)
+
+// operation names a call.
+type operation struct {
+	kind   kind
+	method string
+	ddl    bool // changes metadata only
+}
+
+// call tries f on one endpoint after the other until it succeeds, fails for good, or must not be repeated.
+func call[T any](ctx context.Context, c *Client, op operation, f func(context.Context, *endpoint) (T, error)) (T, error) {
+	var zero T
+	tried := map[*endpoint]bool{}
+	wait := backoffFirst
+	maybeApplied := false
+	for attempts := 1; ; attempts++ {
+		e := c.pool.pick(tried)
+		if e == nil {
+			if !pause(ctx, jitter(wait)) {
+				return zero, c.fail(op, c.pool.pick(nil), contextError(ctx), maybeApplied)
+			}
+			wait = min(2*wait, backoffMax)
+			clear(tried)
+			e = c.pool.pick(nil)
+		}
+		tried[e] = true
+		v, err := attempt(ctx, c, e, f)
+		if err == nil {
+			if attempts > 1 {
+				c.pool.use(e)
+			}
+			return v, nil
+		}
+		maybeApplied = maybeApplied || (op.kind != read && err.outcomeUnknown())
+		if attempts >= c.config.MaxAttempts || ctx.Err() != nil || !op.mayRepeat(err) {
+			return zero, c.fail(op, e, err, maybeApplied)
+		}
+	}
+}
+
+// attempt runs f once against e, within the time of an attempt, and draws the conclusions about e.
+func attempt[T any](ctx context.Context, c *Client, e *endpoint, f func(context.Context, *endpoint) (T, error)) (T, *Error) {
+	var zero T
+	if c.pool.isClosed() {
+		return zero, &Error{Class: ClassCanceled, Message: "the client is closed"}
+	}
+	var sent atomic.Bool
+	actx, cancel := context.WithTimeout(withKey(ctx, c.config.APIKey), c.config.Timeout)
+	defer cancel()
+	v, err := f(context.WithValue(actx, sentKey{}, &sent), e)
+	if err == nil {
+		return v, nil
+	}
+	out := errorOf(err)
+	out.sent = sent.Load()
+	switch {
+	case out.fromNode:
+	case ctx.Err() != nil:
+		*out = Error{Class: ClassOf(ctx.Err()), Message: "gave up waiting: " + ctx.Err().Error(), sent: out.sent, cause: ctx.Err()}
+	case out.Class == ClassTimeout:
+		out.Message = fmt.Sprintf("no answer within %s", c.config.Timeout)
+		c.pool.avoid(e, out)
+	case out.Class == ClassUnavailable:
+		c.pool.avoid(e, out)
+	}
+	return zero, out
+}
+
+func (c *Client) fail(op operation, e *endpoint, err *Error, maybeApplied bool) *Error {
+	err.Endpoint, err.Method, err.MaybeApplied = e.address, op.method, maybeApplied
+	return err
+}
+
+func contextError(ctx context.Context) *Error {
+	return &Error{Class: ClassOf(ctx.Err()), Message: "gave up retrying: " + ctx.Err().Error(), cause: ctx.Err()}
+}
+
+// outcomeUnknown reports whether a write that failed so may have been applied.
+func (e *Error) outcomeUnknown() bool {
+	if !e.sent {
+		return false
+	}
+	switch e.Class {
+	case ClassUnavailable, ClassTimeout, ClassCanceled, ClassInternal:
+		return true
+	}
+	return false
+}
+
+// mayRepeat is the table in the package's doc.
+func (op operation) mayRepeat(e *Error) bool {
+	switch e.Class {
+	case ClassNotPrimary, ClassStaleEpoch, ClassExhausted:
+		return true
+	case ClassConflict:
+		return op.ddl
+	case ClassUnavailable, ClassTimeout:
+		return op.kind != once || !e.sent
+	}
+	return false
+}
+
+// withKey adds the API key to what a call sends.
+func withKey(ctx context.Context, key string) context.Context {
+	if key == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "api-key", key)
+}
+
+type sentKey struct{}
+
+// sentMarker notes in the *atomic.Bool of a call's context that its request went out on a connection. gRPC reports the
+// outgoing header only once a connection took it, so an unmarked call surely reached nobody: unlike the text of the
+// error, this does not change between versions.
+type sentMarker struct{}
+
+// TagRPC keeps the context: the mark stands in it already.
+func (sentMarker) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// HandleRPC sets the mark.
+func (sentMarker) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if _, ok := s.(*stats.OutHeader); !ok {
+		return
+	}
+	if sent, ok := ctx.Value(sentKey{}).(*atomic.Bool); ok {
+		sent.Store(true)
+	}
+}
+
+// TagConn keeps the context.
+func (sentMarker) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn does nothing.
+func (sentMarker) HandleConn(context.Context, stats.ConnStats) {}
+
+// Settle makes a change whose outcome may stay unknown, such as creating a collection. It runs do; whenever that fails
+// with an unknown outcome, it asks look whether the change is there, and repeats do only when it is not. Look may
+// return an error of a transient class, and is asked again. It returns nil once do succeeded or look said true, and
+// otherwise the last error of do or look; ctx bounds the whole.
+//
+// A change that look does not see yet may still be applied later, so do must be one that fails, and is harmless, when
+// repeated after it took effect: creating (EXISTS), deleting, or declaring a whole configuration.
+func Settle(ctx context.Context, do func(context.Context) error, look func(context.Context) (bool, error)) error {
+	unknown := false
+	for wait := backoffFirst; ; wait = min(2*wait, backoffMax) {
+		err := do(ctx)
+		if err == nil || (!unknown && !OutcomeUnknown(err)) {
+			return err
+		}
+		unknown = true
+		done, lookErr := lookUntil(ctx, look)
+		switch {
+		case lookErr != nil:
+			return errors.Join(err, lookErr)
+		case done:
+			return nil
+		case !OutcomeUnknown(err):
+			return err
+		case !pause(ctx, jitter(wait)):
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func lookUntil(ctx context.Context, look func(context.Context) (bool, error)) (bool, error) {
+	for wait := backoffFirst; ; wait = min(2*wait, backoffMax) {
+		done, err := look(ctx)
+		if err == nil || !IsTransient(err) || ctx.Err() != nil {
+			return done, err
+		}
+		if !pause(ctx, jitter(wait)) {
+			return false, errors.Join(err, ctx.Err())
+		}
+	}
+}

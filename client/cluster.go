@@ -1,0 +1,118 @@
+package client
+
+import "time"
+
+// PeerID identifies one incarnation of a node's data directory.
+type PeerID uint64
+
+// Cluster is the cluster as the answering node sees it.
+type Cluster struct {
+	ID            string
+	AnsweringPeer PeerID
+	Leader        PeerID // 0: none is known
+	Term          uint64
+	AppliedIndex  uint64 // of the answering node's metadata
+	Version       string // of the answering node
+	Peers         []Peer // ordered by name, then id
+}
+
+// Peer returns the peer with that id.
+func (c *Cluster) Peer(id PeerID) (Peer, bool) {
+	for _, p := range c.Peers {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return Peer{}, false
+}
+
+// Alive returns how many peers answer.
+func (c *Cluster) Alive() int {
+	n := 0
+	for _, p := range c.Peers {
+		if p.Alive {
+			n++
+		}
+	}
+	return n
+}
+
+// Peer is one member.
+type Peer struct {
+	ID          PeerID
+	Name        string
+	GRPCAddress string
+	PeerAddress string
+	HTTPAddress string
+	Zone        string
+	Version     string
+	Alive       bool
+	Voter       bool
+	Leader      bool
+	Replaced    bool      // a node with an empty disk has joined under its name
+	LastSeen    time.Time // zero: never
+	Replicas    uint32    // that the metadata puts there
+}
+
+// ReplicaState is what the metadata says of a replica.
+type ReplicaState string
+
+// The states of a replica.
+const (
+	ReplicaActive  ReplicaState = "active"  // it counts
+	ReplicaDead    ReplicaState = "dead"    // it failed or is away
+	ReplicaPartial ReplicaState = "partial" // it is catching up
+)
+
+// CollectionPlacement says where a collection was declared to live and where it lives.
+type CollectionPlacement struct {
+	Collection             string
+	ShardNumber            uint32
+	ReplicationFactor      uint32 // declared
+	WriteConsistencyFactor uint32 // declared
+	Shards                 []ShardPlacement
+	Warnings               []string // what is not as declared
+}
+
+// AsDeclared reports whether every shard has its declared replicas and takes writes.
+func (p CollectionPlacement) AsDeclared() bool {
+	for _, s := range p.Shards {
+		if s.Problem != "" || !s.Writable || s.ActiveReplicas < s.DeclaredReplicas {
+			return false
+		}
+	}
+	return true
+}
+
+// ShardPlacement is one shard of it.
+type ShardPlacement struct {
+	ID               uint32
+	DeclaredReplicas uint32
+	ActiveReplicas   uint32 // replicas that count and whose peer is alive
+	Primary          PeerID
+	Term             uint64
+	WriteQuorum      uint32
+	Replicas         []ReplicaPlacement // ordered by peer
+	Writable         bool
+	Problem          string // "" when the shard is as declared
+	Version          uint64
+	UnsafePromotions uint64
+}
+
+// ReplicaPlacement is one replica of a shard.
+type ReplicaPlacement struct {
+	Peer         PeerID
+	State        ReplicaState
+	Alive        bool   // its peer answers
+	LastIndex    uint64 // end of its log; 0 when it does not answer
+	AppliedIndex uint64
+	Points       uint64
+	Generation   uint64
+}
+
+// Health is what a server says of itself.
+type Health struct {
+	Title   string
+	Version string
+	Commit  string
+}
