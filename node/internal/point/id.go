@@ -87,3 +87,30 @@ func CutKey(b []byte) (id ID, rest []byte, err error) {
 	}
 	return ID{}, nil, fault.New(fault.Corrupt, "point id: %d bytes are not a key", len(b))
 }
+
+// AppendText writes id as String does.
+func (id ID) AppendText(dst []byte) ([]byte, error) { return append(dst, id.String()...), nil }
+
+// MarshalText writes id as String does, so that ids can stand in JSON.
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+
+// UnmarshalText reads what MarshalText writes, and every form that ParseID reads.
+func (id *ID) UnmarshalText(text []byte) error {
+	parsed, err := ParseID(string(text))
+	if err == nil {
+		*id = parsed
+	}
+	return err
+}
+
+// ParseID reads a number in decimal, or any text that ParseUUID reads. 32 decimal digits are a UUID.
+func ParseID(s string) (ID, error) {
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && len(s) < 32 {
+		return Num(n), nil
+	}
+	id, err := ParseUUID(s)
+	if err != nil {
+		return ID{}, fault.New(fault.Invalid, "%.64q is no point id: write an unsigned number or a UUID", s)
+	}
+	return id, nil
+}
