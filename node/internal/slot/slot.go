@@ -5,6 +5,8 @@
 package slot
 
 import (
+	"fmt"
+
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -31,11 +33,17 @@ type Range struct {
 // Contains reports whether s lies in r.
 func (r Range) Contains(s Slot) bool { return r.From <= s && s <= r.To }
 
-// Spread cuts the slots into n contiguous ranges whose sizes differ by at most one; n is 1..Count.
+// Spread cuts the slots into n contiguous ranges whose sizes differ by at most one; n is 1..Count, else it panics.
 func Spread(n int) []Range {
+	if n < 1 || n > Count {
+		panic(fmt.Sprintf("slot: Spread over %d", n))
+	}
 	ranges := make([]Range, n)
 	for i := range ranges {
 		ranges[i] = Range{From: Slot(i * Count / n), To: Slot((i+1)*Count/n - 1)}
 	}
 	return ranges
 }
+
+// Len returns how many slots r holds.
+func (r Range) Len() int { return int(r.To) - int(r.From) + 1 }

@@ -3,7 +3,11 @@
 // Kernels take slices of equal length and allocate nothing.
 package vec
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+import (
+	"math"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
 
 // Distance is how two vectors of a space are compared, numbered as in Qdrant's API (0 is unknown and invalid).
 type Distance uint8
@@ -41,4 +45,39 @@ func ParseDistance(s string) (Distance, error) {
 		}
 	}
 	return 0, fault.New(fault.Invalid, "unknown distance %.32q: use Cosine, Euclid, Dot or Manhattan", s)
+}
+
+// Score compares a and b, which have equal length: the dot product for Cosine (of vectors that Normalize made) and Dot,
+// the distance for Euclid and Manhattan. An invalid distance gives NaN.
+func (d Distance) Score(a, b []float32) float32 {
+	switch d {
+	case Cosine, Dot:
+		return DotProduct(a, b)
+	case Euclid:
+		return float32(math.Sqrt(float64(EuclidSquared(a, b))))
+	case Manhattan:
+		return ManhattanSum(a, b)
+	}
+	return float32(math.NaN())
+}
+
+// Better reports whether score a is strictly better than score b. Every score is better than NaN.
+func (d Distance) Better(a, b float32) bool {
+	switch {
+	case a != a:
+		return false
+	case b != b:
+		return true
+	case d.LargerIsBetter():
+		return a > b
+	}
+	return a < b
+}
+
+// Stored returns what is stored of a vector v of this distance: a copy, normalised for Cosine.
+func (d Distance) Stored(v []float32) []float32 {
+	if d == Cosine {
+		return Normalize(v)
+	}
+	return append(make([]float32, 0, len(v)), v...)
 }
