@@ -156,6 +156,7 @@ type HelloResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          *PeerInfo              `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
 	ClusterId     string                 `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // "" before it is a member
+	Expect        uint32                 `protobuf:"varint,3,opt,name=expect,proto3" json:"expect,omitempty"`                       // how many nodes it was told to found a cluster with; 0 = it was not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -204,9 +205,17 @@ func (x *HelloResponse) GetClusterId() string {
 	return ""
 }
 
+func (x *HelloResponse) GetExpect() uint32 {
+	if x != nil {
+		return x.Expect
+	}
+	return 0
+}
+
 type JoinRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          *PeerInfo              `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Forwarded     bool                   `protobuf:"varint,2,opt,name=forwarded,proto3" json:"forwarded,omitempty"` // by a member that is not the Raft leader: not to be forwarded again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +255,13 @@ func (x *JoinRequest) GetPeer() *PeerInfo {
 		return x.Peer
 	}
 	return nil
+}
+
+func (x *JoinRequest) GetForwarded() bool {
+	if x != nil {
+		return x.Forwarded
+	}
+	return false
 }
 
 type JoinResponse struct {
@@ -1415,6 +1431,7 @@ type PayloadSelector struct {
 	Enable        bool                   `protobuf:"varint,1,opt,name=enable,proto3" json:"enable,omitempty"`
 	Include       []string               `protobuf:"bytes,2,rep,name=include,proto3" json:"include,omitempty"`
 	Exclude       []string               `protobuf:"bytes,3,rep,name=exclude,proto3" json:"exclude,omitempty"`
+	IncludeNone   bool                   `protobuf:"varint,4,opt,name=include_none,json=includeNone,proto3" json:"include_none,omitempty"` // include is an empty list, not an absent one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1468,6 +1485,13 @@ func (x *PayloadSelector) GetExclude() []string {
 		return x.Exclude
 	}
 	return nil
+}
+
+func (x *PayloadSelector) GetIncludeNone() bool {
+	if x != nil {
+		return x.IncludeNone
+	}
+	return false
 }
 
 type VectorSelector struct {
@@ -2420,13 +2444,15 @@ const file_peer_proto_rawDesc = "" +
 	"\fhttp_address\x18\x05 \x01(\tR\vhttpAddress\x12\x12\n" +
 	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x18\n" +
 	"\aversion\x18\a \x01(\tR\aversion\"\x0e\n" +
-	"\fHelloRequest\"]\n" +
+	"\fHelloRequest\"u\n" +
 	"\rHelloResponse\x12-\n" +
 	"\x04peer\x18\x01 \x01(\v2\x19.ostraka.peer.v1.PeerInfoR\x04peer\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x02 \x01(\tR\tclusterId\"<\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\x12\x16\n" +
+	"\x06expect\x18\x03 \x01(\rR\x06expect\"Z\n" +
 	"\vJoinRequest\x12-\n" +
-	"\x04peer\x18\x01 \x01(\v2\x19.ostraka.peer.v1.PeerInfoR\x04peer\"^\n" +
+	"\x04peer\x18\x01 \x01(\v2\x19.ostraka.peer.v1.PeerInfoR\x04peer\x12\x1c\n" +
+	"\tforwarded\x18\x02 \x01(\bR\tforwarded\"^\n" +
 	"\fJoinResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12/\n" +
@@ -2521,11 +2547,12 @@ const file_peer_proto_rawDesc = "" +
 	"\x04wait\x18\x04 \x01(\bR\x04wait\"C\n" +
 	"\rWriteResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1c\n" +
-	"\tcompleted\x18\x02 \x01(\bR\tcompleted\"]\n" +
+	"\tcompleted\x18\x02 \x01(\bR\tcompleted\"\x80\x01\n" +
 	"\x0fPayloadSelector\x12\x16\n" +
 	"\x06enable\x18\x01 \x01(\bR\x06enable\x12\x18\n" +
 	"\ainclude\x18\x02 \x03(\tR\ainclude\x12\x18\n" +
-	"\aexclude\x18\x03 \x03(\tR\aexclude\"P\n" +
+	"\aexclude\x18\x03 \x03(\tR\aexclude\x12!\n" +
+	"\finclude_none\x18\x04 \x01(\bR\vincludeNone\"P\n" +
 	"\x0eVectorSelector\x12\x16\n" +
 	"\x06enable\x18\x01 \x01(\bR\x06enable\x12\x10\n" +
 	"\x03all\x18\x02 \x01(\bR\x03all\x12\x14\n" +

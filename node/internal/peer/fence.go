@@ -1,0 +1,96 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+)
+
+// Fence names a replica that is to promise Term (R5).
+type Fence struct {
+	Ref        catalog.ShardRef
+	Generation catalog.Generation
+	Term       uint64
+}
+
+// FenceAnswer is a replica's answer; Answered is false when the peer has no such replica open.
+type FenceAnswer struct {
+	Answered bool
+	replica.FenceAnswer
+}
+
+const maxFences = 64 // at once, per request: each waits for one write to disk, which they share
+
+// fenceAll fences side by side and answers in order.
+func fenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAnswer {
+	answers := make([]FenceAnswer, len(fences))
+	gate := make(chan struct{}, maxFences)
+	var wg sync.WaitGroup
+	for i, f := range fences {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			answer, err := replicas.Fence(ctx, f.Ref, f.Generation, f.Term)
+			answers[i] = FenceAnswer{Answered: err == nil, FenceAnswer: answer}
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+func fencesToWire(fences []Fence) *peerpb.FenceRequest {
+	w := &peerpb.FenceRequest{}
+	for _, f := range fences {
+		w.Shards = append(w.Shards, &peerpb.FenceShard{Shard: refToWire(f.Ref), Generation: uint64(f.Generation), Term: f.Term})
+	}
+	return w
+}
+
+func fencesFromWire(w *peerpb.FenceRequest) ([]Fence, error) {
+	fences := make([]Fence, len(w.GetShards()))
+	for i, s := range w.GetShards() {
+		ref, err := refFromWire(s.GetShard())
+		if err != nil {
+			return nil, err
+		}
+		fences[i] = Fence{Ref: ref, Generation: catalog.Generation(s.GetGeneration()), Term: s.GetTerm()}
+	}
+	return fences, nil
+}
+
+func answersToWire(answers []FenceAnswer) []*peerpb.FenceAnswer {
+	ws := make([]*peerpb.FenceAnswer, len(answers))
+	for i, a := range answers {
+		ws[i] = &peerpb.FenceAnswer{Answered: a.Answered, Promised: a.Promised, LastTerm: a.LastTerm, LastIndex: a.LastIndex}
+	}
+	return ws
+}
+
+func answersFromWire(w *peerpb.FenceResponse, want int) ([]FenceAnswer, error) {
+	if len(w.GetAnswers()) != want {
+		return nil, fault.New(fault.Internal, "%d fence answers to %d questions", len(w.GetAnswers()), want)
+	}
+	answers := make([]FenceAnswer, want)
+	for i, a := range w.GetAnswers() {
+		answers[i] = FenceAnswer{Answered: a.GetAnswered(), FenceAnswer: replica.FenceAnswer{
+			Promised: a.GetPromised(), LastTerm: a.GetLastTerm(), LastIndex: a.GetLastIndex(),
+		}}
+	}
+	return answers, nil
+}
+
+// streamEnd answers a stream that its sender ended, and passes any other end on.
+func streamEnd(stream grpc.ClientStreamingServer[peerpb.ReplicateRequest, peerpb.ReplicateResponse], err error) error {
+	if errors.Is(err, io.EOF) {
+		return stream.SendAndClose(&peerpb.ReplicateResponse{})
+	}
+	return err
+}

@@ -1,0 +1,246 @@
+package peer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+// Pinger asks peers whether they live. Reset is told of a peer that died, so that calls which wait for it end.
+type Pinger interface {
+	Ping(ctx context.Context, to catalog.PeerID) (Pong, error)
+	Reset(id catalog.PeerID)
+}
+
+// MonitorOptions configures a Monitor. Self, Metadata and Pinger are needed.
+type MonitorOptions struct {
+	Self     catalog.PeerID
+	Metadata Metadata
+	Pinger   Pinger
+	Logger   hclog.Logger
+	Metrics  *Metrics
+	Interval time.Duration // between pings of a peer; default 250 ms
+	Timeout  time.Duration // of one ping; default 500 ms
+	Grace    time.Duration // without an answer a peer is dead; default 1.5 s
+}
+
+func (o MonitorOptions) normalized() (MonitorOptions, error) {
+	if o.Self == 0 || o.Metadata == nil || o.Pinger == nil {
+		return o, fault.New(fault.Invalid, "peer monitor: Self, Metadata and Pinger are needed")
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	o.Interval = orDefault(o.Interval, 250*time.Millisecond)
+	o.Timeout = orDefault(o.Timeout, 500*time.Millisecond)
+	o.Grace = orDefault(o.Grace, 1500*time.Millisecond)
+	return o, nil
+}
+
+// Monitor pings every peer of the catalog and says who is alive, as this node sees it.
+//
+// A peer that was never reached counts as alive until the grace has passed since this node first knew it. The other
+// choice, dead until proven alive, would make a node that has just started (or just become the leader of a cluster
+// that restarts as a whole) demote and replace replicas which are about to answer: that moves data. To wait out
+// one grace costs 1.5 s once. This node itself is always alive; a peer that is not in the catalog never is.
+type Monitor struct {
+	opts   MonitorOptions
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	mu     struct {
+		sync.Mutex
+		peers   map[catalog.PeerID]*watched
+		changed chan struct{} // closed at the next change
+	}
+}
+
+// watched is what the Monitor knows of one peer.
+type watched struct {
+	cancel   context.CancelFunc
+	since    time.Time // first known, or last answer
+	seen     time.Time // last answer; zero = never
+	alive    bool
+	draining bool
+}
+
+// NewMonitor starts to ping; Close ends it.
+func NewMonitor(opts MonitorOptions) (*Monitor, error) {
+	opts, err := opts.normalized()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &Monitor{opts: opts, cancel: cancel}
+	m.mu.peers = map[catalog.PeerID]*watched{}
+	m.mu.changed = make(chan struct{})
+	m.wg.Go(func() { m.follow(ctx) })
+	return m, nil
+}
+
+// Close stops the pings and returns when they have ended.
+func (m *Monitor) Close() error {
+	m.cancel()
+	m.wg.Wait()
+	return nil
+}
+
+// Alive reports whether a peer answers.
+func (m *Monitor) Alive(id catalog.PeerID) bool {
+	if id == m.opts.Self {
+		return true
+	}
+	m.mu.Lock()
+	w, ok := m.mu.peers[id]
+	alive := ok && w.alive
+	m.mu.Unlock()
+	if ok {
+		return alive
+	}
+	state, _ := m.opts.Metadata.Watch() // newer than what follow has seen: not pinged yet
+	_, ok = state.Peers[id]
+	return ok
+}
+
+// LastSeen returns when a peer last answered; the zero time if never, now for this node.
+func (m *Monitor) LastSeen(id catalog.PeerID) time.Time {
+	if id == m.opts.Self {
+		return time.Now()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w, ok := m.mu.peers[id]; ok {
+		return w.seen
+	}
+	return time.Time{}
+}
+
+// Draining reports whether a peer has said that it is shutting down.
+func (m *Monitor) Draining(id catalog.PeerID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w, ok := m.mu.peers[id]
+	return ok && w.draining
+}
+
+// Changed returns a channel that is closed when any peer's liveness or draining changes after this call.
+func (m *Monitor) Changed() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mu.changed
+}
+
+// follow starts and stops a pinging goroutine per other peer as the catalog changes.
+func (m *Monitor) follow(ctx context.Context) {
+	for {
+		state, changed := m.opts.Metadata.Watch()
+		m.adjust(ctx, state)
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *Monitor) adjust(ctx context.Context, state *catalog.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, w := range m.mu.peers {
+		if _, ok := state.Peers[id]; !ok {
+			w.cancel()
+			delete(m.mu.peers, id)
+			m.changedLocked()
+		}
+	}
+	for id := range state.Peers {
+		if _, ok := m.mu.peers[id]; ok || id == m.opts.Self {
+			continue
+		}
+		pctx, cancel := context.WithCancel(ctx)
+		w := &watched{cancel: cancel, since: time.Now(), alive: true}
+		m.mu.peers[id] = w
+		m.changedLocked()
+		m.wg.Go(func() {
+			defer cancel()
+			m.watch(pctx, id, w)
+		})
+	}
+}
+
+// watch pings one peer until ctx ends.
+func (m *Monitor) watch(ctx context.Context, id catalog.PeerID, w *watched) {
+	ticker := time.NewTicker(m.opts.Interval)
+	defer ticker.Stop()
+	for {
+		pong, err := m.ping(ctx, id, w)
+		if ctx.Err() != nil {
+			return
+		}
+		// Another node may answer at the address of one whose disk is gone.
+		m.note(id, w, pong, err == nil && pong.ID == id)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// ping waits no longer than until the peer would be dead, so that death is noticed on time.
+func (m *Monitor) ping(ctx context.Context, id catalog.PeerID, w *watched) (Pong, error) {
+	m.mu.Lock()
+	timeout := m.opts.Timeout
+	if left := m.opts.Grace - time.Since(w.since); w.alive && left < timeout {
+		timeout = max(left, time.Millisecond)
+	}
+	m.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return m.opts.Pinger.Ping(ctx, id)
+}
+
+// note records the outcome of one ping.
+func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered bool) {
+	m.mu.Lock()
+	wasAlive, wasDraining := w.alive, w.draining
+	now := time.Now()
+	if answered {
+		w.since, w.seen, w.alive, w.draining = now, now, true, pong.Draining
+	} else if now.Sub(w.since) >= m.opts.Grace {
+		w.alive = false
+	}
+	alive, silence := w.alive, now.Sub(w.since)
+	if alive != wasAlive || w.draining != wasDraining {
+		m.changedLocked()
+	}
+	m.mu.Unlock()
+	switch {
+	case wasAlive && !alive:
+		m.opts.Logger.Warn("peer does not answer", "peer", uint64(id), "silence", silence)
+		m.opts.Pinger.Reset(id)
+	case alive && !wasAlive:
+		m.opts.Logger.Info("peer answers again", "peer", uint64(id))
+	}
+}
+
+// changedLocked tells whoever waits, and counts.
+func (m *Monitor) changedLocked() {
+	close(m.mu.changed)
+	m.mu.changed = make(chan struct{})
+	alive := 0
+	for _, w := range m.mu.peers {
+		if w.alive {
+			alive++
+		}
+	}
+	m.opts.Metrics.alive.Set(float64(alive))
+	m.opts.Metrics.dead.Set(float64(len(m.mu.peers) - alive))
+}

@@ -1,0 +1,291 @@
+package peer
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Data is the data path of the replicas on this node.
+type Data interface {
+	Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
+	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
+	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
+	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+}
+
+// Replicas is the protocol's side of the replicas on this node. Step is called with the messages of one peer in
+// the order in which it sent them, and does not block for long.
+type Replicas interface {
+	Step(ref catalog.ShardRef, generation catalog.Generation, m replication.Message)
+	Fence(ctx context.Context, ref catalog.ShardRef, generation catalog.Generation, term uint64) (replica.FenceAnswer, error)
+	Status(refs []catalog.ShardRef) []replica.Status
+}
+
+// Proposer makes metadata changes if this node is the Raft leader (else fault.NotPrimary).
+type Proposer interface {
+	ApplyHere(ctx context.Context, commands []catalog.Command) (index uint64, results []catalog.Result, err error)
+}
+
+// Joiner lets a node into the cluster. forwarded tells that another member has sent the request on.
+type Joiner interface {
+	Join(ctx context.Context, p catalog.Peer, forwarded bool) (JoinAnswer, error)
+}
+
+// Promotions hears of primaries that may not lead any more. It does not block.
+type Promotions interface {
+	WantPromotion(from catalog.PeerID, ref catalog.ShardRef, term uint64)
+}
+
+// JoinAnswer is what a node learns when it is let in.
+type JoinAnswer struct {
+	ClusterID string
+	Peers     []catalog.Peer // members, the new one among them
+}
+
+// ServiceOptions configures a Service. Only Logger, Expect, Applied and Draining may be left out.
+type ServiceOptions struct {
+	Self       catalog.Peer
+	Membership *Membership
+	Data       Data
+	Replicas   Replicas
+	Proposer   Proposer
+	Joiner     Joiner
+	Promotions Promotions
+	Applied    func() uint64 // applied index of the metadata
+	Draining   func() bool   // this node is shutting down
+	Expect     uint32        // --bootstrap-expect; 0 = not given
+	Logger     hclog.Logger
+}
+
+func (o ServiceOptions) normalized() (ServiceOptions, error) {
+	if o.Self.ID == 0 || o.Membership == nil || o.Data == nil || o.Replicas == nil || o.Proposer == nil || o.Joiner == nil || o.Promotions == nil {
+		return o, fault.New(fault.Invalid, "peer service: Self, Membership, Data, Replicas, Proposer, Joiner and Promotions are needed")
+	}
+	if o.Applied == nil {
+		o.Applied = func() uint64 { return 0 }
+	}
+	if o.Draining == nil {
+		o.Draining = func() bool { return false }
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	return o, nil
+}
+
+// Service answers other nodes. It starts no goroutine of its own.
+type Service struct {
+	peerpb.UnimplementedPeerServer
+	opts ServiceOptions
+}
+
+// NewService returns a service; Register attaches it to a gRPC server made with ServerOptions.
+func NewService(opts ServiceOptions) (*Service, error) {
+	opts, err := opts.normalized()
+	if err != nil {
+		return nil, err
+	}
+	return &Service{opts: opts}, nil
+}
+
+// Register attaches the service to server.
+func (s *Service) Register(server *grpc.Server) { peerpb.RegisterPeerServer(server, s) }
+
+// Hello says who this node is.
+func (s *Service) Hello(context.Context, *peerpb.HelloRequest) (*peerpb.HelloResponse, error) {
+	return &peerpb.HelloResponse{
+		Peer: infoToWire(s.opts.Self), ClusterId: s.opts.Membership.ID(), Expect: s.opts.Expect,
+	}, nil
+}
+
+// Join passes the request to the Joiner.
+func (s *Service) Join(ctx context.Context, w *peerpb.JoinRequest) (*peerpb.JoinResponse, error) {
+	info, err := infoFromWire(w.GetPeer())
+	if err != nil {
+		return nil, err
+	}
+	if s.opts.Membership.ID() == "" {
+		return nil, fault.New(fault.Unavailable, "this node is not a member of a cluster yet")
+	}
+	answer, err := s.opts.Joiner.Join(ctx, info, w.GetForwarded())
+	if err != nil {
+		return nil, err
+	}
+	resp := &peerpb.JoinResponse{ClusterId: answer.ClusterID}
+	for _, p := range answer.Peers {
+		resp.Peers = append(resp.Peers, infoToWire(p))
+	}
+	return resp, nil
+}
+
+// Ping tells that this node lives.
+func (s *Service) Ping(context.Context, *peerpb.PingRequest) (*peerpb.PingResponse, error) {
+	return &peerpb.PingResponse{
+		Id: uint64(s.opts.Self.ID), AppliedIndex: s.opts.Applied(), Draining: s.opts.Draining(),
+	}, nil
+}
+
+// Propose makes metadata changes here, on the leader.
+func (s *Service) Propose(ctx context.Context, w *peerpb.ProposeRequest) (*peerpb.ProposeResponse, error) {
+	commands, err := catalog.DecodeCommands(w.GetCommands())
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "metadata commands")
+	}
+	index, results, err := s.opts.Proposer.ApplyHere(ctx, commands)
+	if err != nil {
+		return nil, err
+	}
+	return &peerpb.ProposeResponse{Index: index, Results: resultsToWire(results)}, nil
+}
+
+// Replicate passes the messages of one peer on, in order, until that peer ends the stream.
+func (s *Service) Replicate(stream grpc.ClientStreamingServer[peerpb.ReplicateRequest, peerpb.ReplicateResponse]) error {
+	for {
+		frame, err := stream.Recv()
+		if err != nil {
+			return streamEnd(stream, err)
+		}
+		for _, w := range frame.GetMessages() {
+			e, err := envelopeFromWire(w)
+			if err != nil {
+				return err
+			}
+			if catalog.PeerID(e.Message.To) != s.opts.Self.ID {
+				return fault.New(fault.FailedPrecondition, "message for peer %d reached peer %d", e.Message.To, s.opts.Self.ID)
+			}
+			s.opts.Replicas.Step(e.Ref, e.Generation, e.Message)
+		}
+	}
+}
+
+// Fence asks the replicas for their promises (R5), side by side: each waits for its own disk.
+func (s *Service) Fence(ctx context.Context, w *peerpb.FenceRequest) (*peerpb.FenceResponse, error) {
+	fences, err := fencesFromWire(w)
+	if err != nil {
+		return nil, err
+	}
+	return &peerpb.FenceResponse{Answers: answersToWire(fenceAll(ctx, s.opts.Replicas, fences))}, nil
+}
+
+// WantPromotion passes wishes on.
+func (s *Service) WantPromotion(_ context.Context, w *peerpb.WantPromotionRequest) (*peerpb.WantPromotionResponse, error) {
+	for _, want := range w.GetShards() {
+		ref, err := refFromWire(want.GetShard())
+		if err != nil {
+			return nil, err
+		}
+		s.opts.Promotions.WantPromotion(catalog.PeerID(w.GetFrom()), ref, want.GetTerm())
+	}
+	return &peerpb.WantPromotionResponse{}, nil
+}
+
+// Write appends to the shard's log, on its primary.
+func (s *Service) Write(ctx context.Context, w *peerpb.WriteRequest) (*peerpb.WriteResponse, error) {
+	ref, err := refFromWire(w.GetShard())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := early(ctx)
+	defer cancel()
+	index, completed, err := s.opts.Data.Write(ctx, ref, w.GetTerm(), w.GetOp(), w.GetWait())
+	if err != nil {
+		return nil, err
+	}
+	return &peerpb.WriteResponse{Index: index, Completed: completed}, nil
+}
+
+// early ends ctx a little before its deadline, so that the primary's account of why a write is late reaches the
+// caller instead of a bare timeout.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, 100*time.Millisecond)))
+}
+
+// Search answers from the replica here.
+func (s *Service) Search(ctx context.Context, w *peerpb.SearchRequest) (*peerpb.SearchResponse, error) {
+	ref, reqs, err := searchFromWire(w)
+	if err != nil {
+		return nil, err
+	}
+	results, applied, err := s.opts.Data.Search(ctx, ref, w.GetMinIndex(), reqs)
+	if err != nil {
+		return nil, err
+	}
+	return hitsToWire(results, applied), nil
+}
+
+// Scroll answers from the replica here.
+func (s *Service) Scroll(ctx context.Context, w *peerpb.ScrollRequest) (*peerpb.RecordsResponse, error) {
+	ref, req, err := scrollFromWire(w)
+	if err != nil {
+		return nil, err
+	}
+	records, applied, err := s.opts.Data.Scroll(ctx, ref, w.GetMinIndex(), req)
+	if err != nil {
+		return nil, err
+	}
+	return recordsToWire(records, applied), nil
+}
+
+// Get answers from the replica here.
+func (s *Service) Get(ctx context.Context, w *peerpb.GetRequest) (*peerpb.RecordsResponse, error) {
+	ref, req, err := getFromWire(w)
+	if err != nil {
+		return nil, err
+	}
+	records, applied, err := s.opts.Data.Get(ctx, ref, w.GetMinIndex(), req)
+	if err != nil {
+		return nil, err
+	}
+	return recordsToWire(records, applied), nil
+}
+
+// Count answers from the replica here.
+func (s *Service) Count(ctx context.Context, w *peerpb.CountRequest) (*peerpb.CountResponse, error) {
+	ref, err := refFromWire(w.GetShard())
+	if err != nil {
+		return nil, err
+	}
+	f, err := filterFromWire(w.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	count, applied, err := s.opts.Data.Count(ctx, ref, w.GetMinIndex(), f)
+	if err != nil {
+		return nil, err
+	}
+	return &peerpb.CountResponse{Count: count, Applied: applied}, nil
+}
+
+// Status tells of the replicas here.
+func (s *Service) Status(_ context.Context, w *peerpb.StatusRequest) (*peerpb.StatusResponse, error) {
+	var refs []catalog.ShardRef
+	for _, r := range w.GetShards() {
+		ref, err := refFromWire(r)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, ref)
+	}
+	resp := &peerpb.StatusResponse{}
+	for _, st := range s.opts.Replicas.Status(refs) {
+		resp.Replicas = append(resp.Replicas, statusToWire(st))
+	}
+	return resp, nil
+}
