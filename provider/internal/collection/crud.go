@@ -1,0 +1,192 @@
+package collection
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/ostraka/terraform-provider-ostraka/client"
+)
+
+// Create declares the collection and waits for its replicas. From the moment it exists, the state says so: when only
+// the replicas are late, a warning tells what is missing, because an error would make Terraform delete and re-create
+// a collection that is as declared and may be in use.
+func (c *collection) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+		return
+	}
+	timeout, diags := plan.Timeouts.Create(ctx, createTimeout)
+	resp.Diagnostics.Append(diags...)
+	spec, diags := plan.spec(ctx)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.create(ctx, spec); err != nil {
+		createFailed(spec.Name, err, &resp.Diagnostics)
+		return
+	}
+	identify(ctx, resp.Identity, plan.Name, &resp.Diagnostics)
+	c.settleCreated(ctx, spec.Name, &resp.Diagnostics)
+	reached, err := c.readBack(ctx, plan, &resp.Diagnostics)
+	if err != nil { // it exists: the state must say so, the next refresh fills in the rest
+		resp.Diagnostics.AddWarning("Collection was created but could not be read back", err.Error())
+		reached = plan.known()
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
+}
+
+// settleCreated waits for the replicas of a new collection; whatever keeps them is a warning.
+func (c *collection) settleCreated(ctx context.Context, name string, diags *diag.Diagnostics) {
+	out, err := c.settle(ctx, name)
+	switch {
+	case err != nil:
+		diags.AddWarning("Replicas are not all in place yet", fmt.Sprintf("Collection %q exists as declared, but waiting for its "+
+			"replicas ended early: %s. The cluster goes on by itself; the data source ostraka_collection_placement shows how far it is.", name, err))
+	case out.short != "":
+		diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
+			fmt.Sprintf("Collection %q: %s", name, out.short))
+	}
+}
+
+func createFailed(name string, err error, diags *diag.Diagnostics) {
+	if client.IsExists(err) {
+		diags.AddAttributeError(path.Root("name"), "Collection exists already", fmt.Sprintf(
+			"There is a collection (or an alias) named %q that Terraform does not manage. To manage it, import it:\n\n    terraform import %s.RESOURCE %s\n\n"+
+				"or, with an import block:\n\n    import {\n      to = %s.RESOURCE\n      id = %q\n    }\n\nThe cluster said: %s",
+			name, typeName, shellQuote(name), typeName, name, err))
+		return
+	}
+	diags.AddError("Cannot create collection "+name, err.Error())
+}
+
+// shellQuote makes name one word of a POSIX shell.
+func shellQuote(name string) string {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// Read brings the state to what the server says. Only NotFound removes the resource.
+func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	identify(ctx, resp.Identity, state.Name, &resp.Diagnostics)
+	if !c.online() {
+		return // the provider's configuration is unknown: keep what we have
+	}
+	found, err := c.session.Client.GetCollection(ctx, state.Name.ValueString())
+	if client.IsNotFound(err) {
+		tflog.Warn(ctx, "collection is gone", map[string]any{"collection": state.Name.ValueString()})
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		resp.Diagnostics.AddError("Cannot read collection "+state.Name.ValueString(), err.Error())
+		return
+	}
+	c.warnForeign(found, &resp.Diagnostics)
+	observed, diags := observe(ctx, state, found)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, observed)...)
+}
+
+// warnForeign tells of settings that another client has made and that this resource cannot show.
+func (c *collection) warnForeign(found *client.Collection, diags *diag.Diagnostics) {
+	if len(found.Foreign) == 0 || !c.session.First("foreign-settings", found.Name) {
+		return
+	}
+	diags.AddWarning("Collection has settings that are not managed here", fmt.Sprintf(
+		"Collection %q has %s, which this version of the provider leaves alone: changes of them are not shown, and a replacement loses them.",
+		found.Name, strings.Join(found.Foreign, ", ")))
+}
+
+// Update changes the collection step by step and waits for the placement where replicas are concerned. However it
+// ends, the state holds what was reached.
+func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+		return
+	}
+	identify(ctx, resp.Identity, plan.Name, &resp.Diagnostics)
+	timeout, diags := plan.Timeouts.Update(ctx, updateTimeout)
+	resp.Diagnostics.Append(diags...)
+	spec, diags := plan.spec(ctx)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.update(ctx, spec, &resp.Diagnostics); err != nil {
+		resp.Diagnostics.AddError("Cannot change collection "+spec.Name, err.Error()+"\n\nWhat was reached is in the state; the next apply goes on from there.")
+	}
+	base := plan
+	if resp.Diagnostics.HasError() {
+		base.DeletionProtection, base.Timeouts = state.DeletionProtection, state.Timeouts
+	}
+	reached, err := c.readBack(ctx, base, &resp.Diagnostics)
+	if err != nil {
+		resp.Diagnostics.AddError("Cannot read back collection "+spec.Name, err.Error()+"\n\nThe state is left as it was before.")
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
+}
+
+// Delete deletes the collection; one that is gone already is fine.
+func (c *collection) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+		return
+	}
+	protect(&state, nil, &resp.Diagnostics) // a plan may be older than the protection
+	timeout, diags := state.Timeouts.Delete(ctx, deleteTimeout)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := c.remove(ctx, state.Name.ValueString()); err != nil {
+		resp.Diagnostics.AddError("Cannot delete collection "+state.Name.ValueString(), err.Error())
+	}
+}
+
+// ready reports whether there is a client; without one nothing can be applied.
+func (c *collection) ready(diags *diag.Diagnostics) bool {
+	if c.online() {
+		return true
+	}
+	diags.AddError("The provider is not configured", "Its endpoints, key or TLS files are not known, so the cluster cannot be asked. "+
+		"They must be known when ostraka resources are applied.")
+	return false
+}
+
+// readBack reads what there is, also after ctx has ended: what was reached must get into the state.
+func (c *collection) readBack(ctx context.Context, base model, diags *diag.Diagnostics) (model, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBack)
+	defer cancel()
+	found, err := c.session.Client.GetCollection(ctx, base.Name.ValueString())
+	if err != nil {
+		return base, err
+	}
+	observed, d := observe(ctx, base, found)
+	diags.Append(d...)
+	return observed, nil
+}

@@ -1,0 +1,129 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/ostraka/terraform-provider-ostraka/client"
+)
+
+// How often the placement is looked at while waiting for it.
+const (
+	pollFirst = 50 * time.Millisecond
+	pollMax   = 2 * time.Second
+)
+
+// outcome is how waiting for a placement ended well: as declared, or as near to it as the peers allow.
+type outcome struct {
+	// short says why the placement cannot become as declared for now, "" when it is.
+	short string
+}
+
+// settle waits until the shards are as declared: every replica active, none left over, the write quorum in force. It
+// stops early when fewer peers are alive than replicas are declared and every one of them has its copy: more will come
+// when peers join. On a plain Qdrant there is nothing to look at.
+func (c *collection) settle(ctx context.Context, name string) (outcome, error) {
+	var last string
+	for wait := pollFirst; ; wait = min(wait*3/2, pollMax) {
+		out, progress, err := c.look(ctx, name)
+		switch {
+		case errors.Is(err, client.ErrNotOstraka):
+			tflog.Info(ctx, "no placement to wait for", map[string]any{"collection": name, "reason": err.Error()})
+			return outcome{}, nil
+		case err != nil && !client.IsTransient(err):
+			return outcome{}, err
+		case err != nil:
+			last = err.Error()
+		case progress == "":
+			return out, nil
+		default:
+			last = progress
+		}
+		tflog.Info(ctx, "waiting for the placement", map[string]any{"collection": name, "progress": last})
+		select {
+		case <-ctx.Done():
+			return outcome{}, fmt.Errorf("%w: %s", ctx.Err(), last)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// look returns what is missing, in one line, or an outcome when there is nothing to wait for.
+func (c *collection) look(ctx context.Context, name string) (outcome, string, error) {
+	placements, err := c.session.Client.Placement(ctx, name)
+	if err != nil {
+		return outcome{}, "", err
+	}
+	for _, p := range placements {
+		if p.Collection != name {
+			continue
+		}
+		progress := unsettled(p, int(p.ReplicationFactor))
+		if progress == "" {
+			return outcome{}, "", nil
+		}
+		cluster, err := c.session.Client.Cluster(ctx)
+		if err != nil {
+			return outcome{}, "", err
+		}
+		if alive := living(cluster); alive < int(p.ReplicationFactor) && unsettled(p, alive) == "" {
+			return outcome{short: shortage(p, alive)}, "", nil
+		}
+		return outcome{}, progress, nil
+	}
+	return outcome{}, "the cluster does not show the placement yet", nil
+}
+
+// unsettled says what is missing until every shard has as many active replicas and nothing else; "" when nothing is.
+func unsettled(p client.CollectionPlacement, replicas int) string {
+	var problems []string
+	done := 0
+	for _, s := range p.Shards {
+		full := int(s.ActiveReplicas) >= replicas
+		exact := len(s.Replicas) <= int(p.ReplicationFactor)
+		quorum := s.WriteQuorum == p.WriteConsistencyFactor
+		if full && exact && quorum && (s.Problem == "" || replicas < int(p.ReplicationFactor)) {
+			done++
+			continue
+		}
+		problems = append(problems, shardProblem(s))
+	}
+	if len(problems) == 0 && len(p.Shards) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d shards are as declared; %s", done, p.ShardNumber, strings.Join(problems, "; "))
+}
+
+func shardProblem(s client.ShardPlacement) string {
+	text := s.Problem
+	if text == "" {
+		text = fmt.Sprintf("%d replicas of %d declared, %d active, write quorum %d", len(s.Replicas), s.DeclaredReplicas,
+			s.ActiveReplicas, s.WriteQuorum)
+	}
+	return fmt.Sprintf("shard %d: %s", s.ID, text)
+}
+
+func shortage(p client.CollectionPlacement, alive int) string {
+	text := fmt.Sprintf("replication_factor is %d, but %d peers are alive. Every shard has a replica on each of them; the "+
+		"cluster makes the missing replicas by itself when peers join.", p.ReplicationFactor, alive)
+	if len(p.Warnings) > 0 {
+		text += "\n\nThe cluster says:\n- " + strings.Join(p.Warnings, "\n- ")
+	}
+	return text
+}
+
+// living counts the peers that can hold replicas.
+func living(cluster *client.Cluster) int {
+	n := 0
+	for _, p := range cluster.Peers {
+		if p.Alive && !p.Replaced {
+			n++
+		}
+	}
+	return n
+}

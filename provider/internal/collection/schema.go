@@ -1,0 +1,280 @@
+package collection
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/float64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/float64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+const (
+	maxUint32     = 1<<32 - 1
+	maxSize       = 65536
+	maxShards     = 4096 // as many as there are slots
+	maxPlainCount = 1 << 53
+)
+
+// nameRule is the server's: 1 to 255 bytes without these characters.
+var nameRule = regexp.MustCompile("^[^<>:\"/\\\\|?*\\x00\\x1f]*$")
+
+// resourceSchema declares ostraka_collection, without what describe adds to the descriptions.
+func resourceSchema(ctx context.Context) schema.Schema {
+	attrs := coreAttributes()
+	attrs["hnsw"] = hnswAttribute()
+	attrs["optimizers"] = optimizersAttribute()
+	attrs["timeouts"] = timeoutsAttribute(ctx)
+	return schema.Schema{
+		Version: 0,
+		MarkdownDescription: "A collection: named vectors of fixed size, spread over shards, each shard kept in several replicas.\n\n" +
+			"What is changed in place and what replaces the collection, **and with it all of its points**, stands with each attribute. " +
+			"Changing `replication_factor` makes or drops copies while the collection serves. " +
+			"Counters and placement are volatile and therefore stand in the data source `ostraka_collection_placement`.",
+		Attributes: attrs,
+	}
+}
+
+func coreAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"name": schema.StringAttribute{
+			Required: true,
+			MarkdownDescription: "Name of the collection, its id in the cluster. At most 255 bytes, none of " +
+				"`< > : \" / \\ | ? *` among them.",
+			Validators: []validator.String{
+				stringvalidator.LengthBetween(1, 255),
+				stringvalidator.RegexMatches(nameRule, "must not contain any of < > : \" / \\ | ? *"),
+			},
+			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		},
+		"vectors": vectorsAttribute(),
+		"shard_number": schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "Number of shards that the points are spread over. When it is not set, the cluster picks " +
+				"one per peer at creation, and the number is kept from then on.",
+			Validators: []validator.Int64{int64validator.Between(1, maxShards)},
+			PlanModifiers: []planmodifier.Int64{
+				int64planmodifier.UseStateForUnknown(), int64planmodifier.RequiresReplace(),
+			},
+		},
+		"replication_factor": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultReplicationFactor),
+			MarkdownDescription: "Number of replicas of each shard, each on another peer. The cluster makes missing replicas and drops " +
+				"surplus ones. With 1 replica a lost node loses its part of the data.",
+			Validators: []validator.Int64{int64validator.Between(1, maxUint32)},
+		},
+		"write_consistency": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "How many replicas hold a write before it is acknowledged, as a word that follows `replication_factor` (RF): " +
+				"`weak` is 1, `quorum` is RF/2+1, `strong` is RF. Conflicts with `write_consistency_factor`.",
+			Validators: []validator.String{
+				stringvalidator.OneOf(consistencyWords()...),
+				stringvalidator.ConflictsWith(path.MatchRoot("write_consistency_factor")),
+			},
+		},
+		"write_consistency_factor": schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "How many replicas hold a write before it is acknowledged, as a number of at most `replication_factor`. " +
+				"Defaults to the meaning of `write_consistency`, or to 1 when neither is set. The cluster refuses writes to a shard " +
+				"that has fewer replicas in service.",
+			Validators:    []validator.Int64{int64validator.Between(1, maxUint32)},
+			PlanModifiers: []planmodifier.Int64{factorFollowsWord{}},
+		},
+		"on_disk_payload": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
+			MarkdownDescription: "Keep payloads on disk instead of in memory.",
+		},
+		"metadata": schema.MapAttribute{
+			ElementType: types.StringType, Optional: true, Computed: true, Default: mapdefault.StaticValue(emptyMetadata()),
+			MarkdownDescription: "Free text about the collection, by key. Keys that are not declared here are removed. The cluster stores JSON; a value that " +
+				"another client has stored as anything but a string reads as its JSON text, and is only rewritten (as a string) when it differs from " +
+				"what is declared.",
+			Validators: []validator.Map{mapvalidator.NoNullValues()},
+		},
+		"deletion_protection": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Refuse, already at plan time, to destroy or replace the collection. It takes two steps to delete a " +
+				"protected collection: apply `false` first. Kept in Terraform's state only: other clients can still delete it.",
+		},
+	}
+}
+
+func vectorsAttribute() schema.Attribute {
+	return schema.MapNestedAttribute{
+		Required: true,
+		MarkdownDescription: "The vectors of a point, by name; the name `\"\"` is the unnamed vector. Adding or removing a name " +
+			"replaces the collection.",
+		Validators:    []validator.Map{mapvalidator.SizeAtLeast(1)},
+		PlanModifiers: []planmodifier.Map{namesReplace()},
+		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"size": schema.Int64Attribute{
+				Required:            true,
+				MarkdownDescription: "Number of components.",
+				Validators:          []validator.Int64{int64validator.Between(1, maxSize)},
+				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
+			},
+			"distance": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: "How two vectors are compared: `Cosine` (vectors are normalised when written), `Dot`, `Euclid` or " +
+					"`Manhattan`.",
+				Validators:    []validator.String{stringvalidator.OneOf(distanceNames()...)},
+				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"on_disk": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Serve this vector from disk instead of from memory.",
+			},
+			"hnsw": schema.SingleNestedAttribute{
+				Optional: true,
+				MarkdownDescription: "The graph of this vector, where it differs from the collection's `hnsw`. What is left out is as " +
+					"there.",
+				Attributes: vectorHNSWAttributes(),
+			},
+		}},
+	}
+}
+
+func timeoutsAttribute(ctx context.Context) schema.Attribute {
+	const format = " A duration such as `90s` or `1h30m`."
+	attr, ok := timeouts.Attributes(ctx, timeouts.Opts{
+		Create: true, Update: true, Delete: true,
+		CreateDescription: "How long to wait for the collection and its replicas. When only the replicas are late, the collection is kept " +
+			"and a warning says what is missing. Default: `5m`." + format,
+		UpdateDescription: "How long to wait for a change, copies of replicas included. What was reached by then is kept, and the next " +
+			"apply goes on from there. Default: `2h`." + format,
+		DeleteDescription: "How long to wait for the deletion. Default: `10m`." + format,
+	}).(schema.SingleNestedAttribute)
+	if ok {
+		attr.MarkdownDescription = "How long each operation may take."
+	}
+	return attr
+}
+
+func identitySchema() identityschema.Schema {
+	return identityschema.Schema{Attributes: map[string]identityschema.Attribute{
+		"name": identityschema.StringAttribute{
+			RequiredForImport: true,
+			Description:       "Name of the collection.",
+		},
+	}}
+}
+
+// namesReplace replaces the collection when a vector appears or goes: a node cannot do that in place.
+func namesReplace() planmodifier.Map {
+	const text = "Adding or removing a name replaces the collection."
+	return mapplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.MapRequest, resp *mapplanmodifier.RequiresReplaceIfFuncResponse) {
+		resp.RequiresReplace = !req.PlanValue.IsUnknown() && !sameNames(req.StateValue.Elements(), req.PlanValue.Elements())
+	}, text, text)
+}
+
+func count(text string, fallback, low, high int64) schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Optional: true, Computed: true, Default: int64default.StaticInt64(fallback),
+		MarkdownDescription: text,
+		Validators:          []validator.Int64{int64validator.Between(low, high)},
+	}
+}
+
+func hnswAttribute() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultHNSW()),
+		MarkdownDescription: "The HNSW graph that approximate search uses.",
+		Attributes: map[string]schema.Attribute{
+			"m":                    count(textM, defaultM, 0, maxPlainCount),
+			"ef_construct":         count(textEfConstruct, defaultEfConstruct, 4, maxPlainCount),
+			"full_scan_threshold":  count(textFullScan, defaultFullScanThreshold, 0, maxPlainCount),
+			"max_indexing_threads": count(textThreads, defaultMaxIndexingThreads, 0, maxPlainCount),
+			"on_disk": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: textGraphOnDisk,
+			},
+			"payload_m": schema.Int64Attribute{
+				Optional: true, Computed: true,
+				MarkdownDescription: textPayloadM + " Default: the value of `m`.",
+				Validators:          []validator.Int64{int64validator.Between(0, maxPlainCount)},
+				PlanModifiers:       []planmodifier.Int64{payloadFollowsM{}},
+			},
+		},
+	}
+}
+
+const (
+	textM           = "Links per node of the graph; 0 builds no graph. More links find more and take more memory."
+	textEfConstruct = "Candidates considered while the graph is built. More take longer and find more."
+	textFullScan    = "Below this size, in KiB of vectors, a search scans instead of using the graph."
+	textThreads     = "Threads that build the graph; 0 lets the server choose."
+	textGraphOnDisk = "Keep the graph on disk instead of in memory."
+	textPayloadM    = "Links per node of the additional graphs that follow payload indexes."
+)
+
+func vectorHNSWAttributes() map[string]schema.Attribute {
+	number := func(text string, low int64) schema.Attribute {
+		return schema.Int64Attribute{
+			Optional: true, MarkdownDescription: text + " Not set: as the collection's.",
+			Validators: []validator.Int64{int64validator.Between(low, maxPlainCount)},
+		}
+	}
+	return map[string]schema.Attribute{
+		"m":                    number(textM, 0),
+		"ef_construct":         number(textEfConstruct, 4),
+		"full_scan_threshold":  number(textFullScan, 0),
+		"max_indexing_threads": number(textThreads, 0),
+		"on_disk": schema.BoolAttribute{
+			Optional: true, MarkdownDescription: textGraphOnDisk + " Not set: as the collection's.",
+		},
+		"payload_m": number(textPayloadM, 0),
+	}
+}
+
+func optimizersAttribute() schema.Attribute {
+	return schema.SingleNestedAttribute{
+		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultOptimizers()),
+		MarkdownDescription: "How the background work on stored points is done.",
+		Attributes: map[string]schema.Attribute{
+			"deleted_threshold": schema.Float64Attribute{
+				Optional: true, Computed: true, Default: float64default.StaticFloat64(defaultDeletedThreshold),
+				MarkdownDescription: "Share of deleted points from which a segment is rewritten.",
+				Validators:          []validator.Float64{float64validator.Between(0, 1)},
+			},
+			"vacuum_min_vector_number": count("Smallest number of vectors in a segment worth rewriting.",
+				defaultVacuumMinVectorNumber, 100, maxPlainCount),
+			"default_segment_number": count("Number of segments to aim for; 0 lets the server choose.",
+				defaultSegmentNumber, 0, maxPlainCount),
+			"max_segment_size": schema.Int64Attribute{
+				Optional: true, Computed: true,
+				MarkdownDescription: "Largest segment, in KiB of vectors. When it is not set the server chooses by its CPUs. The API cannot take a value " +
+					"back: removing the attribute keeps the last one.",
+				Validators:    []validator.Int64{int64validator.Between(1, maxPlainCount)},
+				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+			},
+			"memmap_threshold":   count("Segments above this size, in KiB of vectors, are memory-mapped; 0 turns that off.", 0, 0, maxPlainCount),
+			"indexing_threshold": count("Segments above this size, in KiB of vectors, get a graph; 0 turns graphs off.", defaultIndexingThreshold, 0, maxPlainCount),
+			"flush_interval_sec": count("Seconds between flushes to disk.", defaultFlushIntervalSec, 0, maxPlainCount),
+			"max_optimization_threads": schema.Int64Attribute{
+				Optional:            true,
+				MarkdownDescription: "Optimizations that may run at once per shard; 0 turns them off. Not set: chosen by the server.",
+				Validators:          []validator.Int64{int64validator.Between(0, maxPlainCount)},
+			},
+			"prevent_unoptimized": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Hide new points from searches until their segment is optimized, rather than scan a large unoptimized segment.",
+			},
+		},
+	}
+}
