@@ -1,0 +1,140 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+)
+
+func (e *edit) createCollection(cmd CreateCollection) (CollectionID, error) {
+	if err := CheckName(cmd.Name); err != nil {
+		return 0, err
+	}
+	if _, ok := e.next.Names[cmd.Name]; ok {
+		return 0, errCollectionExists(cmd.Name)
+	}
+	if _, ok := e.next.Aliases[cmd.Name]; ok {
+		return 0, invalid("cannot create collection `%s`: an alias has that name", cmd.Name)
+	}
+	if err := cmd.Config.check(); err != nil {
+		return 0, err
+	}
+	if err := e.checkPlacement(cmd); err != nil {
+		return 0, err
+	}
+	c := &Collection{ID: e.next.NextCollection, Name: cmd.Name, Config: cmd.Config, Epoch: 1}
+	e.next.NextCollection++
+	ranges := slot.Spread(len(cmd.Placement))
+	for i, peers := range cmd.Placement {
+		c.Shards = append(c.Shards, e.newShard(ShardID(i), ranges[i], peers, cmd.Config.WriteConsistencyFactor))
+	}
+	e.own(c)
+	e.names()[c.Name] = c.ID
+	return c.ID, nil
+}
+
+// checkPlacement refuses with Conflict what was placed on an older state: placed again, it may well succeed.
+func (e *edit) checkPlacement(cmd CreateCollection) error {
+	if len(cmd.Placement) != int(cmd.Config.ShardNumber) {
+		return invalid("%d shards are placed, shard_number is %d", len(cmd.Placement), cmd.Config.ShardNumber)
+	}
+	for i, peers := range cmd.Placement {
+		if len(peers) == 0 || len(peers) > int(cmd.Config.ReplicationFactor) {
+			return invalid("shard %d is placed on %d peers, 1..%d are allowed", i, len(peers), cmd.Config.ReplicationFactor)
+		}
+		for j, id := range peers {
+			if e.next.Gone(id) {
+				return fault.New(fault.Conflict, "shard %d is placed on peer %d, which is no longer a member: try again", i, id)
+			}
+			if slices.Contains(peers[:j], id) {
+				return invalid("shard %d is placed on peer %d twice", i, id)
+			}
+		}
+	}
+	return nil
+}
+
+func (e *edit) newShard(id ShardID, r slot.Range, peers []PeerID, w uint32) *Shard {
+	sh := &Shard{
+		ID: id, Slots: []slot.Range{r}, Version: 1, Term: 1, Primary: peers[0], WriteQuorum: w,
+		Replicas: make([]Replica, len(peers)),
+	}
+	for i, peer := range peers {
+		sh.Replicas[i] = Replica{Peer: peer, Generation: e.generation(), State: Active}
+	}
+	slices.SortFunc(sh.Replicas, func(a, b Replica) int { return cmp.Compare(a.Peer, b.Peer) })
+	return sh
+}
+
+func (e *edit) generation() Generation {
+	g := e.next.NextGeneration
+	e.next.NextGeneration++
+	return g
+}
+
+// updateCollection changes what is declared, and nothing of the shards: the primaries move their write quorums, and
+// the reconciler adds and retires replicas.
+func (e *edit) updateCollection(cmd UpdateCollection) error {
+	id, ok := e.next.Names[cmd.Name]
+	if !ok {
+		return ErrMissingCollection(cmd.Name)
+	}
+	if id != cmd.ID {
+		return fault.New(fault.Conflict, "Collection `%s` was deleted and created again meanwhile", cmd.Name)
+	}
+	current := e.next.Collections[id].Config
+	if !current.Equal(cmd.Base) {
+		return fault.New(fault.Conflict, "Collection `%s` was changed meanwhile: read it again and retry", cmd.Name)
+	}
+	if err := cmd.Config.check(); err != nil {
+		return err
+	}
+	if err := current.permits(cmd.Config); err != nil {
+		return err
+	}
+	e.collection(id).Config = cmd.Config
+	return nil
+}
+
+// permits refuses what cannot change in place.
+func (c Config) permits(next Config) error {
+	if c.ShardNumber != next.ShardNumber {
+		return fault.New(fault.Unsupported, "shard_number cannot change from %d to %d in place: resharding is not built yet",
+			c.ShardNumber, next.ShardNumber)
+	}
+	if c.WAL != next.WAL {
+		return invalid("the wal configuration cannot change after creation")
+	}
+	for _, name := range sortedKeys(next.Vectors) {
+		old, ok := c.Vectors[name]
+		if !ok {
+			return fault.New(fault.Unsupported, "vector %q cannot be added: adding vectors to a collection is not built yet", name)
+		}
+		if v := next.Vectors[name]; v.Size != old.Size || v.Distance != old.Distance {
+			return invalid("vector %q cannot change from %d components, %s to %d, %s: stored points would not fit",
+				name, old.Size, old.Distance, v.Size, v.Distance)
+		}
+	}
+	for _, name := range sortedKeys(c.Vectors) {
+		if _, ok := next.Vectors[name]; !ok {
+			return fault.New(fault.Unsupported, "vector %q cannot be removed: removing vectors from a collection is not built yet", name)
+		}
+	}
+	return nil
+}
+
+func (e *edit) deleteCollection(name string) (CollectionID, error) {
+	id, ok := e.next.Names[name]
+	if !ok {
+		return 0, ErrMissingCollection(name)
+	}
+	delete(e.names(), name)
+	delete(e.all(), id)
+	aliases := maps.Clone(e.next.Aliases)
+	maps.DeleteFunc(aliases, func(_ string, of CollectionID) bool { return of == id })
+	e.setAliases(aliases)
+	return id, nil
+}

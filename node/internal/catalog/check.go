@@ -1,0 +1,80 @@
+package catalog
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+)
+
+// Check tells whether the state holds together: what every state that Apply made promises to its readers.
+func (s *State) Check() error {
+	if s.Format != Format || s.Peers == nil || s.Collections == nil || s.Names == nil || s.Aliases == nil {
+		return invalid("the state of format %d lacks a part", s.Format)
+	}
+	for id, p := range s.Peers {
+		if p == nil || p.ID != id {
+			return invalid("peer %d is filed under another id", id)
+		}
+	}
+	if len(s.Names) != len(s.Collections) {
+		return invalid("%d names for %d collections", len(s.Names), len(s.Collections))
+	}
+	for id, c := range s.Collections {
+		if c == nil || c.ID != id || s.Names[c.Name] != id || id >= s.NextCollection {
+			return invalid("collection %d is not filed under its id and name", id)
+		}
+		if err := s.checkShards(c); err != nil {
+			return err
+		}
+	}
+	for alias, id := range s.Aliases {
+		if _, named := s.Names[alias]; named || s.Collections[id] == nil {
+			return invalid("alias %q names no collection, or is one", alias)
+		}
+	}
+	return nil
+}
+
+func (s *State) checkShards(c *Collection) error {
+	owners := make([]int, slot.Count)
+	for i, sh := range c.Shards {
+		if sh == nil || int(sh.ID) != i {
+			return invalid("collection %q: shard %d is out of place", c.Name, i)
+		}
+		if err := s.checkReplicas(sh); err != nil {
+			return err
+		}
+		for _, r := range sh.Slots {
+			if r.From > r.To || r.To >= slot.Count {
+				return invalid("collection %q: shard %d owns the slots %d-%d", c.Name, i, r.From, r.To)
+			}
+			for at := r.From; at <= r.To; at++ {
+				owners[at]++
+			}
+		}
+	}
+	if i := slices.IndexFunc(owners, func(n int) bool { return n != 1 }); i >= 0 {
+		return invalid("collection %q: slot %d has %d owners", c.Name, i, owners[i])
+	}
+	return nil
+}
+
+func (s *State) checkReplicas(sh *Shard) error {
+	if !slices.IsSortedFunc(sh.Replicas, func(a, b Replica) int { return cmp.Compare(a.Peer, b.Peer) }) {
+		return invalid("shard %d: its replicas are not in order", sh.ID)
+	}
+	for i, r := range sh.Replicas {
+		_, known := s.Peers[r.Peer]
+		if !known || r.State > Partial || r.Generation >= s.NextGeneration || i > 0 && sh.Replicas[i-1].Peer == r.Peer {
+			return invalid("shard %d: the replica on peer %d is not valid", sh.ID, r.Peer)
+		}
+	}
+	if primary, ok := sh.Replica(sh.Primary); !ok || primary.State != Active || primary.Retiring {
+		return invalid("shard %d: its primary, peer %d, is not an active replica", sh.ID, sh.Primary)
+	}
+	if sh.WriteQuorum < 1 || sh.Version < 1 || sh.Term < 1 {
+		return invalid("shard %d: version, term and write quorum start at 1", sh.ID)
+	}
+	return nil
+}

@@ -1,0 +1,295 @@
+package catalog_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// richConfig sets every field of a Config.
+func richConfig(t *testing.T) catalog.Config {
+	t.Helper()
+	n, yes, delay, factor := uint64(3), true, 20*time.Millisecond, uint32(2)
+	c := catalog.DefaultConfig()
+	c.Vectors = map[string]catalog.VectorParams{
+		"":      {Size: 768, Distance: vec.Cosine, OnDisk: &yes},
+		"title": {Size: 4, Distance: vec.Euclid, HNSW: &catalog.HNSWDiff{M: &n, PayloadM: &n}},
+	}
+	c.ShardNumber, c.ReplicationFactor, c.WriteConsistencyFactor = 2, 2, 2
+	c.ReadFanOutDelay, c.ReadFanOutFactor = &delay, &factor
+	c.Optimizers.MemmapThreshold, c.Optimizers.PreventUnoptimized = &n, &yes
+	c.Metadata = map[string]any{
+		"whole": int64(1), "fraction": 1.0, "big": int64(1<<62 + 1), "tiny": 5e-324, "text": "é<&>", "none": nil,
+		"list": []any{true, int64(-1), map[string]any{"deep": -0.5}}, "empty": map[string]any{},
+	}
+	c, err := c.Normalized(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func richCommands(t *testing.T) []catalog.Command {
+	name, peer, w := "docs", catalog.PeerID(2), uint32(2)
+	config := richConfig(t)
+	ref := catalog.ShardRef{Collection: 1, Shard: 1}
+	return []catalog.Command{
+		{Found: &catalog.Found{ClusterID: "c1"}},
+		{RegisterPeer: &catalog.Peer{ID: 1, Name: "a", PeerAddr: "a:6335", GRPCAddr: "a:6334", HTTPAddr: "a:6333", Zone: "z", Version: "1"}},
+		{RegisterPeer: &catalog.Peer{ID: peer, Name: "b", PeerAddr: "b:6335"}},
+		{CreateCollection: &catalog.CreateCollection{Name: name, Config: config, Placement: [][]catalog.PeerID{{1, 2}, {2, 1}}}},
+		{UpdateCollection: &catalog.UpdateCollection{Name: name, ID: 1, Base: config, Config: config}},
+		{ChangeAliases: []catalog.AliasAction{{Create: &struct{ Alias, Collection string }{"d", name}}}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: 1, Promote: &catalog.Promote{Term: 2, Candidate: 1, Unsafe: true}}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: 2, Demote: &peer}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: 3, SetWriteQuorum: &w}},
+	}
+}
+
+func richState(t *testing.T) *catalog.State {
+	t.Helper()
+	s, results := catalog.ApplyAll(catalog.Empty(), richCommands(t))
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatalf("command %d: %v", i, r.Err)
+		}
+	}
+	return s
+}
+
+func TestCommandsDecodeToTheSameBytesAndEffects(t *testing.T) {
+	encoded := catalog.EncodeCommands(richCommands(t))
+	cmds, err := catalog.DecodeCommands(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := catalog.EncodeCommands(cmds); !bytes.Equal(again, encoded) {
+		t.Fatalf("encoded again:\n%s\nwas\n%s", again, encoded)
+	}
+	s, _ := catalog.ApplyAll(catalog.Empty(), cmds)
+	if got, want := catalog.EncodeState(s), catalog.EncodeState(richState(t)); !bytes.Equal(got, want) {
+		t.Fatalf("decoded commands made\n%s\nnot\n%s", got, want)
+	}
+}
+
+func TestMetadataKeepsTheKindsOfNumbers(t *testing.T) {
+	s, err := catalog.DecodeState(catalog.EncodeState(richState(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := s.Lookup("docs")
+	want := richConfig(t)
+	for key, v := range want.Metadata {
+		switch v.(type) {
+		case []any, map[string]any:
+		default:
+			if got := c.Config.Metadata[key]; got != v {
+				t.Errorf("%s: %T %v, want %T %v", key, got, got, v, v)
+			}
+		}
+	}
+	if !c.Config.Equal(want) {
+		t.Error("the config changed on its way")
+	}
+	changed := want
+	changed.Metadata = map[string]any{"whole": 1.0}
+	if c.Config.Equal(changed) {
+		t.Error("another config is called equal")
+	}
+}
+
+func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
+	for name, got := range map[string][]byte{
+		"commands.v1.golden": catalog.EncodeCommands(richCommands(t)),
+		"state.v1.golden":    catalog.EncodeState(richState(t)),
+	} {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: the encoding changed:\n%s\nwas\n%s", name, got, want)
+		}
+	}
+}
+
+func TestDecodersTellDamageFromNewerFormats(t *testing.T) {
+	state, cmds := catalog.EncodeState(richState(t)), catalog.EncodeCommands(richCommands(t))
+	newer := bytes.Clone(state)
+	newer[3] = 2
+	if _, err := catalog.DecodeState(newer); !errors.Is(err, catalog.ErrNewerFormat) || !fault.Is(err, fault.Unsupported) {
+		t.Errorf("newer state: %v", err)
+	}
+	newer = bytes.Clone(cmds)
+	newer[3] = 9
+	if _, err := catalog.DecodeCommands(newer); !errors.Is(err, catalog.ErrNewerFormat) {
+		t.Errorf("newer commands: %v", err)
+	}
+	for i := range len(state) {
+		if i == 3 {
+			continue
+		}
+		damaged := bytes.Clone(state)
+		damaged[i] ^= 0x40
+		if _, err := catalog.DecodeState(damaged); !fault.Is(err, fault.Corrupt) {
+			t.Fatalf("byte %d damaged: %v", i, err)
+		}
+		if _, err := catalog.DecodeState(state[:i]); !fault.Is(err, fault.Corrupt) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+	}
+	if _, err := catalog.DecodeCommands(state); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("a state read as commands: %v", err)
+	}
+}
+
+func TestUnknownFieldsAreNeverSkipped(t *testing.T) {
+	for _, body := range []string{
+		`[{"found":{"cluster_id":"c","colour":"red"}}]`,
+		`[{"frobnicate":{}}]`,
+		`[{}]`,
+		`[{"found":{"cluster_id":"c"},"delete_collection":"x"}]`,
+		`[{"create_collection":{"name":"x","config":{"vectors":null,"sparse":{}}}}]`,
+	} {
+		if _, err := catalog.DecodeCommands(frame("OCC", body)); !fault.Is(err, fault.Corrupt) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// frame puts a valid header before a body.
+func frame(magic, body string) []byte {
+	sum := crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli))
+	return append([]byte{magic[0], magic[1], magic[2], 1, byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}, body...)
+}
+
+func FuzzDecodeState(f *testing.F) {
+	for _, body := range []string{
+		`{}`, `null`, `{"format":1,"peers":{"1":null}}`, `{"format":1,"collections":{"1":{"id":1,"shards":[null]}}}`,
+		`{"format":2}`, `{"format":1,"names":{"a":1},"aliases":{"b":1},"next_collection":1,"next_generation":1}`,
+	} {
+		f.Add([]byte(body))
+	}
+	golden, err := os.ReadFile("testdata/state.v1.golden")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(golden[8:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, _ = catalog.DecodeState(body)
+		s, err := catalog.DecodeState(frame("OCS", string(body)))
+		if err != nil {
+			return
+		}
+		encoded := catalog.EncodeState(s) // what decodes must hold together
+		if again, err := catalog.DecodeState(encoded); err != nil || !bytes.Equal(catalog.EncodeState(again), encoded) {
+			t.Fatalf("decoded, encoded and decoded again: %v", err)
+		}
+		_ = s.Describe()
+	})
+}
+
+func FuzzDecodeCommands(f *testing.F) {
+	for _, body := range []string{`[]`, `[{}]`, `[{"found":{"cluster_id":"c"}}]`, `[{"change_aliases":[{}]}]`, `null`} {
+		f.Add([]byte(body))
+	}
+	golden, err := os.ReadFile("testdata/commands.v1.golden")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(golden[8:])
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, _ = catalog.DecodeCommands(body)
+		cmds, err := catalog.DecodeCommands(frame("OCC", string(body)))
+		if err != nil {
+			return
+		}
+		s, _ := catalog.ApplyAll(catalog.Empty(), cmds)
+		if err := s.Check(); err != nil {
+			t.Fatalf("applied: %v\n%s", err, s.Describe())
+		}
+	})
+}
+
+func TestConfigsAreCompletedAndChecked(t *testing.T) {
+	c, err := catalog.Config{}.Normalized(5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := catalog.DefaultConfig()
+	want.ShardNumber, want.OnDiskPayload = 5, false
+	if !c.Equal(want) {
+		t.Errorf("defaults: %+v", c)
+	}
+	if again, err := c.Normalized(9); err != nil || !again.Equal(c) {
+		t.Errorf("normalised again: %+v, %v", again, err)
+	}
+	deep := map[string]any{}
+	for range 40 {
+		deep = map[string]any{"d": deep}
+	}
+	for name, change := range map[string]func(*catalog.Config){
+		"metadata is nested":         func(c *catalog.Config) { c.Metadata = deep },
+		"not a JSON value":           func(c *catalog.Config) { c.Metadata = map[string]any{"f": struct{}{}} },
+		"not a finite":               func(c *catalog.Config) { c.Metadata = map[string]any{"f": nan()} },
+		"not valid UTF-8":            func(c *catalog.Config) { c.Metadata = map[string]any{"f": "\xff"} },
+		"bytes as JSON":              func(c *catalog.Config) { c.Metadata = map[string]any{"f": strings.Repeat("x", 1<<17)} },
+		"ef_construct":               func(c *catalog.Config) { c.HNSW = catalog.HNSW{M: 1, EfConstruct: 1} },
+		"deleted_threshold":          func(c *catalog.Config) { c.Optimizers.DeletedThreshold = nan() },
+		"read_fan_out_factor":        func(c *catalog.Config) { n := uint32(1000); c.ReadFanOutFactor = &n },
+		"read_fan_out_delay_ms":      func(c *catalog.Config) { d := -time.Second; c.ReadFanOutDelay = &d },
+		"named vectors":              func(c *catalog.Config) { c.Vectors = manyVectors() },
+		`vector "x": hnsw m must be`: func(c *catalog.Config) { c.Vectors = badVector() },
+	} {
+		bad := catalog.DefaultConfig()
+		change(&bad)
+		if _, err := bad.Normalized(1); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func nan() float64 { zero := 0.0; return zero / zero }
+
+func manyVectors() map[string]catalog.VectorParams {
+	m := map[string]catalog.VectorParams{}
+	for i := range catalog.MaxVectors + 1 {
+		m[strings.Repeat("v", i+1)] = catalog.VectorParams{Size: 1, Distance: vec.Cosine}
+	}
+	return m
+}
+
+func badVector() map[string]catalog.VectorParams {
+	m := uint64(1 << 30)
+	return map[string]catalog.VectorParams{"x": {Size: 1, Distance: vec.Cosine, HNSW: &catalog.HNSWDiff{M: &m}}}
+}
+
+func TestNamesAreChecked(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"docs": true, "big_docs-2.1": true, "Ελλάς": true, strings.Repeat("x", 255): true, "a b": true,
+		"": false, strings.Repeat("x", 256): false, "a<b": false, "a>b": false, "a:b": false, `a"b`: false, "a/b": false,
+		`a\b`: false, "a|b": false, "a?b": false, "a*b": false, "a\x00b": false, "a\x1fb": false, "\xff": false,
+	} {
+		if err := catalog.CheckName(name); (err == nil) != ok || err != nil && !fault.Is(err, fault.Invalid) {
+			t.Errorf("%.20q: %v", name, err)
+		}
+	}
+}

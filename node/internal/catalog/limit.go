@@ -1,0 +1,20 @@
+package catalog
+
+// The limits of a Config. They keep one collection from taking the cluster down, not a user from growing.
+const (
+	MaxShards            = 1024  // of a collection; slot.Count is the hard bound
+	MaxReplicas          = 64    // replication_factor
+	MaxVectors           = 64    // named vectors of a collection
+	MaxVectorSize        = 65536 // components
+	MaxMetadataBytes     = 64 << 10
+	MaxMetadataDepth     = 32
+	maxHNSWDegree        = 2048
+	minHNSWEfConstruct   = 4
+	maxHNSWEfConstruct   = 1 << 20
+	maxThreads           = 1 << 12
+	maxDefaultSegments   = 1 << 12
+	maxWALCapacityMB     = 1 << 16
+	maxWALSegments       = 1 << 12
+	maxReadFanOutDelayMS = 60_000
+	maxSafeInteger       = 1<<53 - 1 // the largest PeerID: what JSON readers keep exact
+)

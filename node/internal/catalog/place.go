@@ -1,0 +1,147 @@
+package catalog
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+// Place chooses peers for the shards of a new collection: at most factor per shard (fewer if there are fewer peers),
+// its first primary first. See Placer for the order of preference. It returns nil if no peer is alive.
+func Place(s *State, shards, factor int, alive func(PeerID) bool) [][]PeerID {
+	p := NewPlacer(s, alive)
+	if len(p.peers) == 0 {
+		return nil
+	}
+	placement := make([][]PeerID, shards)
+	for i := range placement {
+		placement[i] = p.shard(factor)
+	}
+	return placement
+}
+
+// PlaceReplica chooses a peer for one more replica of a shard, or reports that every peer that is alive has one.
+func PlaceReplica(s *State, ref ShardRef, alive func(PeerID) bool) (PeerID, bool) {
+	_, sh, ok := s.Shard(ref)
+	if !ok {
+		return 0, false
+	}
+	return NewPlacer(s, alive).Replica(sh)
+}
+
+// Prepare fills in, on the Raft leader, what a command needs from outside its pure application: the defaults of a
+// declared collection, and where its shards go.
+func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
+	if cmd.CreateCollection == nil || cmd.CreateCollection.Placement != nil {
+		return cmd, nil
+	}
+	create := *cmd.CreateCollection
+	if err := CheckName(create.Name); err != nil {
+		return cmd, err
+	}
+	config, err := create.Config.Normalized(s.Members())
+	if err != nil {
+		return cmd, err
+	}
+	create.Config = config
+	create.Placement = Place(s, int(config.ShardNumber), int(config.ReplicationFactor), alive)
+	if create.Placement == nil {
+		return cmd, fault.New(fault.Unavailable, "no peer is alive to place collection `%s` on", create.Name)
+	}
+	cmd.CreateCollection = &create
+	return cmd, nil
+}
+
+// Placer chooses peers for replicas and remembers what it chose, so that many choices stay balanced. Replicas of a
+// shard go to different peers always, to different zones while there are any, then to the peer with the fewest
+// replicas over all collections, then with the fewest primaries, then to the lowest id: equal states give equal choices. Peers that are replaced or
+// not alive get none.
+type Placer struct {
+	state     *State
+	peers     []PeerID // candidates, ordered by id
+	replicas  map[PeerID]int
+	primaries map[PeerID]int
+}
+
+// NewPlacer counts what the peers hold. alive tells which peers may be chosen.
+func NewPlacer(s *State, alive func(PeerID) bool) *Placer {
+	p := &Placer{state: s, replicas: map[PeerID]int{}, primaries: map[PeerID]int{}}
+	for _, id := range slices.Sorted(maps.Keys(s.Peers)) {
+		if !s.Gone(id) && alive(id) {
+			p.peers = append(p.peers, id)
+		}
+	}
+	for _, c := range s.Collections {
+		for _, sh := range c.Shards {
+			p.primaries[sh.Primary]++
+			for _, r := range sh.Replicas {
+				p.replicas[r.Peer]++
+			}
+		}
+	}
+	return p
+}
+
+// Replica chooses a peer for one more replica of a shard.
+func (p *Placer) Replica(sh *Shard) (PeerID, bool) {
+	var has []PeerID
+	zones := map[string]int{}
+	for _, r := range sh.Replicas {
+		has = append(has, r.Peer)
+		if !r.Retiring && !p.state.Gone(r.Peer) {
+			zones[p.zone(r.Peer)]++
+		}
+	}
+	return p.choose(has, zones)
+}
+
+// shard chooses the peers of a new shard, the one with the fewest primaries first.
+func (p *Placer) shard(factor int) []PeerID {
+	var chosen []PeerID
+	zones := map[string]int{}
+	for len(chosen) < factor {
+		id, ok := p.choose(chosen, zones)
+		if !ok {
+			break
+		}
+		chosen = append(chosen, id)
+		zones[p.zone(id)]++
+	}
+	primary := slices.MinFunc(chosen, func(a, b PeerID) int {
+		return cmp.Or(cmp.Compare(p.primaries[a], p.primaries[b]), cmp.Compare(p.replicas[a], p.replicas[b]), cmp.Compare(a, b))
+	})
+	p.primaries[primary]++
+	i := slices.Index(chosen, primary)
+	chosen[0], chosen[i] = chosen[i], chosen[0]
+	return chosen
+}
+
+func (p *Placer) choose(has []PeerID, zones map[string]int) (PeerID, bool) {
+	best, found := PeerID(0), false
+	for _, id := range p.peers {
+		if slices.Contains(has, id) {
+			continue
+		}
+		if !found || p.better(id, best, zones) {
+			best, found = id, true
+		}
+	}
+	if found {
+		p.replicas[best]++
+	}
+	return best, found
+}
+
+func (p *Placer) better(a, b PeerID, zones map[string]int) bool {
+	return cmp.Or(cmp.Compare(zones[p.zone(a)], zones[p.zone(b)]), cmp.Compare(p.replicas[a], p.replicas[b]),
+		cmp.Compare(p.primaries[a], p.primaries[b])) < 0
+}
+
+func (p *Placer) zone(id PeerID) string {
+	if peer, ok := p.state.Peers[id]; ok {
+		return peer.Zone
+	}
+	return ""
+}
