@@ -51,6 +51,10 @@ type View struct {
 	Dead        []PeerID // demoted; probed, so that they are noticed when they return
 	Retiring    []PeerID // members of Active or Partial that are to be demoted and never activated again
 	WriteQuorum int      // W
+
+	// Generations tells the incarnations of a peer's replica apart. A peer whose replica was dropped and made anew
+	// between two views would otherwise inherit what its predecessor had acknowledged. Absent means unknown.
+	Generations map[PeerID]uint64
 }
 
 // MessageType tells what a Message is.
@@ -76,10 +80,13 @@ type Message struct {
 	Entries   []Entry
 	Commit    Index
 
-	// MsgAppendReply
-	Reject  bool
-	Match   Index // accepted: the log agrees with the primary's up to here, durably. Rejected: a hint where to try next
-	Applied Index // the replica has applied up to here
+	// MsgAppendReply. When the log does not fit, PrevIndex repeats the refused append's and PrevTerm is the replica's
+	// term at Match, so that the primary skips whole terms; Match < Applied then says that what was applied itself
+	// contradicts the primary's log.
+	Reject     bool
+	Match      Index  // accepted: the log agrees with the primary's up to here, durably. Rejected: a hint where to try next
+	Applied    Index  // the replica has applied up to here
+	Generation uint64 // the incarnation that replies (View.Generations); 0: unknown
 
 	// MsgFenceReply (and MsgAppendReply with Reject because Term < promised)
 	LastTerm  Term
