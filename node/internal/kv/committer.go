@@ -1,0 +1,181 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+// request is one call of Commit.
+type request struct {
+	batch *Batch
+	done  chan error // buffered
+	logs  map[uint64]*logEnd
+}
+
+// groupLimit bounds how many calls share a transaction, so that the first of them does not wait for ever.
+const groupLimit = 256
+
+// Commit makes a batch durable: when it returns nil, everything in it is on the disk. Calls that run at the same time
+// share transactions and fsyncs. The batches of one caller are stored in the order of its calls.
+//
+// A batch that makes no sense (a gap in a log) is refused as a whole and changes nothing. Any other error is of the
+// disk: the outcome is unknown, and the store takes no more writes (ErrFailed). ctx only bounds the wait until the
+// committer takes the batch: an outcome is never left unknown because somebody stopped waiting.
+func (s *Store) Commit(ctx context.Context, b *Batch) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if b.Empty() {
+		return nil
+	}
+	r := &request{batch: b, done: make(chan error, 1)}
+	select {
+	case s.queue <- r:
+		return <-r.done
+	case <-ctx.Done():
+		return fmt.Errorf("commit: %w", ctx.Err())
+	case <-s.closing:
+		return fault.Wrap(fault.Unavailable, ErrClosed, "commit")
+	}
+}
+
+// runCommitter is the only writer of the database.
+func (s *Store) runCommitter() {
+	defer close(s.stopped)
+	c := &committer{store: s, ts: s.mu.durable} // nobody else has the store yet
+	for {
+		select {
+		case r := <-s.queue:
+			c.commit(s.collect(r))
+		case <-s.closing:
+			return
+		}
+	}
+}
+
+// collect takes whoever waits behind the first.
+func (s *Store) collect(first *request) []*request {
+	group := []*request{first}
+	for len(group) < groupLimit {
+		select {
+		case r := <-s.queue:
+			group = append(group, r)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// committer packs batches into transactions.
+type committer struct {
+	store *Store
+	ts    uint64 // of the last transaction
+
+	logs    map[uint64]*logEnd // ends of logs as planned, not yet durable
+	open    []write            // the transaction being filled
+	bytes   int
+	waiting []*request // stored completely once open is
+}
+
+func (c *committer) commit(group []*request) {
+	c.logs = map[uint64]*logEnd{}
+	for _, r := range group {
+		c.add(r)
+	}
+	c.flush(true)
+}
+
+// add puts a whole batch into the open transaction, or, if it does not fit into any, spreads it over several.
+func (c *committer) add(r *request) {
+	if r.batch.scansLog() {
+		c.flush(true) // it needs to see what the others did to its log
+	}
+	p := planner{store: c.store, staged: c.logs, ends: map[uint64]*logEnd{}}
+	if err := p.plan(r.batch); err != nil {
+		r.done <- err
+		return
+	}
+	if !c.fits(p.bytes, p.count) {
+		c.flush(true)
+	}
+	for _, u := range p.units {
+		if !c.fits(u.bytes, len(u.writes)) {
+			if err := c.flush(false); err != nil {
+				r.done <- err
+				return
+			}
+		}
+		c.open = append(c.open, u.writes...)
+		c.bytes += u.bytes
+	}
+	maps.Copy(c.logs, p.ends)
+	r.logs = p.ends
+	c.waiting = append(c.waiting, r)
+}
+
+func (c *committer) fits(bytes, count int) bool {
+	return c.bytes+bytes <= c.store.txBytes && len(c.open)+count <= c.store.txCount
+}
+
+// flush stores the open transaction. whole tells that no batch is stored in part by then, so that views may show it.
+func (c *committer) flush(whole bool) error {
+	err := c.write()
+	if err == nil && whole {
+		c.store.publish(c.ts, c.waiting)
+	}
+	for _, r := range c.waiting {
+		r.done <- err
+	}
+	c.open, c.bytes, c.waiting = nil, 0, nil
+	return err
+}
+
+// write makes the open transaction durable. Of several writes to a key the last one counts.
+func (c *committer) write() error {
+	if len(c.open) == 0 {
+		return nil
+	}
+	if err := c.store.failure(); err != nil {
+		return err
+	}
+	txn := c.store.db.NewTransactionAt(c.ts, true)
+	defer txn.Discard()
+	for _, w := range c.open {
+		if err := w.put(txn); err != nil {
+			return c.store.fail(fmt.Errorf("prepare transaction: %w", err))
+		}
+	}
+	c.ts++
+	if err := c.store.commitAt(txn, c.ts); err != nil {
+		return c.store.fail(fmt.Errorf("commit transaction: %w", err))
+	}
+	return nil
+}
+
+func (w write) put(txn *badger.Txn) error {
+	if w.value == nil {
+		return txn.Delete(w.key)
+	}
+	return txn.Set(w.key, w.value)
+}
+
+// publish lets new views show everything up to ts, and lets Badger forget what no view shows.
+func (s *Store) publish(ts uint64, done []*request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.durable = ts
+	for _, r := range done {
+		maps.Copy(s.mu.logs, r.logs)
+	}
+	oldest := ts
+	for t := range s.mu.views {
+		oldest = min(oldest, t)
+	}
+	s.db.SetDiscardTs(oldest)
+}

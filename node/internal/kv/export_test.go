@@ -1,0 +1,63 @@
+package kv
+
+import (
+	"context"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// FailCommitsAfter lets n more transactions through; the others fail with err, if it is not nil, and store nothing.
+func (s *Store) FailCommitsAfter(n int, err error) {
+	s.commitAt = func(txn *badger.Txn, ts uint64) error {
+		if n--; n < 0 && err != nil {
+			return err
+		}
+		return txn.CommitAt(ts, nil)
+	}
+}
+
+// CountKeys counts what is stored of a generation.
+func (s *Store) CountKeys(generation uint64) (n int) {
+	err := s.withView(func(v *View) error {
+		return v.scan(context.Background(), prefix(generation), prefix(generation), func([]byte, *badger.Item) (bool, error) {
+			n++
+			return true, nil
+		})
+	})
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// SetRaw stores a value as it is.
+func (s *Store) SetRaw(key, value []byte) {
+	var b Batch
+	b.add(&b.body, write{key, value})
+	if err := s.Commit(context.Background(), &b); err != nil {
+		panic(err)
+	}
+}
+
+// SetFormat stores another format version.
+func (s *Store) SetFormat(version uint64) { s.SetRaw(keyFormat(), sealNumbers(keyFormat(), version)) }
+
+// ForgetFormat makes the database look like somebody else's.
+func (s *Store) ForgetFormat() {
+	s.SetRaw([]byte("foreign"), []byte{1})
+	s.SetRaw(keyFormat(), nil)
+}
+
+// LogKey and PayloadKey are the keys of an entry and of a payload.
+var (
+	LogKey     = keyLog
+	PayloadKey = func(generation uint64, idKey []byte) []byte {
+		return append(keyField(generation, fieldPayload), idKey...)
+	}
+)
+
+// Raw returns the stored bytes of a key.
+func (s *Store) Raw(key []byte) (value []byte) {
+	_ = s.withView(func(v *View) (err error) { value, err = v.get(key); return err })
+	return value
+}
