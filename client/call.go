@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -57,8 +58,11 @@ func call[T any](ctx context.Context, c *Client, op operation, f func(context.Co
 			return v, nil
 		}
 		maybeApplied = maybeApplied || (op.kind != read && err.outcomeUnknown())
-		if attempts >= c.config.MaxAttempts || ctx.Err() != nil || !op.mayRepeat(err) {
+		if attempts >= c.config.MaxAttempts || ctx.Err() != nil || !op.mayRepeat(err) || err.retryAfter > c.config.Timeout {
 			return zero, c.fail(op, e, err, maybeApplied)
+		}
+		if err.retryAfter > 0 && !pause(ctx, err.retryAfter) {
+			return zero, c.fail(op, e, contextError(ctx), maybeApplied)
 		}
 	}
 }
@@ -69,15 +73,15 @@ func attempt[T any](ctx context.Context, c *Client, e *endpoint, f func(context.
 	if c.pool.isClosed() {
 		return zero, &Error{Class: ClassCanceled, Message: "the client is closed"}
 	}
-	var sent atomic.Bool
+	var seen mark
 	actx, cancel := context.WithTimeout(withKey(ctx, c.config.APIKey), c.config.Timeout)
 	defer cancel()
-	v, err := f(context.WithValue(actx, sentKey{}, &sent), e)
+	v, err := f(context.WithValue(actx, markKey{}, &seen), e)
 	if err == nil {
 		return v, nil
 	}
 	out := errorOf(err)
-	out.sent = sent.Load()
+	out.sent, out.retryAfter = seen.sent.Load(), time.Duration(seen.retryAfter.Load())
 	switch {
 	case out.fromNode:
 	case ctx.Err() != nil:
@@ -115,8 +119,11 @@ func (e *Error) outcomeUnknown() bool {
 // mayRepeat is the table in the package's doc.
 func (op operation) mayRepeat(e *Error) bool {
 	switch e.Class {
-	case ClassNotPrimary, ClassStaleEpoch, ClassExhausted:
+	case ClassNotPrimary, ClassStaleEpoch:
 		return true
+	case ClassExhausted:
+		// Without either it is gRPC's own: a message over the limit, which stays so.
+		return e.fromNode || e.retryAfter > 0
 	case ClassConflict:
 		return op.ddl
 	case ClassUnavailable, ClassTimeout:
@@ -133,31 +140,44 @@ func withKey(ctx context.Context, key string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "api-key", key)
 }
 
-type sentKey struct{}
+// mark is what a call's connection told about it.
+type mark struct {
+	sent       atomic.Bool
+	retryAfter atomic.Int64 // nanoseconds; 0: the server named no time
+}
 
-// sentMarker notes in the *atomic.Bool of a call's context that its request went out on a connection. gRPC reports the
-// outgoing header only once a connection took it, so an unmarked call surely reached nobody: unlike the text of the
-// error, this does not change between versions.
-type sentMarker struct{}
+type markKey struct{}
+
+// marker fills in the *mark of a call's context. gRPC reports the outgoing header only once a connection took it, so an
+// unmarked call surely reached nobody: unlike the text of the error, this does not change between versions.
+type marker struct{}
 
 // TagRPC keeps the context: the mark stands in it already.
-func (sentMarker) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+func (marker) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
 
 // HandleRPC sets the mark.
-func (sentMarker) HandleRPC(ctx context.Context, s stats.RPCStats) {
-	if _, ok := s.(*stats.OutHeader); !ok {
+func (marker) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	seen, ok := ctx.Value(markKey{}).(*mark)
+	if !ok {
 		return
 	}
-	if sent, ok := ctx.Value(sentKey{}).(*atomic.Bool); ok {
-		sent.Store(true)
+	switch s := s.(type) {
+	case *stats.OutHeader:
+		seen.sent.Store(true)
+	case *stats.InTrailer:
+		for _, v := range s.Trailer.Get("retry-after") {
+			if seconds, err := strconv.ParseUint(v, 10, 16); err == nil {
+				seen.retryAfter.Store(int64(time.Duration(seconds) * time.Second))
+			}
+		}
 	}
 }
 
 // TagConn keeps the context.
-func (sentMarker) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (marker) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
 // HandleConn does nothing.
-func (sentMarker) HandleConn(context.Context, stats.ConnStats) {}
+func (marker) HandleConn(context.Context, stats.ConnStats) {}
 
 // Settle makes a change whose outcome may stay unknown, such as creating a collection. It runs do; whenever that fails
 // with an unknown outcome, it asks look whether the change is there, and repeats do only when it is not. Look may

@@ -18,7 +18,8 @@
 //	once         again      again     never
 //
 // "Not sent": no byte of the request left on a connection. "Refused": the server's class says that nothing was
-// applied (NOT_PRIMARY, STALE_EPOCH, EXHAUSTED, and CONFLICT for a change of metadata, whose compare-and-set failed).
+// applied (NOT_PRIMARY, STALE_EPOCH, EXHAUSTED from a node or with a "retry-after", which is waited for, and CONFLICT for
+// a change of metadata, whose compare-and-set failed).
 // "Outcome unknown": UNAVAILABLE or TIMEOUT after it was sent. Every other class is final at once. The calls:
 //
 //	read         all that change nothing

@@ -127,7 +127,7 @@ func dialOptions(c Config) ([]grpc.DialOption, error) {
 		// Retries are ours: a policy handed out by name resolution must not add its own.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithStatsHandler(sentMarker{}),
+		grpc.WithStatsHandler(marker{}),
 	}
 	if c.Dialer != nil {
 		options = append(options, grpc.WithContextDialer(c.Dialer))

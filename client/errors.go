@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -63,9 +64,10 @@ type Error struct {
 	// be yet. Look before you repeat it (Settle does).
 	MaybeApplied bool
 
-	fromNode bool  // the class stood in an ErrorInfo of ours: the node itself is up
-	sent     bool  // the request went out on a connection
-	cause    error // the context's error, if that ended the call
+	fromNode   bool          // the class stood in an ErrorInfo of ours: the node itself is up
+	sent       bool          // the request went out on a connection
+	retryAfter time.Duration // as the server asks; 0: it does not
+	cause      error         // the context's error, if that ended the call
 }
 
 // Error returns the message, the class, and where it comes from.
