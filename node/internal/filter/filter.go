@@ -20,7 +20,7 @@ type Filter struct {
 	MinShould *MinShould  `json:"min_should,omitempty"`
 }
 
-// MinShould asks for at least Count of Conditions.
+// MinShould asks for at least Count of Conditions. A Count of 0 is met by every point, one above len(Conditions) by none.
 type MinShould struct {
 	Conditions []Condition `json:"conditions"`
 	Count      uint64      `json:"count"`
@@ -39,17 +39,23 @@ type Condition struct {
 
 // HasID tests the point's id.
 type HasID struct {
-	IDs []point.ID `json:"ids"` // marshalled as key bytes by Encode
+	IDs []point.ID `json:"ids"` // none: matches nothing
 }
 
-// Nested matches if one element of the array of objects at Key matches Filter as a whole.
+// Nested matches if one element of the array of objects at Key matches Filter as a whole; paths in Filter start at the
+// element. HasID and HasVector have no place inside.
 type Nested struct {
 	Key    string `json:"key"`
 	Filter Filter `json:"filter"`
 }
 
-// Field tests the values at Key (a point.Path; every value that it reaches is tried, one match is enough). Exactly
-// one test is set.
+// Field tests the values at Key, a point.Path: every value that it reaches is tried, and of an array every element (not
+// the elements of an array inside an array); one match is enough. A path that reaches nothing matches no test but those
+// that say so. Exactly one test is set.
+//
+// IsEmpty and IsNull look at each value that the path reaches: null and [] are empty; null, and an array that holds a
+// null, are null. A path that reaches nothing is empty and not null. (Condition's IsEmpty asks that all values be
+// empty, its IsNull that one be null itself: both as in Qdrant.)
 type Field struct {
 	Key           string         `json:"key"`
 	Match         *Match         `json:"match,omitempty"`
@@ -62,7 +68,8 @@ type Field struct {
 	IsNull        *bool          `json:"is_null,omitempty"`
 }
 
-// Match compares with values; exactly one field is set.
+// Match compares with values; exactly one field is set. Integers match values that are int64, never floats. Except
+// matches values of every type but null that are none of the listed ones.
 type Match struct {
 	Keyword       *string  `json:"keyword,omitempty"`
 	Integer       *int64   `json:"integer,omitempty"`
@@ -91,7 +98,8 @@ type DatetimeRange struct {
 	LTE *time.Time `json:"lte,omitempty"`
 }
 
-// CountRange bounds the number of values at a path.
+// CountRange bounds the number of values at a path: the length of an array, 0 for null, 1 for anything else. As in
+// Qdrant a path that reaches nothing does not match, not even a bound that 0 satisfies: ask IsEmpty for that.
 type CountRange struct {
 	LT  *uint64 `json:"lt,omitempty"`
 	GT  *uint64 `json:"gt,omitempty"`
@@ -105,13 +113,13 @@ type Geo struct {
 	Lat float64 `json:"lat"`
 }
 
-// GeoBox is a rectangle; it may cross the antimeridian.
+// GeoBox is a rectangle without its edges. It crosses the antimeridian if its left edge lies east of its right one.
 type GeoBox struct {
 	TopLeft     Geo `json:"top_left"`
 	BottomRight Geo `json:"bottom_right"`
 }
 
-// GeoRadius is a circle; Meters is a great-circle distance.
+// GeoRadius is a circle without its edge; Meters is a great-circle distance.
 type GeoRadius struct {
 	Center Geo     `json:"center"`
 	Meters float64 `json:"meters"`

@@ -32,7 +32,7 @@ func ValueFromJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, invalid("JSON is not valid UTF-8")
 	}
-	if !shallow(data) {
+	if JSONNesting(data) > MaxDepth {
 		return nil, exceeds("JSON is nested more than %d levels deep", MaxDepth)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -47,9 +47,10 @@ func ValueFromJSON(data []byte) (any, error) {
 	return fromTree(v)
 }
 
-// shallow looks at the brackets outside strings, so that a hostile text is refused before any recursion.
-func shallow(data []byte) bool {
-	depth, quoted := 0, false
+// JSONNesting returns how deeply the brackets of a JSON text nest. It needs no memory and no recursion, so that a
+// hostile text can be refused before it is decoded.
+func JSONNesting(data []byte) int {
+	depth, deepest, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
 		case quoted:
@@ -60,14 +61,13 @@ func shallow(data []byte) bool {
 		case c == '"':
 			quoted = true
 		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
-				return false
-			}
+			depth++
+			deepest = max(deepest, depth)
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return true
+	return deepest
 }
 
 // fromTree turns the numbers in a decoded tree into int64 and float64, in place.
