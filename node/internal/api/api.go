@@ -1,0 +1,150 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Points reads and writes the points of all shards of a collection, given by its name or an alias.
+type Points interface {
+	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
+	Write(ctx context.Context, collection string, op point.Op, o WriteOptions) (WriteResult, error)
+	// Search answers every query, best first, its offset taken off.
+	Search(ctx context.Context, collection string, queries []Query) ([][]shard.Scored, error)
+	// Get returns the points that exist, in the order of the request.
+	Get(ctx context.Context, collection string, r shard.GetRequest) ([]point.Record, error)
+	// Scroll returns points in the order of their ids, and the first id after them if there is one.
+	Scroll(ctx context.Context, collection string, r shard.ScrollRequest) ([]point.Record, *point.ID, error)
+	// Count counts the points that match.
+	Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error)
+}
+
+// Metadata reads and changes what the cluster has declared.
+type Metadata interface {
+	// State returns the state as this node has it.
+	State() *catalog.State
+	// Propose makes changes and returns once this node shows them. Of one command, the error is the result's.
+	Propose(ctx context.Context, commands ...catalog.Command) ([]catalog.Result, error)
+}
+
+// Inspector counts what a collection holds, over all peers.
+type Inspector interface {
+	Info(ctx context.Context, collection string) (Info, error)
+}
+
+// Options say what the services stand on. Points, Metadata, Inspector and Self are needed.
+type Options struct {
+	Points    Points
+	Metadata  Metadata
+	Inspector Inspector
+	Self      catalog.PeerID // of this node, as CollectionClusterInfo shows it
+
+	// Version and Commit are this program's own; HealthCheck shows them behind the version of Qdrant's API.
+	Version string
+	Commit  string
+
+	// LocalPoints counts the points of this node's own replica of a shard. Nil: none are shown.
+	LocalPoints func(ref catalog.ShardRef) uint64
+	// Ready tells why this node cannot serve now; nil, or a nil error, means that it can.
+	Ready func() error
+	// Settle waits until the other peers show the metadata that this node shows, so that a client which creates a
+	// collection here may use it at another node at once. Its failure is only logged. Nil: nothing is waited for.
+	Settle func(ctx context.Context) error
+
+	Logger hclog.Logger
+
+	MaxLimit uint64        // of one query: limit and offset together; default 100,000
+	MaxBatch int           // queries or operations in one request; default 10,000
+	Timeout  time.Duration // of reads and writes whose client set none; default 60 s
+	// MetadataTimeout is that of changes of the metadata; default 10 s.
+	MetadataTimeout time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Points == nil || o.Metadata == nil || o.Inspector == nil || o.Self == 0 {
+		return o, fault.New(fault.Internal, "api options: Points, Metadata, Inspector and Self are needed")
+	}
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.LocalPoints == nil {
+		o.LocalPoints = func(catalog.ShardRef) uint64 { return 0 }
+	}
+	setDefault(&o.MaxLimit, 100_000)
+	setDefault(&o.MaxBatch, 10_000)
+	setDefault(&o.Timeout, time.Minute)
+	setDefault(&o.MetadataTimeout, 10*time.Second)
+	return o, nil
+}
+
+func setDefault[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}
+
+// Register adds Qdrant's four services, grpc.health.v1 and reflection (v1 and v1alpha) to s. Reflection shows the
+// services that are registered by the time a client asks.
+func Register(s *grpc.Server, o Options) error {
+	o, err := o.withDefaults()
+	if err != nil {
+		return err
+	}
+	c := &core{Options: o}
+	descriptors := qdrant.File_qdrant_proto.Services().Get(0)
+	g := newGuard(o.Logger, descriptors,
+		qdrant.File_collections_service_proto.Services().Get(0),
+		qdrant.File_points_service_proto.Services().Get(0),
+		qdrant.File_snapshots_service_proto.Services().Get(0))
+	s.RegisterService(g.wrap(qdrant.Qdrant_ServiceDesc), &qdrantService{core: c})
+	s.RegisterService(g.wrap(qdrant.Collections_ServiceDesc), &collectionsService{core: c})
+	s.RegisterService(g.wrap(qdrant.Points_ServiceDesc), &pointsService{core: c})
+	s.RegisterService(g.wrap(qdrant.Snapshots_ServiceDesc), &snapshotsService{})
+	grpc_health_v1.RegisterHealthServer(s, &healthService{ready: o.Ready})
+	reflection.Register(s)
+	return nil
+}
+
+// core is what the services share.
+type core struct{ Options }
+
+// maxTimeout keeps a client's timeout within what a deadline can hold.
+const maxTimeout = 24 * time.Hour
+
+// deadline bounds ctx by the timeout of a request in seconds, if it has one, and else by a default.
+func deadline(ctx context.Context, seconds *uint64, otherwise time.Duration) (context.Context, context.CancelFunc) {
+	timeout := otherwise
+	if seconds != nil {
+		timeout = time.Duration(min(*seconds, uint64(maxTimeout/time.Second))) * time.Second
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// declared returns what the collection declares, or false if this node does not know it. Whether it exists is for
+// the coordinator to say, which may know a newer state.
+func (c *core) declared(collection string) (catalog.Config, bool) {
+	found, ok := c.Metadata.State().Lookup(collection)
+	if !ok {
+		return catalog.Config{}, false
+	}
+	return found.Config, true
+}
+
+// since returns the seconds since start, as replies show them.
+func since(start time.Time) float64 { return time.Since(start).Seconds() }

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// infoTimeout bounds the counting of points, so that what is declared can be read while shards are away.
+const infoTimeout = 3 * time.Second
+
+// Get shows what a collection declares and how it is.
+func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInfoRequest) (*qdrant.GetCollectionInfoResponse, error) {
+	start := time.Now()
+	state := s.Metadata.State()
+	found, ok := state.Lookup(r.GetCollectionName())
+	if !ok {
+		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	}
+	config, err := configTo(found.Config)
+	if err != nil {
+		return nil, err
+	}
+	var indexed uint64 // search is exact: no vector is in a graph
+	info := &qdrant.CollectionInfo{
+		Status: health(found, state.Members()), OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
+		SegmentsCount: uint64(len(found.Shards)), Config: config, IndexedVectorsCount: &indexed,
+		UpdateQueue: &qdrant.UpdateQueueInfo{}, Warnings: warningsTo(warnings(found)),
+	}
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	if counts, err := s.Inspector.Info(ctx, found.Name); err != nil {
+		info.Status = qdrant.CollectionStatus_Red
+		info.Warnings = append(info.Warnings, warningsTo([]string{fmt.Sprintf("the points cannot be counted: %v", err)})...)
+	} else {
+		info.PointsCount = &counts.Points
+	}
+	return &qdrant.GetCollectionInfoResponse{Result: info, Time: since(start)}, nil
+}
+
+// health is green when every shard has as many active replicas as it can have with so many peers, yellow while one
+// is being brought up, and red when a shard has none. Fewer replicas than declared for want of peers are green, as
+// nothing is going on, and have a warning.
+func health(c *catalog.Collection, peers int) qdrant.CollectionStatus {
+	status := qdrant.CollectionStatus_Green
+	for _, sh := range c.Shards {
+		active := len(sh.Active())
+		if active == 0 {
+			return qdrant.CollectionStatus_Red
+		}
+		if active < len(sh.Replicas) || active < min(int(c.Config.ReplicationFactor), peers) {
+			status = qdrant.CollectionStatus_Yellow
+		}
+	}
+	return status
+}
+
+// warnings say where the collection is not as declared, and what a declaration risks.
+func warnings(c *catalog.Collection) []string {
+	var out []string
+	declared := int(c.Config.ReplicationFactor)
+	for _, sh := range c.Shards {
+		if active := len(sh.Active()); active < declared {
+			out = append(out, fmt.Sprintf("shard %d is under-replicated: %d replicas are declared, %d active", sh.ID, declared, active))
+		}
+	}
+	if declared == 1 {
+		out = append(out, "replication_factor is 1: each point is stored on one peer only, and losing that peer loses it")
+	}
+	return out
+}
+
+func warningsTo(texts []string) []*qdrant.CollectionWarning {
+	out := make([]*qdrant.CollectionWarning, len(texts))
+	for i, text := range texts {
+		out[i] = &qdrant.CollectionWarning{Message: text}
+	}
+	return out
+}
+
+// CollectionClusterInfo shows the replicas of a collection as this node sees them, ordered by shard.
+func (s *collectionsService) CollectionClusterInfo(_ context.Context, r *qdrant.CollectionClusterInfoRequest) (*qdrant.CollectionClusterInfoResponse, error) {
+	start := time.Now()
+	found, ok := s.Metadata.State().Lookup(r.GetCollectionName())
+	if !ok {
+		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	}
+	resp := &qdrant.CollectionClusterInfoResponse{PeerId: uint64(s.Self), ShardCount: uint64(len(found.Shards))}
+	for _, sh := range found.Shards {
+		for _, replica := range sh.Replicas {
+			state := qdrant.ReplicaState(replica.State)
+			if replica.Peer == s.Self {
+				resp.LocalShards = append(resp.LocalShards, &qdrant.LocalShardInfo{
+					ShardId: uint32(sh.ID), State: state,
+					PointsCount: s.LocalPoints(catalog.ShardRef{Collection: found.ID, Shard: sh.ID}),
+				})
+				continue
+			}
+			resp.RemoteShards = append(resp.RemoteShards, &qdrant.RemoteShardInfo{
+				ShardId: uint32(sh.ID), PeerId: uint64(replica.Peer), State: state,
+			})
+		}
+	}
+	resp.Time = since(start)
+	return resp, nil
+}

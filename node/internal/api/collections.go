@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+// collectionsService serves qdrant.Collections.
+type collectionsService struct {
+	qdrant.UnimplementedCollectionsServer
+	*core
+}
+
+// settleTimeout bounds how long a change waits for the other peers to show it: within the five seconds after which
+// the Python client gives up.
+const settleTimeout = 2 * time.Second
+
+// updateAttempts bounds how often an update is merged anew because somebody else changed the collection first.
+const updateAttempts = 10
+
+// change proposes one command and answers that it was done.
+func (s *collectionsService) change(ctx context.Context, timeout *uint64, command func() (catalog.Command, error)) (*qdrant.CollectionOperationResponse, error) {
+	start := time.Now()
+	ctx, cancel := deadline(ctx, timeout, s.MetadataTimeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		c, err := command()
+		if err != nil {
+			return nil, err
+		}
+		_, err = s.Metadata.Propose(ctx, c)
+		if err == nil {
+			break
+		}
+		if c.UpdateCollection == nil || !fault.Is(err, fault.Conflict) || attempt == updateAttempts {
+			return nil, err
+		}
+	}
+	s.settle(ctx)
+	return &qdrant.CollectionOperationResponse{Result: true, Time: since(start)}, nil
+}
+
+// settle gives the other peers a moment to show the change. It is done whether or not they do.
+func (s *collectionsService) settle(ctx context.Context) {
+	if s.Settle == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	if err := s.Settle(ctx); err != nil {
+		s.Logger.Warn("not every peer shows the metadata yet", "error", err)
+	}
+}
+
+// Create declares a collection. Where its replicas go is decided by the cluster's leader.
+func (s *collectionsService) Create(ctx context.Context, r *qdrant.CreateCollection) (*qdrant.CollectionOperationResponse, error) {
+	return s.change(ctx, r.Timeout, func() (catalog.Command, error) {
+		if err := catalog.CheckName(r.GetCollectionName()); err != nil {
+			return catalog.Command{}, err
+		}
+		declared, err := configFrom(r)
+		if err != nil {
+			return catalog.Command{}, err
+		}
+		declared, err = declared.Normalized(s.Metadata.State().Members())
+		return catalog.Command{CreateCollection: &catalog.CreateCollection{Name: r.GetCollectionName(), Config: declared}}, err
+	})
+}
+
+// Update merges what is given into the collection's declaration.
+func (s *collectionsService) Update(ctx context.Context, r *qdrant.UpdateCollection) (*qdrant.CollectionOperationResponse, error) {
+	return s.change(ctx, r.Timeout, func() (catalog.Command, error) {
+		state := s.Metadata.State()
+		found, ok := state.Lookup(r.GetCollectionName())
+		if !ok {
+			return catalog.Command{}, catalog.ErrMissingCollection(r.GetCollectionName())
+		}
+		declared, err := updated(found.Config, r)
+		if err != nil {
+			return catalog.Command{}, err
+		}
+		declared, err = declared.Normalized(state.Members())
+		return catalog.Command{UpdateCollection: &catalog.UpdateCollection{
+			Name: found.Name, ID: found.ID, Base: found.Config, Config: declared,
+		}}, err
+	})
+}
+
+// Delete removes a collection and its aliases. A missing one is no error, but a result of false.
+func (s *collectionsService) Delete(ctx context.Context, r *qdrant.DeleteCollection) (*qdrant.CollectionOperationResponse, error) {
+	start := time.Now()
+	name := r.GetCollectionName()
+	resp, err := s.change(ctx, r.Timeout, func() (catalog.Command, error) {
+		return catalog.Command{DeleteCollection: &name}, nil
+	})
+	if fault.Is(err, fault.NotFound) {
+		return &qdrant.CollectionOperationResponse{Time: since(start)}, nil
+	}
+	return resp, err
+}
+
+// List names the collections, in order.
+func (s *collectionsService) List(context.Context, *qdrant.ListCollectionsRequest) (*qdrant.ListCollectionsResponse, error) {
+	start := time.Now()
+	resp := &qdrant.ListCollectionsResponse{}
+	for _, c := range s.Metadata.State().Sorted() {
+		resp.Collections = append(resp.Collections, &qdrant.CollectionDescription{Name: c.Name})
+	}
+	resp.Time = since(start)
+	return resp, nil
+}
+
+// CollectionExists reports whether a name or alias leads to a collection.
+func (s *collectionsService) CollectionExists(_ context.Context, r *qdrant.CollectionExistsRequest) (*qdrant.CollectionExistsResponse, error) {
+	start := time.Now()
+	_, ok := s.Metadata.State().Lookup(r.GetCollectionName())
+	return &qdrant.CollectionExistsResponse{Result: &qdrant.CollectionExists{Exists: ok}, Time: since(start)}, nil
+}
+
+// UpdateCollectionClusterSetup is not built: replicas follow the declaration by themselves.
+func (s *collectionsService) UpdateCollectionClusterSetup(_ context.Context, r *qdrant.UpdateCollectionClusterSetupRequest) (*qdrant.UpdateCollectionClusterSetupResponse, error) {
+	if r.GetOperation() == nil {
+		return nil, invalid("cluster setup: the operation is empty or of a kind that this server does not know")
+	}
+	return nil, missing("moving and replicating single shards by hand (change replication_factor instead)",
+		"Collections.UpdateCollectionClusterSetup")
+}
+
+// CreateShardKey is not built.
+func (s *collectionsService) CreateShardKey(context.Context, *qdrant.CreateShardKeyRequest) (*qdrant.CreateShardKeyResponse, error) {
+	return nil, missing(nounShardKeys, "Collections.CreateShardKey")
+}
+
+// DeleteShardKey is not built.
+func (s *collectionsService) DeleteShardKey(context.Context, *qdrant.DeleteShardKeyRequest) (*qdrant.DeleteShardKeyResponse, error) {
+	return nil, missing(nounShardKeys, "Collections.DeleteShardKey")
+}
+
+// ListShardKeys lists none: every collection is sharded by the ids of its points.
+func (s *collectionsService) ListShardKeys(_ context.Context, r *qdrant.ListShardKeysRequest) (*qdrant.ListShardKeysResponse, error) {
+	start := time.Now()
+	if _, ok := s.Metadata.State().Lookup(r.GetCollectionName()); !ok {
+		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	}
+	return &qdrant.ListShardKeysResponse{Time: since(start)}, nil
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// configFrom reads what a Create declares, over the defaults. What is unset and depends on the cluster, the number
+// of shards, stays 0.
+func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
+	c := catalog.DefaultConfig()
+	if r.GetShardingMethod() == qdrant.ShardingMethod_Custom {
+		return c, missing(nounShardKeys, "CreateCollection.sharding_method")
+	}
+	var err error
+	if c.Vectors, err = vectorParamsFrom(r.GetVectorsConfig()); err != nil {
+		return c, err
+	}
+	c.HNSW = hnswFrom(r.GetHnswConfig()).Over(c.HNSW)
+	if err := setOptimizers(&c.Optimizers, r.GetOptimizersConfig()); err != nil {
+		return c, err
+	}
+	setWAL(&c.WAL, r.GetWalConfig())
+	c.ShardNumber = r.GetShardNumber()
+	setValue(&c.ReplicationFactor, r.ReplicationFactor)
+	setValue(&c.WriteConsistencyFactor, r.WriteConsistencyFactor)
+	setValue(&c.OnDiskPayload, r.OnDiskPayload) //nolint:staticcheck // its replacement is not built
+	if len(r.GetMetadata()) > 0 {
+		c.Metadata, err = payloadFrom(r.GetMetadata())
+	}
+	return c, err
+}
+
+func setValue[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// vectorParamsFrom reads the declared vectors; none is a collection of payloads.
+func vectorParamsFrom(v *qdrant.VectorsConfig) (map[string]catalog.VectorParams, error) {
+	if v == nil {
+		return map[string]catalog.VectorParams{}, nil
+	}
+	declared := map[string]*qdrant.VectorParams{}
+	switch o := v.GetConfig().(type) {
+	case *qdrant.VectorsConfig_Params:
+		declared[""] = o.Params
+	case *qdrant.VectorsConfig_ParamsMap:
+		declared = o.ParamsMap.GetMap()
+	default:
+		return nil, invalid("vectors_config: it is given, but empty")
+	}
+	out := make(map[string]catalog.VectorParams, len(declared))
+	for name, p := range declared {
+		params, err := oneVectorParamsFrom(name, p)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = params
+	}
+	return out, nil
+}
+
+func oneVectorParamsFrom(name string, p *qdrant.VectorParams) (catalog.VectorParams, error) {
+	switch p.GetDatatype() {
+	case qdrant.Datatype_Default, qdrant.Datatype_Float32:
+	default:
+		return catalog.VectorParams{}, missing("vectors of type "+p.GetDatatype().String(), "VectorParams.datatype")
+	}
+	distance := vec.Distance(p.GetDistance())
+	if !distance.Valid() {
+		return catalog.VectorParams{}, invalid("vector %.255q: the distance is not given", name)
+	}
+	return catalog.VectorParams{
+		Size: p.GetSize(), Distance: distance, HNSW: hnswFrom(p.GetHnswConfig()),
+		OnDisk: p.OnDisk, //nolint:staticcheck // its replacement is not built
+	}, nil
+}
+
+// hnswFrom reads a diff; nil, and one that sets nothing, is none.
+func hnswFrom(h *qdrant.HnswConfigDiff) *catalog.HNSWDiff {
+	if h == nil {
+		return nil
+	}
+	d := catalog.HNSWDiff{
+		M: h.M, EfConstruct: h.EfConstruct, FullScanThreshold: h.FullScanThreshold,
+		MaxIndexingThreads: h.MaxIndexingThreads, PayloadM: h.PayloadM,
+		OnDisk: h.OnDisk, //nolint:staticcheck // its replacement is not built
+	}
+	if d == (catalog.HNSWDiff{}) {
+		return nil
+	}
+	return &d
+}
+
+// setOptimizers sets what the diff sets. A number of threads of "auto" unsets the number.
+func setOptimizers(to *catalog.Optimizers, d *qdrant.OptimizersConfigDiff) error {
+	if d == nil {
+		return nil
+	}
+	setValue(&to.DeletedThreshold, d.DeletedThreshold)
+	setValue(&to.VacuumMinVectorNumber, d.VacuumMinVectorNumber)
+	setValue(&to.DefaultSegmentNumber, d.DefaultSegmentNumber)
+	setValue(&to.IndexingThreshold, d.IndexingThreshold)
+	setValue(&to.FlushIntervalSec, d.FlushIntervalSec)
+	setPointer(&to.MaxSegmentSize, d.MaxSegmentSize)
+	setPointer(&to.MemmapThreshold, d.MemmapThreshold)
+	setPointer(&to.PreventUnoptimized, d.PreventUnoptimized)
+	setPointer(&to.MaxOptimizationThreads, d.DeprecatedMaxOptimizationThreads)
+	threads := d.GetMaxOptimizationThreads()
+	if threads == nil {
+		return nil
+	}
+	if d.DeprecatedMaxOptimizationThreads != nil {
+		return invalid("optimizers_config: both max_optimization_threads and its deprecated form are given")
+	}
+	switch v := threads.GetVariant().(type) {
+	case *qdrant.MaxOptimizationThreads_Value:
+		to.MaxOptimizationThreads = &v.Value
+	case *qdrant.MaxOptimizationThreads_Setting_:
+		to.MaxOptimizationThreads = nil
+	default:
+		return invalid("optimizers_config: max_optimization_threads is given, but empty")
+	}
+	return nil
+}
+
+func setPointer[T any](to **T, from *T) {
+	if from != nil {
+		*to = from
+	}
+}
+
+func setWAL(to *catalog.WAL, d *qdrant.WalConfigDiff) {
+	if d == nil {
+		return
+	}
+	setValue(&to.CapacityMB, d.WalCapacityMb)
+	setValue(&to.SegmentsAhead, d.WalSegmentsAhead)
+	setValue(&to.RetainClosed, d.WalRetainClosed)
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// configTo writes a collection's declaration with its effective values.
+func configTo(c catalog.Config) (*qdrant.CollectionConfig, error) {
+	metadata, err := payloadTo(c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.CollectionConfig{
+		Params: paramsTo(c), HnswConfig: hnswTo(c.HNSW), OptimizerConfig: optimizersTo(c.Optimizers),
+		WalConfig: walTo(c.WAL), Metadata: metadata,
+	}, nil
+}
+
+func paramsTo(c catalog.Config) *qdrant.CollectionParams {
+	p := &qdrant.CollectionParams{
+		ShardNumber: c.ShardNumber, OnDiskPayload: c.OnDiskPayload, VectorsConfig: vectorsConfigTo(c.Vectors),
+		ReplicationFactor: &c.ReplicationFactor, WriteConsistencyFactor: &c.WriteConsistencyFactor,
+		ReadFanOutFactor: c.ReadFanOutFactor,
+	}
+	if c.ReadFanOutDelay != nil {
+		ms := uint64(c.ReadFanOutDelay.Milliseconds())
+		p.ReadFanOutDelayMs = &ms
+	}
+	return p
+}
+
+// vectorsConfigTo writes the unnamed vector bare when it is alone, else a map by name.
+func vectorsConfigTo(declared map[string]catalog.VectorParams) *qdrant.VectorsConfig {
+	if unnamed, ok := declared[""]; ok && len(declared) == 1 {
+		return &qdrant.VectorsConfig{Config: &qdrant.VectorsConfig_Params{Params: oneVectorParamsTo(unnamed)}}
+	}
+	named := make(map[string]*qdrant.VectorParams, len(declared))
+	for name, p := range declared {
+		named[name] = oneVectorParamsTo(p)
+	}
+	return &qdrant.VectorsConfig{Config: &qdrant.VectorsConfig_ParamsMap{ParamsMap: &qdrant.VectorParamsMap{Map: named}}}
+}
+
+func oneVectorParamsTo(p catalog.VectorParams) *qdrant.VectorParams {
+	out := &qdrant.VectorParams{Size: p.Size, Distance: qdrant.Distance(p.Distance), OnDisk: p.OnDisk}
+	if h := p.HNSW; h != nil {
+		out.HnswConfig = &qdrant.HnswConfigDiff{
+			M: h.M, EfConstruct: h.EfConstruct, FullScanThreshold: h.FullScanThreshold,
+			MaxIndexingThreads: h.MaxIndexingThreads, OnDisk: h.OnDisk, PayloadM: h.PayloadM,
+		}
+	}
+	return out
+}
+
+func hnswTo(h catalog.HNSW) *qdrant.HnswConfigDiff {
+	return &qdrant.HnswConfigDiff{
+		M: &h.M, EfConstruct: &h.EfConstruct, FullScanThreshold: &h.FullScanThreshold,
+		MaxIndexingThreads: &h.MaxIndexingThreads, OnDisk: &h.OnDisk, PayloadM: h.PayloadM,
+	}
+}
+
+func optimizersTo(o catalog.Optimizers) *qdrant.OptimizersConfigDiff {
+	out := &qdrant.OptimizersConfigDiff{
+		DeletedThreshold: &o.DeletedThreshold, VacuumMinVectorNumber: &o.VacuumMinVectorNumber,
+		DefaultSegmentNumber: &o.DefaultSegmentNumber, IndexingThreshold: &o.IndexingThreshold,
+		FlushIntervalSec: &o.FlushIntervalSec, MaxSegmentSize: o.MaxSegmentSize,
+		MemmapThreshold: o.MemmapThreshold, PreventUnoptimized: o.PreventUnoptimized,
+	}
+	if n := o.MaxOptimizationThreads; n != nil {
+		out.MaxOptimizationThreads = &qdrant.MaxOptimizationThreads{Variant: &qdrant.MaxOptimizationThreads_Value{Value: *n}}
+	}
+	return out
+}
+
+func walTo(w catalog.WAL) *qdrant.WalConfigDiff {
+	return &qdrant.WalConfigDiff{
+		WalCapacityMb: &w.CapacityMB, WalSegmentsAhead: &w.SegmentsAhead, WalRetainClosed: &w.RetainClosed,
+	}
+}

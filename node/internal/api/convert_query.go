@@ -1,0 +1,116 @@
+package api
+
+import (
+	"math"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// defaultLimit is how many points a query returns that does not say.
+const defaultLimit = 10
+
+// query is a read in the making. At most one of search and scroll is to be run.
+type query struct {
+	Query            // the search
+	byID   *point.ID // the search's vector is this point's, which the result leaves out
+	scroll bool      // no search: points in the order of their ids
+}
+
+// searchFrom reads a Search.
+func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
+	v, err := viewFrom(r.GetWithPayload(), false, r.GetWithVectors())
+	if err != nil {
+		return query{}, err
+	}
+	q := query{Query: Query{Offset: r.GetOffset()}}
+	q.Vector, q.Using, q.Limit = r.GetVector(), r.GetVectorName(), r.GetLimit()
+	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
+	q.setParams(r.GetParams())
+	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
+		return query{}, err
+	}
+	return q, first(finite(q.Vector), checkConsistency(r.GetReadConsistency()), c.checkQuery(q))
+}
+
+// queryFrom reads a Query.
+func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
+	v, err := viewFrom(r.GetWithPayload(), false, r.GetWithVectors())
+	if err != nil {
+		return query{}, err
+	}
+	q := query{Query: Query{Offset: r.GetOffset()}}
+	q.Using, q.Limit = r.GetUsing(), defaultLimit
+	if r.Limit != nil {
+		q.Limit = r.GetLimit()
+	}
+	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
+	q.setParams(r.GetParams())
+	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
+		return query{}, err
+	}
+	if err := q.setTarget(r.GetQuery()); err != nil {
+		return query{}, err
+	}
+	return q, first(checkConsistency(r.GetReadConsistency()), c.checkQuery(q))
+}
+
+// setTarget reads what the result is to be near to; without it, the query is a scroll.
+func (q *query) setTarget(t *qdrant.Query) error {
+	if t == nil {
+		q.scroll = true
+		return nil
+	}
+	nearest, ok := t.GetVariant().(*qdrant.Query_Nearest)
+	if !ok {
+		return invalid("query: it is empty or of a kind that this server does not know")
+	}
+	switch v := nearest.Nearest.GetVariant().(type) {
+	case *qdrant.VectorInput_Dense:
+		q.Vector = v.Dense.GetData()
+		return finite(q.Vector)
+	case *qdrant.VectorInput_Id:
+		id, err := idFrom(v.Id)
+		q.byID = &id
+		q.Exclude = []point.ID{id}
+		return err
+	}
+	return invalid("query: the vector is empty or of a kind that this server does not know")
+}
+
+// setParams reads how to search. Quantization and ACORN only say how an approximate search may go about a graph or
+// compressed vectors, which an exact one has no use for.
+func (q *query) setParams(p *qdrant.SearchParams) {
+	q.Exact, q.HNSWEf, q.IndexedOnly = p.GetExact(), p.GetHnswEf(), p.GetIndexedOnly()
+}
+
+// checkQuery checks what does not depend on the collection.
+func (c *core) checkQuery(q query) error {
+	if q.ScoreThreshold != nil {
+		if math.IsNaN(float64(*q.ScoreThreshold)) {
+			return invalid("score_threshold is not a number")
+		}
+		if q.scroll {
+			return invalid("score_threshold needs a query: points in the order of their ids have no scores")
+		}
+	}
+	if q.scroll && q.Using != "" {
+		return invalid("using %.255q needs a query: points in the order of their ids are compared with nothing", q.Using)
+	}
+	return c.checkLimit(q.Limit, q.Offset)
+}
+
+// checkLimit bounds what one query can make the cluster gather.
+func (c *core) checkLimit(limit, offset uint64) error {
+	if limit > c.MaxLimit || offset > c.MaxLimit-limit {
+		return invalid("limit %d and offset %d are more than %d points together: read in pages with Scroll", limit, offset, c.MaxLimit)
+	}
+	return nil
+}
+
+// scrollRequest is the scroll that a query without a target stands for.
+func (q *query) scrollRequest() shard.ScrollRequest {
+	return shard.ScrollRequest{Filter: q.Filter, Limit: q.Offset + q.Limit, Payload: q.Payload, Vectors: q.Vectors}
+}

@@ -1,0 +1,36 @@
+package api
+
+import (
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// retrievedTo writes the points of a Get or Scroll.
+func retrievedTo(records []point.Record) ([]*qdrant.RetrievedPoint, error) {
+	out := make([]*qdrant.RetrievedPoint, len(records))
+	for i, r := range records {
+		payload, err := payloadTo(r.Payload)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = &qdrant.RetrievedPoint{Id: idTo(r.ID), Payload: payload, Vectors: vectorsTo(r.Vectors)}
+	}
+	return out, nil
+}
+
+// scoredTo writes the points of a search.
+func scoredTo(results []shard.Scored) ([]*qdrant.ScoredPoint, error) {
+	out := make([]*qdrant.ScoredPoint, len(results))
+	for i, r := range results {
+		payload, err := payloadTo(r.Payload)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = &qdrant.ScoredPoint{
+			Id: idTo(r.ID), Payload: payload, Vectors: vectorsTo(r.Vectors), Score: r.Score, Version: r.Version,
+		}
+	}
+	return out, nil
+}

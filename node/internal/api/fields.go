@@ -1,0 +1,128 @@
+package api
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// notBuilt lists the fields that stand for what is not built, by full name, with the noun that names it to users. A
+// field in this table never reaches a handler; a field that is in no table must be honoured there.
+var notBuilt = map[protoreflect.FullName]string{
+	"qdrant.UpsertPoints.shard_key_selector":                           nounShardKeys,
+	"qdrant.DeletePoints.shard_key_selector":                           nounShardKeys,
+	"qdrant.GetPoints.shard_key_selector":                              nounShardKeys,
+	"qdrant.UpdatePointVectors.shard_key_selector":                     nounShardKeys,
+	"qdrant.DeletePointVectors.shard_key_selector":                     nounShardKeys,
+	"qdrant.SetPayloadPoints.shard_key_selector":                       nounShardKeys,
+	"qdrant.DeletePayloadPoints.shard_key_selector":                    nounShardKeys,
+	"qdrant.ClearPayloadPoints.shard_key_selector":                     nounShardKeys,
+	"qdrant.SearchPoints.shard_key_selector":                           nounShardKeys,
+	"qdrant.ScrollPoints.shard_key_selector":                           nounShardKeys,
+	"qdrant.CountPoints.shard_key_selector":                            nounShardKeys,
+	"qdrant.QueryPoints.shard_key_selector":                            nounShardKeys,
+	"qdrant.PointsUpdateOperation.PointStructList.shard_key_selector":  nounShardKeys,
+	"qdrant.PointsUpdateOperation.SetPayload.shard_key_selector":       nounShardKeys,
+	"qdrant.PointsUpdateOperation.OverwritePayload.shard_key_selector": nounShardKeys,
+	"qdrant.PointsUpdateOperation.DeletePayload.shard_key_selector":    nounShardKeys,
+	"qdrant.PointsUpdateOperation.UpdateVectors.shard_key_selector":    nounShardKeys,
+	"qdrant.PointsUpdateOperation.DeleteVectors.shard_key_selector":    nounShardKeys,
+	"qdrant.PointsUpdateOperation.DeletePoints.shard_key_selector":     nounShardKeys,
+	"qdrant.PointsUpdateOperation.ClearPayload.shard_key_selector":     nounShardKeys,
+
+	"qdrant.Vector.indices":          nounSparse,
+	"qdrant.Vector.vectors_count":    nounMulti,
+	"qdrant.Vector.sparse":           nounSparse,
+	"qdrant.Vector.multi_dense":      nounMulti,
+	"qdrant.Vector.document":         nounInference,
+	"qdrant.Vector.image":            nounInference,
+	"qdrant.Vector.object":           nounInference,
+	"qdrant.VectorInput.sparse":      nounSparse,
+	"qdrant.VectorInput.multi_dense": nounMulti,
+	"qdrant.VectorInput.document":    nounInference,
+	"qdrant.VectorInput.image":       nounInference,
+	"qdrant.VectorInput.object":      nounInference,
+
+	"qdrant.Match.text":                 "full-text match",
+	"qdrant.Match.text_any":             "full-text match of any word",
+	"qdrant.Match.phrase":               "phrase match",
+	"qdrant.Match.prefix":               "prefix match",
+	"qdrant.FieldCondition.geo_polygon": "geo polygon filter",
+	"qdrant.Condition.slice":            "slice filter",
+
+	"qdrant.SearchParams.idf":            "IDF corpus of sparse vectors",
+	"qdrant.SearchPoints.sparse_indices": nounSparse,
+	"qdrant.ScrollPoints.order_by":       nounOrderBy,
+	"qdrant.QueryPoints.prefetch":        "prefetch",
+	"qdrant.QueryPoints.lookup_from":     "lookup of a query's ids in another collection",
+	"qdrant.Query.recommend":             "recommend query",
+	"qdrant.Query.discover":              "discover query",
+	"qdrant.Query.context":               "context query",
+	"qdrant.Query.order_by":              nounOrderBy,
+	"qdrant.Query.fusion":                "fusion of prefetches",
+	"qdrant.Query.sample":                "random sampling",
+	"qdrant.Query.formula":               "formula query",
+	"qdrant.Query.nearest_with_mmr":      "maximal marginal relevance",
+	"qdrant.Query.rrf":                   "reciprocal rank fusion",
+	"qdrant.Query.relevance_feedback":    "relevance feedback query",
+
+	"qdrant.CreateCollection.quantization_config": nounQuantization,
+	"qdrant.CreateCollection.strict_mode_config":  nounStrict,
+	"qdrant.CreateCollection.payload":             nounMemory,
+	"qdrant.UpdateCollection.quantization_config": nounQuantization,
+	"qdrant.UpdateCollection.strict_mode_config":  nounStrict,
+	"qdrant.CollectionParamsDiff.payload":         nounMemory,
+	"qdrant.SparseVectorConfig.map":               nounSparse,
+	"qdrant.VectorParams.quantization_config":     nounQuantization,
+	"qdrant.VectorParams.multivector_config":      nounMulti,
+	"qdrant.VectorParams.memory":                  nounMemory,
+	"qdrant.VectorParamsDiff.quantization_config": nounQuantization,
+	"qdrant.VectorParamsDiff.memory":              nounMemory,
+	"qdrant.HnswConfigDiff.inline_storage":        "HNSW inline storage",
+	"qdrant.HnswConfigDiff.memory":                nounMemory,
+}
+
+// The nouns that several fields share.
+const (
+	nounShardKeys    = "custom sharding"
+	nounSparse       = "sparse vectors"
+	nounMulti        = "multivectors"
+	nounInference    = "inference"
+	nounOrderBy      = "ordering by a payload field"
+	nounQuantization = "quantization"
+	nounStrict       = "strict mode"
+	nounMemory       = "memory placement (use the on_disk flags)"
+)
+
+// limits bound a number, both included. A field of texts with limits must not be empty.
+type limits struct{ low, high float64 }
+
+var positive = limits{1, math.MaxUint64}
+
+// bounds lists the fields with limits by full name; what is not here is checked where it is used.
+var bounds = map[protoreflect.FullName]limits{
+	"qdrant.CreateCollection.shard_number":                 {1, catalog.MaxShards},
+	"qdrant.CreateCollection.replication_factor":           {1, catalog.MaxReplicas},
+	"qdrant.CreateCollection.write_consistency_factor":     positive,
+	"qdrant.CollectionParamsDiff.replication_factor":       {1, catalog.MaxReplicas},
+	"qdrant.CollectionParamsDiff.write_consistency_factor": positive,
+	"qdrant.VectorParams.size":                             {1, catalog.MaxVectorSize},
+	"qdrant.SearchPoints.limit":                            positive,
+	"qdrant.QueryPoints.limit":                             positive,
+	"qdrant.ScrollPoints.limit":                            positive,
+}
+
+// limitsOf returns a field's limits: those of the table, and for every request a collection's name that is not
+// empty and a timeout that is not zero.
+func limitsOf(field protoreflect.FieldDescriptor) (limits, bool) {
+	switch field.Name() {
+	case "collection_name":
+		return limits{}, field.Parent().Name() != "QueryPoints" && field.Parent().Name() != "SearchPoints"
+	case "timeout":
+		return positive, true
+	}
+	l, ok := bounds[field.FullName()]
+	return l, ok
+}

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"context"
+
+	"github.com/qdrant/go-client/qdrant"
+)
+
+// The methods of Points that are not built, each naming what is missing.
+
+// CreateFieldIndex is not built: filters work without an index.
+func (s *pointsService) CreateFieldIndex(context.Context, *qdrant.CreateFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
+	return nil, missing("payload indexes (filters work without one)", "Points.CreateFieldIndex")
+}
+
+// DeleteFieldIndex is not built.
+func (s *pointsService) DeleteFieldIndex(context.Context, *qdrant.DeleteFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
+	return nil, missing("payload indexes", "Points.DeleteFieldIndex")
+}
+
+// CreateVectorName is not built.
+func (s *pointsService) CreateVectorName(context.Context, *qdrant.CreateVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
+	return nil, missing("adding a named vector to a collection", "Points.CreateVectorName")
+}
+
+// DeleteVectorName is not built.
+func (s *pointsService) DeleteVectorName(context.Context, *qdrant.DeleteVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
+	return nil, missing("removing a named vector from a collection", "Points.DeleteVectorName")
+}
+
+// SearchGroups is not built.
+func (s *pointsService) SearchGroups(context.Context, *qdrant.SearchPointGroups) (*qdrant.SearchGroupsResponse, error) {
+	return nil, missing("grouping of results", "Points.SearchGroups")
+}
+
+// QueryGroups is not built.
+func (s *pointsService) QueryGroups(context.Context, *qdrant.QueryPointGroups) (*qdrant.QueryGroupsResponse, error) {
+	return nil, missing("grouping of results", "Points.QueryGroups")
+}
+
+// Recommend is not built.
+func (s *pointsService) Recommend(context.Context, *qdrant.RecommendPoints) (*qdrant.RecommendResponse, error) {
+	return nil, missing("recommendation", "Points.Recommend")
+}
+
+// RecommendBatch is not built.
+func (s *pointsService) RecommendBatch(context.Context, *qdrant.RecommendBatchPoints) (*qdrant.RecommendBatchResponse, error) {
+	return nil, missing("recommendation", "Points.RecommendBatch")
+}
+
+// RecommendGroups is not built.
+func (s *pointsService) RecommendGroups(context.Context, *qdrant.RecommendPointGroups) (*qdrant.RecommendGroupsResponse, error) {
+	return nil, missing("recommendation", "Points.RecommendGroups")
+}
+
+// Discover is not built.
+func (s *pointsService) Discover(context.Context, *qdrant.DiscoverPoints) (*qdrant.DiscoverResponse, error) {
+	return nil, missing("discovery", "Points.Discover")
+}
+
+// DiscoverBatch is not built.
+func (s *pointsService) DiscoverBatch(context.Context, *qdrant.DiscoverBatchPoints) (*qdrant.DiscoverBatchResponse, error) {
+	return nil, missing("discovery", "Points.DiscoverBatch")
+}
+
+// Facet is not built.
+func (s *pointsService) Facet(context.Context, *qdrant.FacetCounts) (*qdrant.FacetResponse, error) {
+	return nil, missing("facets", "Points.Facet")
+}
+
+// SearchMatrixPairs is not built.
+func (s *pointsService) SearchMatrixPairs(context.Context, *qdrant.SearchMatrixPoints) (*qdrant.SearchMatrixPairsResponse, error) {
+	return nil, missing("distance matrices", "Points.SearchMatrixPairs")
+}
+
+// SearchMatrixOffsets is not built.
+func (s *pointsService) SearchMatrixOffsets(context.Context, *qdrant.SearchMatrixPoints) (*qdrant.SearchMatrixOffsetsResponse, error) {
+	return nil, missing("distance matrices", "Points.SearchMatrixOffsets")
+}

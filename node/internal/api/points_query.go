@@ -1,0 +1,250 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// batchFactor is how many times the limit of one query all queries of a batch may ask for.
+const batchFactor = 10
+
+// Query returns the points nearest to a vector or a point, or points in the order of their ids.
+func (s *pointsService) Query(ctx context.Context, r *qdrant.QueryPoints) (*qdrant.QueryResponse, error) {
+	start := time.Now()
+	q, err := s.queryFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	results, err := s.run(ctx, r.GetCollectionName(), []query{q})
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.QueryResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+}
+
+// QueryBatch answers several queries of one collection, in order. An empty batch has an empty answer.
+func (s *pointsService) QueryBatch(ctx context.Context, r *qdrant.QueryBatchPoints) (*qdrant.QueryBatchResponse, error) {
+	start := time.Now()
+	parts := make([]batchPart, len(r.GetQueryPoints()))
+	for i, p := range r.GetQueryPoints() {
+		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, func() (query, error) { return s.queryFrom(p) }}
+	}
+	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	return &qdrant.QueryBatchResponse{Result: results, Time: since(start)}, err
+}
+
+// Search returns the points nearest to a vector.
+func (s *pointsService) Search(ctx context.Context, r *qdrant.SearchPoints) (*qdrant.SearchResponse, error) {
+	start := time.Now()
+	q, err := s.searchFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	results, err := s.run(ctx, r.GetCollectionName(), []query{q})
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.SearchResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+}
+
+// SearchBatch answers several searches of one collection, in order. An empty batch has an empty answer.
+func (s *pointsService) SearchBatch(ctx context.Context, r *qdrant.SearchBatchPoints) (*qdrant.SearchBatchResponse, error) {
+	start := time.Now()
+	parts := make([]batchPart, len(r.GetSearchPoints()))
+	for i, p := range r.GetSearchPoints() {
+		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, func() (query, error) { return s.searchFrom(p) }}
+	}
+	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	return &qdrant.SearchBatchResponse{Result: results, Time: since(start)}, err
+}
+
+// batchHead is what a batch says for all of its parts.
+type batchHead struct {
+	collection  string
+	timeout     *uint64
+	consistency *qdrant.ReadConsistency
+}
+
+// batchPart is one query of a batch, before its conversion.
+type batchPart struct {
+	collection string
+	timeout    *uint64
+	convert    func() (query, error)
+}
+
+// runBatch answers the parts, which are all of the head's collection; the shortest of all timeouts counts.
+func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []batchPart) ([]*qdrant.BatchResult, error) {
+	if len(parts) == 0 {
+		return nil, checkConsistency(head.consistency)
+	}
+	if err := first(checkConsistency(head.consistency), s.checkBatch(len(parts))); err != nil {
+		return nil, err
+	}
+	queries := make([]query, len(parts))
+	var total uint64
+	for i, p := range parts {
+		if p.collection != "" && p.collection != head.collection {
+			return nil, invalid("query %d of the batch names collection %.255q, the batch %.255q", i+1, p.collection, head.collection)
+		}
+		if p.timeout != nil && (head.timeout == nil || *p.timeout < *head.timeout) {
+			head.timeout = p.timeout
+		}
+		q, err := p.convert()
+		if err != nil {
+			return nil, fault.Wrap(fault.ClassOf(err), err, "query %d of %d", i+1, len(parts))
+		}
+		queries[i] = q
+		total += q.Limit + q.Offset
+	}
+	if total > batchFactor*s.MaxLimit {
+		return nil, invalid("the batch asks for %d points, at most %d are allowed", total, batchFactor*s.MaxLimit)
+	}
+	ctx, cancel := deadline(ctx, head.timeout, s.Timeout)
+	defer cancel()
+	return s.run(ctx, head.collection, queries)
+}
+
+// run answers queries: all searches at once, the scrolls one by one.
+func (s *pointsService) run(ctx context.Context, collection string, queries []query) ([]*qdrant.BatchResult, error) {
+	if collection == "" {
+		return nil, invalidBody("collection_name", "value \"\" invalid, must not be empty")
+	}
+	if err := s.resolve(ctx, collection, queries); err != nil {
+		return nil, err
+	}
+	if declared, known := s.declared(collection); known {
+		for _, q := range queries {
+			if err := q.check(declared.Vectors); err != nil {
+				return nil, err
+			}
+		}
+	}
+	results := make([]*qdrant.BatchResult, len(queries))
+	if err := s.runSearches(ctx, collection, queries, results); err != nil {
+		return nil, err
+	}
+	for i, q := range queries {
+		if !q.scroll {
+			continue
+		}
+		var err error
+		if results[i], err = s.runScroll(ctx, collection, q); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// check compares a query with what the collection declares.
+func (q *query) check(declared map[string]catalog.VectorParams) error {
+	if err := (view{vectors: q.Vectors}).check(declared); err != nil || q.scroll {
+		return err
+	}
+	return checkVector(declared, q.Using, q.Vector)
+}
+
+func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult) error {
+	var searches []Query
+	var places []int
+	for i, q := range queries {
+		if !q.scroll {
+			searches, places = append(searches, q.Query), append(places, i)
+		}
+	}
+	if len(searches) == 0 {
+		return nil
+	}
+	found, err := s.Points.Search(ctx, collection, searches)
+	if err != nil {
+		return err
+	}
+	if len(found) != len(searches) {
+		return fault.New(fault.Internal, "%d searches have %d results", len(searches), len(found))
+	}
+	for i, scored := range found {
+		points, err := scoredTo(scored)
+		if err != nil {
+			return err
+		}
+		results[places[i]] = &qdrant.BatchResult{Result: points}
+	}
+	return nil
+}
+
+// runScroll answers a query without a target as Qdrant does: by id, with a score of 1 and no version.
+func (s *pointsService) runScroll(ctx context.Context, collection string, q query) (*qdrant.BatchResult, error) {
+	records, _, err := s.Points.Scroll(ctx, collection, q.scrollRequest())
+	if err != nil {
+		return nil, err
+	}
+	records = records[min(q.Offset, uint64(len(records))):]
+	scored := make([]shard.Scored, len(records))
+	for i, r := range records {
+		r.Version = 0
+		scored[i] = shard.Scored{Record: r, Score: 1}
+	}
+	points, err := scoredTo(scored)
+	return &qdrant.BatchResult{Result: points}, err
+}
+
+// resolve puts the vectors of points in the place of their ids, with one read for all queries.
+func (s *pointsService) resolve(ctx context.Context, collection string, queries []query) error {
+	req := shard.GetRequest{Vectors: shard.VectorSelector{Enable: true}}
+	wanted, names := map[point.ID]bool{}, map[string]bool{}
+	for _, q := range queries {
+		if q.byID == nil {
+			continue
+		}
+		if !wanted[*q.byID] {
+			wanted[*q.byID] = true
+			req.IDs = append(req.IDs, *q.byID)
+		}
+		if !names[q.Using] {
+			names[q.Using] = true
+			req.Vectors.Names = append(req.Vectors.Names, q.Using)
+		}
+	}
+	if len(req.IDs) == 0 {
+		return nil
+	}
+	if err := s.checkView(collection, view{vectors: req.Vectors}); err != nil {
+		return err
+	}
+	records, err := s.Points.Get(ctx, collection, req)
+	if err != nil {
+		return err
+	}
+	return substitute(queries, records)
+}
+
+func substitute(queries []query, records []point.Record) error {
+	byID := make(map[point.ID]point.Vectors, len(records))
+	for _, r := range records {
+		byID[r.ID] = r.Vectors
+	}
+	for i := range queries {
+		q := &queries[i]
+		if q.byID == nil {
+			continue
+		}
+		vectors, ok := byID[*q.byID]
+		if !ok {
+			return fault.New(fault.NotFound, "No point with id %s found", *q.byID)
+		}
+		if q.Vector, ok = vectors[q.Using]; !ok {
+			return fault.New(fault.NotFound, "Vector with name %q of point %s", q.Using, *q.byID)
+		}
+	}
+	return nil
+}

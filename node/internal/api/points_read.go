@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Get returns points by id, in the order of the request; absent ones are left out.
+func (s *pointsService) Get(ctx context.Context, r *qdrant.GetPoints) (*qdrant.GetResponse, error) {
+	start := time.Now()
+	req, err := s.getFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	records, err := s.Points.Get(ctx, r.GetCollectionName(), req)
+	if err != nil {
+		return nil, err
+	}
+	result, err := retrievedTo(records)
+	return &qdrant.GetResponse{Result: result, Time: since(start)}, err
+}
+
+func (s *pointsService) getFrom(r *qdrant.GetPoints) (shard.GetRequest, error) {
+	v, err := viewFrom(r.GetWithPayload(), false, r.GetWithVectors())
+	if err != nil {
+		return shard.GetRequest{}, err
+	}
+	ids, err := idsFrom(r.GetIds())
+	if err != nil {
+		return shard.GetRequest{}, err
+	}
+	err = first(checkConsistency(r.GetReadConsistency()), s.checkView(r.GetCollectionName(), v), s.checkLimit(uint64(len(ids)), 0))
+	return shard.GetRequest{IDs: ids, Payload: v.payload, Vectors: v.vectors}, err
+}
+
+// Scroll returns points in the order of their ids and where the next page starts.
+func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qdrant.ScrollResponse, error) {
+	start := time.Now()
+	req, err := s.scrollFrom(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	records, next, err := s.Points.Scroll(ctx, r.GetCollectionName(), req)
+	if err != nil {
+		return nil, err
+	}
+	resp := &qdrant.ScrollResponse{}
+	if next != nil {
+		resp.NextPageOffset = idTo(*next)
+	}
+	resp.Result, err = retrievedTo(records)
+	resp.Time = since(start)
+	return resp, err
+}
+
+func (s *pointsService) scrollFrom(r *qdrant.ScrollPoints) (shard.ScrollRequest, error) {
+	v, err := viewFrom(r.GetWithPayload(), true, r.GetWithVectors())
+	if err != nil {
+		return shard.ScrollRequest{}, err
+	}
+	req := shard.ScrollRequest{Limit: defaultLimit, Payload: v.payload, Vectors: v.vectors}
+	if r.Limit != nil {
+		req.Limit = uint64(r.GetLimit())
+	}
+	if r.Offset != nil {
+		id, err := idFrom(r.GetOffset())
+		if err != nil {
+			return shard.ScrollRequest{}, err
+		}
+		req.From = &id
+	}
+	if req.Filter, err = filterFrom(r.GetFilter()); err != nil {
+		return shard.ScrollRequest{}, err
+	}
+	return req, first(checkConsistency(r.GetReadConsistency()), s.checkView(r.GetCollectionName(), v), s.checkLimit(req.Limit, 0))
+}
+
+// Count counts the points that match. The count is always exact, which is also good enough for an approximate one.
+func (s *pointsService) Count(ctx context.Context, r *qdrant.CountPoints) (*qdrant.CountResponse, error) {
+	start := time.Now()
+	f, err := filterFrom(r.GetFilter())
+	if err := first(err, checkConsistency(r.GetReadConsistency())); err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	n, err := s.Points.Count(ctx, r.GetCollectionName(), f)
+	return &qdrant.CountResponse{Result: &qdrant.CountResult{Count: n}, Time: since(start)}, err
+}
+
+// checkView refuses vector names that the collection, if it is known here, does not declare.
+func (c *core) checkView(collection string, v view) error {
+	declared, known := c.declared(collection)
+	if !known {
+		return nil
+	}
+	return v.check(declared.Vectors)
+}
+
+// check refuses names that the collection does not declare.
+func (v view) check(declared map[string]catalog.VectorParams) error {
+	for _, name := range v.vectors.Names {
+		if _, err := vectorParams(declared, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// pointsService serves qdrant.Points. The write ordering of a request is honoured without being looked at: every
+// write of a shard passes its primary's log, so weak, medium and strong ordering are all the total order.
+type pointsService struct {
+	qdrant.UnimplementedPointsServer
+	*core
+}
+
+// writeRequest is what all requests that change points share.
+type writeRequest interface {
+	GetCollectionName() string
+	GetWait() bool
+}
+
+// write checks and sends one operation whose conversion may have failed with err.
+func (s *pointsService) write(ctx context.Context, r writeRequest, timeout *uint64, op point.Op, err error) (*qdrant.PointsOperationResponse, error) {
+	start := time.Now()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := deadline(ctx, timeout, s.Timeout)
+	defer cancel()
+	results, err := s.writeAll(ctx, r, []point.Op{op})
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.PointsOperationResponse{Result: results[0], Time: since(start)}, nil
+}
+
+// writeAll checks all operations before it sends the first, then sends one after the other.
+func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op) ([]*qdrant.UpdateResult, error) {
+	declared, known := s.declared(r.GetCollectionName())
+	for i, op := range ops {
+		if err := checkOp(op, declared.Vectors, known); err != nil {
+			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
+		}
+	}
+	results := make([]*qdrant.UpdateResult, len(ops))
+	for i, op := range ops {
+		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, WriteOptions{Wait: r.GetWait()})
+		if err != nil {
+			return nil, numbered(err, i, len(ops), "those before it are applied")
+		}
+		results[i] = updateResult(result, r.GetWait())
+	}
+	return results, nil
+}
+
+// numbered says which of several operations failed, and what became of the others.
+func numbered(err error, i, n int, others string) error {
+	if n == 1 {
+		return err
+	}
+	return fault.Wrap(fault.ClassOf(err), err, "operation %d of %d (%s)", i+1, n, others)
+}
+
+// updateResult says what became of a write: acknowledged means stored by as many replicas as declared, completed
+// that they show it. A write that was to be completed but only got acknowledged ran out of time on the way.
+func updateResult(r WriteResult, wait bool) *qdrant.UpdateResult {
+	id := r.OperationID
+	out := &qdrant.UpdateResult{OperationId: &id, Status: qdrant.UpdateStatus_Acknowledged}
+	switch {
+	case wait && r.Completed:
+		out.Status = qdrant.UpdateStatus_Completed
+	case wait:
+		out.Status = qdrant.UpdateStatus_WaitTimeout
+	}
+	return out
+}
+
+// Upsert stores points.
+func (s *pointsService) Upsert(ctx context.Context, r *qdrant.UpsertPoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := upsertFrom(r)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// Delete removes points.
+func (s *pointsService) Delete(ctx context.Context, r *qdrant.DeletePoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := deleteFrom(r.GetPoints())
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// UpdateVectors replaces named vectors of existing points.
+func (s *pointsService) UpdateVectors(ctx context.Context, r *qdrant.UpdatePointVectors) (*qdrant.PointsOperationResponse, error) {
+	op, err := updateVectorsFrom(r)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// DeleteVectors removes vectors by name.
+func (s *pointsService) DeleteVectors(ctx context.Context, r *qdrant.DeletePointVectors) (*qdrant.PointsOperationResponse, error) {
+	op, err := deleteVectorsFrom(r)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// SetPayload merges into payloads.
+func (s *pointsService) SetPayload(ctx context.Context, r *qdrant.SetPayloadPoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := setPayloadFrom(r, r.Key)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// OverwritePayload replaces payloads.
+func (s *pointsService) OverwritePayload(ctx context.Context, r *qdrant.SetPayloadPoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := overwritePayloadFrom(r, r.Key)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// DeletePayload removes keys from payloads.
+func (s *pointsService) DeletePayload(ctx context.Context, r *qdrant.DeletePayloadPoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := deletePayloadFrom(r)
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// ClearPayload empties payloads.
+func (s *pointsService) ClearPayload(ctx context.Context, r *qdrant.ClearPayloadPoints) (*qdrant.PointsOperationResponse, error) {
+	op, err := clearPayloadFrom(r.GetPoints())
+	return s.write(ctx, r, r.Timeout, op, err)
+}
+
+// UpdateBatch applies operations in order, one result each. All are checked before the first is sent.
+func (s *pointsService) UpdateBatch(ctx context.Context, r *qdrant.UpdateBatchPoints) (*qdrant.UpdateBatchResponse, error) {
+	start := time.Now()
+	if err := s.checkBatch(len(r.GetOperations())); err != nil {
+		return nil, err
+	}
+	ops := make([]point.Op, len(r.GetOperations()))
+	for i, u := range r.GetOperations() {
+		op, err := updateFrom(u)
+		if err != nil {
+			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
+		}
+		ops[i] = op
+	}
+	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	defer cancel()
+	results, err := s.writeAll(ctx, r, ops)
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.UpdateBatchResponse{Result: results, Time: since(start)}, nil
+}
+
+// checkBatch bounds the number of operations or queries in a request.
+func (c *core) checkBatch(n int) error {
+	if n == 0 {
+		return invalid("Empty batch: no operations are given")
+	}
+	if n > c.MaxBatch {
+		return invalid("a batch of %d: at most %d are allowed", n, c.MaxBatch)
+	}
+	return nil
+}
