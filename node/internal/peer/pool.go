@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -47,6 +48,9 @@ type conn struct {
 	cc   *grpc.ClientConn
 	peerpb.PeerClient
 }
+
+// errGone marks a peer that is not in the catalog (any more).
+var errGone = errors.New("not a member of the cluster")
 
 // NewPool starts to follow the catalog; Close ends it.
 func NewPool(opts PoolOptions) (*Pool, error) {
@@ -121,7 +125,7 @@ func (p *Pool) conn(id catalog.PeerID) (*conn, error) {
 	state, _ := p.opts.Metadata.Watch()
 	peer, ok := state.Peers[id]
 	if !ok {
-		return nil, fault.New(fault.NotFound, "peer %d is not a member of the cluster", id)
+		return nil, fault.Wrap(fault.Unavailable, errGone, "peer %d", id)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

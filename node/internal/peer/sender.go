@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -204,7 +205,7 @@ func (l *lane) run(ctx context.Context) {
 		err := l.stream(ctx)
 		lost := l.clear()
 		l.opts.Metrics.dropped.WithLabelValues(dropBroken).Add(float64(lost))
-		if ctx.Err() != nil || fault.Is(err, fault.NotFound) {
+		if ctx.Err() != nil || errors.Is(err, errGone) {
 			return
 		}
 		l.opts.Logger.Debug("replication stream ended", "peer", uint64(l.to), "error", err)

@@ -1,0 +1,115 @@
+package coordinator
+
+import (
+	"math"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// checkOp checks an operation against the schema before any part of it is sent, so that a wrong request changes nothing
+// on any shard. A point may lack some of the collection's vectors; it may not bring one that is not declared.
+func checkOp(config *catalog.Config, op point.Op) error {
+	var err error
+	switch op := op.(type) {
+	case point.Upsert:
+		err = checkPoints(config, op.Points, op.Condition)
+	case point.UpdateVectors:
+		err = checkPoints(config, op.Points, op.Condition)
+	case point.DeleteVectors:
+		if err = checkEncodedFilter(op.Filter); err == nil {
+			err = checkNames(config, op.Names)
+		}
+	case point.Delete:
+		err = checkEncodedFilter(op.Filter)
+	case point.SetPayload:
+		err = checkEncodedFilter(op.Filter)
+	case point.OverwritePayload:
+		err = checkEncodedFilter(op.Filter)
+	case point.DeletePayload:
+		err = checkEncodedFilter(op.Filter)
+	case point.ClearPayload:
+		err = checkEncodedFilter(op.Filter)
+	}
+	if err != nil {
+		return err
+	}
+	return point.CheckOp(op) // payloads, paths, finite components
+}
+
+func checkPoints(config *catalog.Config, points []point.Point, condition []byte) error {
+	if err := checkEncodedFilter(condition); err != nil {
+		return err
+	}
+	for i := range points {
+		for name, v := range points[i].Vectors {
+			if err := checkShape(config, name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkEncodedFilter makes sure that every replica will be able to evaluate the filter.
+func checkEncodedFilter(encoded []byte) error {
+	f, err := filter.Decode(encoded)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "filter")
+	}
+	return checkFilter(f)
+}
+
+func checkFilter(f *filter.Filter) error {
+	_, err := filter.Compile(f)
+	return err
+}
+
+// checkShape words its errors as Qdrant does.
+func checkShape(config *catalog.Config, name string, v []float32) error {
+	params, ok := config.Vectors[name]
+	if !ok {
+		return errNoVector(name)
+	}
+	if uint64(len(v)) != params.Size {
+		return fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", params.Size, len(v))
+	}
+	return nil
+}
+
+func errNoVector(name string) error {
+	return fault.New(fault.Invalid, "Not existing vector name error: %s", name)
+}
+
+// checkQuery checks a search.
+func checkQuery(config *catalog.Config, q *Query) error {
+	if err := checkShape(config, q.Using, q.Vector); err != nil {
+		return err
+	}
+	if err := vec.CheckFinite(q.Vector); err != nil {
+		return err
+	}
+	if q.Limit == 0 {
+		return fault.New(fault.Invalid, "limit must be at least 1")
+	}
+	if t := q.ScoreThreshold; t != nil && math.IsNaN(float64(*t)) {
+		return fault.New(fault.Invalid, "score_threshold is not a number")
+	}
+	if err := checkFilter(q.Filter); err != nil {
+		return err
+	}
+	return checkNames(config, q.Vectors.Names)
+}
+
+// checkNames refuses vectors that are not declared.
+func checkNames(config *catalog.Config, names []string) error {
+	for _, name := range names {
+		if _, ok := config.Vectors[name]; !ok {
+			return errNoVector(name)
+		}
+	}
+	return nil
+}

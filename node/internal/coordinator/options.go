@@ -1,0 +1,134 @@
+package coordinator
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Local is the data path of the replicas on this node.
+type Local interface {
+	Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
+	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
+	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
+	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+}
+
+// Remote is the same of the replicas on another peer. Errors keep their class across the wire; one without the hint
+// fault.HintOutcome was surely not acted upon (see sure).
+type Remote interface {
+	Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Search(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
+	Scroll(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
+	Get(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
+	Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+}
+
+// LocalStatus tells of the replicas on this node.
+type LocalStatus interface {
+	Status(refs []catalog.ShardRef) []replica.Status
+}
+
+// RemoteStatus tells of the replicas on another peer.
+type RemoteStatus interface {
+	Status(ctx context.Context, to catalog.PeerID, refs []catalog.ShardRef) ([]replica.Status, error)
+}
+
+// Metadata gives the current catalog, and a channel that is closed once there is a newer one.
+type Metadata interface {
+	Watch() (*catalog.State, <-chan struct{})
+}
+
+// Liveness tells which peers answer, and which have said that they are shutting down.
+type Liveness interface {
+	Alive(catalog.PeerID) bool
+	Draining(catalog.PeerID) bool
+}
+
+// Options configures a Coordinator. What stands before Logger is needed.
+type Options struct {
+	Self         catalog.PeerID
+	Local        Local
+	Remote       Remote
+	LocalStatus  LocalStatus
+	RemoteStatus RemoteStatus
+	Metadata     Metadata
+	Liveness     Liveness
+	Logger       hclog.Logger
+	// Timeout bounds a request whose context has no deadline. Default 30 s.
+	Timeout time.Duration
+	// Parallel bounds the shards that one request works on at once. Default 64.
+	Parallel int
+	// MaxOpBytes is where the points of a large batch for one shard are cut into several operations. Default 8 MiB.
+	MaxOpBytes int
+	// RetryMin and RetryMax bound the pause between attempts at a write. Defaults 10 ms and 500 ms.
+	RetryMin, RetryMax time.Duration
+	// StatusTimeout bounds how long Statuses waits for a peer. Default 1 s.
+	StatusTimeout time.Duration
+}
+
+func (o Options) normalized() (Options, error) {
+	if o.Self == 0 || o.Local == nil || o.Remote == nil || o.LocalStatus == nil || o.RemoteStatus == nil || o.Metadata == nil || o.Liveness == nil {
+		return o, fault.New(fault.Invalid, "coordinator: an option is missing")
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	o.Timeout = orDefault(o.Timeout, 30*time.Second)
+	o.Parallel = orDefault(o.Parallel, 64)
+	o.MaxOpBytes = orDefault(o.MaxOpBytes, 8<<20)
+	o.RetryMin = orDefault(o.RetryMin, 10*time.Millisecond)
+	o.RetryMax = max(orDefault(o.RetryMax, 500*time.Millisecond), o.RetryMin)
+	o.StatusTimeout = orDefault(o.StatusTimeout, time.Second)
+	return o, nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Coordinator routes requests. All methods are safe for concurrent use.
+type Coordinator struct {
+	opts Options
+	seen *session
+	turn *rotation
+}
+
+// New returns a Coordinator.
+func New(opts Options) (*Coordinator, error) {
+	opts, err := opts.normalized()
+	if err != nil {
+		return nil, err
+	}
+	return &Coordinator{opts: opts, seen: newSession(), turn: new(rotation)}, nil
+}
+
+// deadline gives a request without a deadline the default one.
+func (c *Coordinator) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.opts.Timeout)
+}
+
+// collection resolves a name or an alias.
+func (c *Coordinator) collection(name string) (*catalog.Collection, error) {
+	state, _ := c.opts.Metadata.Watch()
+	col, ok := state.Lookup(name)
+	if !ok {
+		return nil, catalog.ErrMissingCollection(name)
+	}
+	return col, nil
+}

@@ -1,0 +1,226 @@
+package coordinator
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Query is one search: the Limit best after the Offset best.
+type Query struct {
+	shard.SearchRequest
+	Offset uint64
+}
+
+// maxWindow bounds what one shard is asked for, so that offset plus limit cannot overflow.
+const maxWindow = math.MaxInt32
+
+// source is one replica to read: on this node, or on another peer.
+type source struct {
+	c        *Coordinator
+	peer     catalog.PeerID
+	ref      catalog.ShardRef
+	minIndex uint64
+}
+
+func (s source) local() bool { return s.peer == s.c.opts.Self }
+
+func (s source) search(ctx context.Context, reqs []shard.SearchRequest) (r [][]shard.Scored, err error) {
+	if s.local() {
+		r, _, err = s.c.opts.Local.Search(ctx, s.ref, s.minIndex, reqs)
+	} else {
+		r, _, err = s.c.opts.Remote.Search(ctx, s.peer, s.ref, s.minIndex, reqs)
+	}
+	return r, err
+}
+
+func (s source) scroll(ctx context.Context, req shard.ScrollRequest) (r []point.Record, err error) {
+	if s.local() {
+		r, _, err = s.c.opts.Local.Scroll(ctx, s.ref, s.minIndex, req)
+	} else {
+		r, _, err = s.c.opts.Remote.Scroll(ctx, s.peer, s.ref, s.minIndex, req)
+	}
+	return r, err
+}
+
+func (s source) get(ctx context.Context, req shard.GetRequest) (r []point.Record, err error) {
+	if s.local() {
+		r, _, err = s.c.opts.Local.Get(ctx, s.ref, s.minIndex, req)
+	} else {
+		r, _, err = s.c.opts.Remote.Get(ctx, s.peer, s.ref, s.minIndex, req)
+	}
+	return r, err
+}
+
+func (s source) count(ctx context.Context, f *filter.Filter) (n uint64, err error) {
+	if s.local() {
+		n, _, err = s.c.opts.Local.Count(ctx, s.ref, s.minIndex, f)
+	} else {
+		n, _, err = s.c.opts.Remote.Count(ctx, s.peer, s.ref, s.minIndex, f)
+	}
+	return n, err
+}
+
+// Search runs queries over all shards of a collection, all of them in one call per shard. The result for each query is
+// sorted best first, equal scores by id.
+func (c *Coordinator) Search(ctx context.Context, collection string, queries []Query) ([][]shard.Scored, error) {
+	col, err := c.collection(collection)
+	if err != nil {
+		return nil, err
+	}
+	reqs := make([]shard.SearchRequest, len(queries))
+	for i := range queries {
+		if err := checkQuery(&col.Config, &queries[i]); err != nil {
+			return nil, err
+		}
+		reqs[i] = queries[i].SearchRequest
+		reqs[i].Limit = window(queries[i].Limit, queries[i].Offset)
+	}
+	if len(reqs) == 0 {
+		return nil, nil
+	}
+	perShard, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) ([][]shard.Scored, error) {
+		return s.search(ctx, reqs)
+	})
+	if err != nil {
+		return nil, err
+	}
+	results := make([][]shard.Scored, len(queries))
+	for i, q := range queries {
+		lists := make([][]shard.Scored, len(perShard))
+		for j, r := range perShard {
+			lists[j] = r[i]
+		}
+		d := col.Config.Vectors[q.Using].Distance
+		results[i] = cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
+	}
+	return results, nil
+}
+
+// window is how many results each shard must give so that limit results after offset are right.
+func window(limit, offset uint64) uint64 {
+	if limit > maxWindow || offset > maxWindow-limit {
+		return maxWindow
+	}
+	return limit + offset
+}
+
+// Scroll returns points in the order of their ids, and the id that the next page starts with (nil at the end).
+func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.ScrollRequest) ([]point.Record, *point.ID, error) {
+	col, err := c.collection(collection)
+	if err != nil {
+		return nil, nil, err
+	}
+	if req.Limit == 0 {
+		return nil, nil, fault.New(fault.Invalid, "limit must be at least 1")
+	}
+	if err := checkRead(col, req.Filter, req.Vectors); err != nil {
+		return nil, nil, err
+	}
+	limit := min(req.Limit, maxWindow-1)
+	req.Limit = limit + 1 // one more tells whether, and where, another page starts
+	lists, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) ([]point.Record, error) {
+		return s.scroll(ctx, req)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	page := merge(lists, byID, 0, limit+1)
+	if uint64(len(page)) <= limit {
+		return page, nil, nil
+	}
+	next := page[limit].ID
+	return page[:limit], &next, nil
+}
+
+// Count returns how many points match; a nil filter matches all.
+func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error) {
+	col, err := c.collection(collection)
+	if err != nil {
+		return 0, err
+	}
+	if err := checkFilter(f); err != nil {
+		return 0, err
+	}
+	counts, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) (uint64, error) {
+		return s.count(ctx, f)
+	})
+	total := uint64(0)
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
+}
+
+// Get returns points in the order asked for, as often as asked for; absent ones are left out.
+func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetRequest) ([]point.Record, error) {
+	col, err := c.collection(collection)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRead(col, nil, req.Vectors); err != nil {
+		return nil, err
+	}
+	groups, err := group(col, distinct(req.IDs), func(id *point.ID) point.ID { return *id })
+	if err != nil {
+		return nil, err
+	}
+	var owners []*catalog.Shard // only these need to be readable
+	wanted := map[catalog.ShardID][]point.ID{}
+	for i, ids := range groups {
+		if len(ids) > 0 {
+			owners = append(owners, col.Shards[i])
+			wanted[col.Shards[i].ID] = ids
+		}
+	}
+	lists, err := fanOut(ctx, c, col, owners, func(ctx context.Context, s source) ([]point.Record, error) {
+		part := req
+		part.IDs = wanted[s.ref.Shard]
+		return s.get(ctx, part)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return inOrder(req.IDs, slices.Concat(lists...)), nil
+}
+
+// inOrder lists the records in the order of ids, one as often as its id is there.
+func inOrder(ids []point.ID, found []point.Record) []point.Record {
+	byID := make(map[point.ID]point.Record, len(found))
+	for _, r := range found {
+		byID[r.ID] = r
+	}
+	records := make([]point.Record, 0, len(found))
+	for _, id := range ids {
+		if r, ok := byID[id]; ok {
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+// distinct drops repeated ids and keeps the order.
+func distinct(ids []point.ID) []point.ID {
+	seen := make(map[point.ID]struct{}, len(ids))
+	unique := make([]point.ID, 0, len(ids))
+	for _, id := range ids {
+		if _, ok := seen[id]; !ok {
+			seen[id] = struct{}{}
+			unique = append(unique, id)
+		}
+	}
+	return unique
+}
+
+func checkRead(col *catalog.Collection, f *filter.Filter, v shard.VectorSelector) error {
+	if err := checkFilter(f); err != nil {
+		return err
+	}
+	return checkNames(&col.Config, v.Names)
+}

@@ -1,0 +1,217 @@
+package coordinator
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// WriteOptions says how a write is answered.
+type WriteOptions struct {
+	Wait bool // once W replicas have applied it; else once W replicas hold it
+}
+
+// WriteResult is the answer to a write.
+type WriteResult struct {
+	OperationID uint64 // the highest log index that a part of it got
+	Completed   bool   // every part has been applied by W replicas
+}
+
+// Write makes one change to a collection (by its name or an alias), on every shard that it concerns.
+//
+// Whether a part is sent again depends on what the error says about it, never on the kind of operation: even
+// a plain upsert, sent twice, could undo what another client wrote in between.
+//
+//	NotPrimary, StaleEpoch   refused before it was logged        refresh the catalog, or follow the hint; again
+//	Unavailable, Exhausted   not sent, not open, or queue full   again after a pause
+//	  ... with the hint outcome=unknown                          not again: "may still be committed"
+//	Timeout, Canceled        the outcome is unknown              not again
+//	FailedPrecondition       too few active replicas for W       not again: only an operator or time helps
+//	Invalid, NotFound, ...   the operation's own failure         not again: it would fail again
+//	Internal, Corrupt        unexpected                          not again: the outcome is unknown
+//
+// It gives up at the deadline of ctx (Options.Timeout when it has none), and at once when the primary is dead and no
+// other active replica lives that could take its place. If some shards failed, the error names each with its
+// cause and says how many succeeded; its class is that of the first.
+func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op, opts WriteOptions) (WriteResult, error) {
+	col, err := c.collection(collection)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	if err := checkOp(&col.Config, op); err != nil {
+		return WriteResult{}, err
+	}
+	parts, err := split(col, op, c.opts.MaxOpBytes)
+	if err != nil {
+		return WriteResult{}, err
+	}
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	results, errs := make([]WriteResult, len(parts)), make([]error, len(parts))
+	c.each(len(parts), func(i int) {
+		results[i], errs[i] = c.writePart(ctx, col, parts[i], opts.Wait)
+	})
+	if err := partial(errs, func(i int) catalog.ShardID { return parts[i].shard }); err != nil {
+		return WriteResult{}, err
+	}
+	total := WriteResult{Completed: true}
+	for _, r := range results {
+		total.OperationID = max(total.OperationID, r.OperationID)
+		total.Completed = total.Completed && r.Completed
+	}
+	return total, nil
+}
+
+// each runs f(0..n-1) side by side, at most Parallel at once, and returns when all have ended.
+func (c *Coordinator) each(n int, f func(i int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	gate := make(chan struct{}, c.opts.Parallel)
+	var wg sync.WaitGroup
+	for i := range n {
+		gate <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-gate }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
+
+// writePart appends a shard's operations in order; a failure leaves the later ones out.
+func (c *Coordinator) writePart(ctx context.Context, col *catalog.Collection, p part, wait bool) (WriteResult, error) {
+	ref := catalog.ShardRef{Collection: col.ID, Shard: p.shard}
+	var last WriteResult
+	for i, op := range p.ops {
+		// Operations of one log complete in order: only the last has to be waited for, but each for its own error.
+		r, err := c.writeOp(ctx, ref, op, wait)
+		if err != nil {
+			if i > 0 {
+				err = annotate(err, "operation %d of %d for this shard (the ones before are done)", i+1, len(p.ops))
+			}
+			return WriteResult{}, err
+		}
+		last = r
+	}
+	return last, nil
+}
+
+// target is whom a write goes to, and the term that it is sent with.
+type target struct {
+	primary catalog.PeerID
+	term    uint64
+}
+
+// writeOp sends one operation to the shard's primary until it is answered, or is not to be sent again.
+func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, op []byte, wait bool) (WriteResult, error) {
+	var hint target
+	var last error
+	for pause := c.opts.RetryMin; ; pause = min(pause*2, c.opts.RetryMax) {
+		if ctx.Err() != nil {
+			return WriteResult{}, gaveUp(ctx, last)
+		}
+		state, changed := c.opts.Metadata.Watch()
+		_, sh, ok := state.Shard(ref)
+		if !ok {
+			return WriteResult{}, fault.New(fault.NotFound, "the collection was deleted meanwhile")
+		}
+		to := target{sh.Primary, sh.Term}
+		if hint.term > to.term {
+			to = hint
+		}
+		r, err := c.attempt(ctx, state, sh, ref, to, op, wait)
+		if err == nil {
+			c.seen.note(state, ref, r.OperationID)
+			return r, nil
+		}
+		if !sure(err) || hopeless(err) {
+			return WriteResult{}, c.explain(err, state, sh, to)
+		}
+		last = err
+		if next := hintOf(err); next.term > to.term {
+			hint = next // newer than the catalog here: followed at once
+			continue
+		}
+		wake(ctx, changed, pause)
+	}
+}
+
+// attempt makes one try. What it does not send fails with a class that sure accepts.
+func (c *Coordinator) attempt(ctx context.Context, state *catalog.State, sh *catalog.Shard, ref catalog.ShardRef, to target, op []byte, wait bool) (r WriteResult, err error) {
+	if to.primary == c.opts.Self {
+		r.OperationID, r.Completed, err = c.opts.Local.Write(ctx, ref, to.term, op, wait)
+		return r, err
+	}
+	if !c.opts.Liveness.Alive(to.primary) {
+		return r, c.deadPrimary(state, sh, to)
+	}
+	r.OperationID, r.Completed, err = c.opts.Remote.Write(ctx, to.primary, ref, to.term, op, wait)
+	return r, err
+}
+
+// deadPrimary is worth waiting for only if somebody lives who could be promoted.
+func (c *Coordinator) deadPrimary(state *catalog.State, sh *catalog.Shard, to target) error {
+	err := fault.New(fault.Unavailable, "its primary %s does not answer; nothing was sent", peerName(state, to.primary))
+	for _, id := range sh.Active() {
+		if id != to.primary && c.opts.Liveness.Alive(id) {
+			return err
+		}
+	}
+	err.Text = "its primary " + peerName(state, to.primary) + " does not answer and no other active replica lives (active: " +
+		c.describePeers(state, sh.Active()) + "); nothing was sent"
+	return err.With(hintHopeless, "true")
+}
+
+// hintHopeless marks an error of this package that waiting is not expected to cure.
+const hintHopeless = "hopeless"
+
+func hopeless(err error) bool { return fault.Hint(err, hintHopeless) != "" }
+
+// sure reports whether a failed write was surely not applied, and may be applied later if it is sent again.
+func sure(err error) bool {
+	if fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown {
+		return false
+	}
+	switch fault.ClassOf(err) {
+	case fault.NotPrimary, fault.StaleEpoch, fault.Unavailable, fault.Exhausted:
+		return true
+	}
+	return false
+}
+
+// hintOf reads whom a replica took for the primary.
+func hintOf(err error) target {
+	primary, err1 := strconv.ParseUint(fault.Hint(err, "primary"), 10, 64)
+	term, err2 := strconv.ParseUint(fault.Hint(err, "term"), 10, 64)
+	if err1 != nil || err2 != nil || primary == 0 {
+		return target{}
+	}
+	return target{catalog.PeerID(primary), term}
+}
+
+// wake waits for a newer catalog, the pause, or the end of ctx. The catalog may change all the time for other shards'
+// sake, so a change shortens the pause to a millisecond, not to nothing.
+func wake(ctx context.Context, changed <-chan struct{}, pause time.Duration) {
+	timer := time.NewTimer(pause/2 + time.Duration(rand.Int64N(int64(pause))))
+	defer timer.Stop()
+	select {
+	case <-changed:
+		timer.Reset(time.Millisecond)
+	case <-timer.C:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
