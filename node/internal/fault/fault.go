@@ -119,17 +119,23 @@ func ClassOf(err error) Class {
 // Is reports whether err has class c. It is false for a nil err.
 func Is(err error, c Class) bool { return err != nil && ClassOf(err) == c }
 
-// Hint returns the value of a hint anywhere in err's chain, or "".
-func Hint(err error, key string) string {
+// Hint returns the value of a hint anywhere in err's chain, or "". The outermost counts.
+func Hint(err error, key string) string { return Hints(err)[key] }
+
+// Hints returns all hints in err's chain; of a key that occurs twice, the outermost counts.
+func Hints(err error) map[string]string {
+	var all map[string]string
 	var e *Error
 	for errors.As(err, &e) {
-		if v, ok := e.Hints[key]; ok {
-			return v
+		if all == nil {
+			all = make(map[string]string, len(e.Hints))
+		}
+		for k, v := range e.Hints {
+			if _, ok := all[k]; !ok {
+				all[k] = v
+			}
 		}
 		err = e.Cause
-		if err == nil {
-			break
-		}
 	}
-	return ""
+	return all
 }

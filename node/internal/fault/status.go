@@ -1,7 +1,7 @@
 package fault
 
 import (
-	"errors"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -40,11 +40,10 @@ func Status(err error) *status.Status {
 // StatusText is Status with another message, for an edge that words errors for its users.
 func StatusText(err error, text string) *status.Status {
 	class := ClassOf(err)
-	st := status.New(class.Code(), text)
-	info := &errdetails.ErrorInfo{Reason: class.String(), Domain: Domain}
-	var e *Error
-	if errors.As(err, &e) {
-		info.Metadata = e.Hints
+	st := status.New(class.Code(), wireText(text))
+	info := &errdetails.ErrorInfo{Reason: class.String(), Domain: Domain, Metadata: map[string]string{}}
+	for k, v := range Hints(err) {
+		info.Metadata[wireText(k)] = wireText(v)
 	}
 	detailed, derr := st.WithDetails(info)
 	if derr != nil {
@@ -52,6 +51,10 @@ func StatusText(err error, text string) *status.Status {
 	}
 	return detailed
 }
+
+// wireText makes any text one that protobuf carries: gRPC drops a whole status, class and all, for one byte that is not
+// UTF-8, and errors quote what users sent.
+func wireText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // FromStatus turns an error that a gRPC call returned back into an *Error of the class it had. Errors of a
 // foreign server get the nearest class of their code.
