@@ -139,3 +139,10 @@ func Hints(err error) map[string]string {
 	}
 	return all
 }
+
+// HintOutcome tells whether a failed write may still take effect; its only value is OutcomeUnknown. Without it a
+// write that failed with NotPrimary, StaleEpoch, Unavailable, Exhausted or FailedPrecondition was surely not applied.
+const (
+	HintOutcome    = "outcome"
+	OutcomeUnknown = "unknown"
+)
