@@ -92,7 +92,8 @@ func (c Command) shape() error {
 	return nil
 }
 
-// Check tells, without a state, whether a command is well-formed. Its encoding is only defined if it is.
+// Check tells, without a state, whether a command is well-formed: what EncodeCommands takes. A collection to be created
+// need not have its defaults and its placement yet (Prepare).
 func (c Command) Check() error {
 	if err := c.shape(); err != nil {
 		return err
@@ -102,7 +103,8 @@ func (c Command) Check() error {
 		if err := CheckName(c.CreateCollection.Name); err != nil {
 			return err
 		}
-		return c.CreateCollection.Config.check()
+		_, err := c.CreateCollection.Config.Normalized(1)
+		return err
 	case c.UpdateCollection != nil:
 		if err := c.UpdateCollection.Base.check(); err != nil {
 			return err
