@@ -136,28 +136,48 @@ func (b *Batch) SetLogBase(generation, index, term uint64) {
 	b.body = append(b.body, change{log: logBase, generation: generation, index: index, term: term})
 }
 
-// PutPayload stores the encoded payload of a point and the index of the operation that made it. old is the Ref of the
-// payload that it replaces (the zero Ref if there is none); the result is to be given to the next PutPayload.
-func (b *Batch) PutPayload(generation uint64, id point.ID, version uint64, body []byte, old Ref) Ref {
-	return b.putRecord(fieldPayload, generation, id, version, body, old)
+// Refs tells where both records of a point are.
+type Refs struct{ Payload, Vectors Ref }
+
+// PutPoint stores both records of a point: its encoded payload and its encoded vectors (nil: none), with the index of
+// the operation that made them. They change together, whatever the batch's size. old is where what they replace is (the
+// zero Refs if there is nothing); the result is to be given to the next change of the point.
+func (b *Batch) PutPoint(generation uint64, id point.ID, version uint64, payload, vectors []byte, old Refs) Refs {
+	var refs Refs
+	var p, v []write
+	p, refs.Payload = b.putRecord(fieldPayload, generation, id, version, payload, old.Payload)
+	if vectors == nil {
+		v = appendPieceDeletes([]write{{key: keyPoint(generation, fieldVectors, id)}}, fieldVectors, generation, id, old.Vectors)
+	} else {
+		v, refs.Vectors = b.putRecord(fieldVectors, generation, id, version, vectors, old.Vectors)
+	}
+	b.add(&b.body, append(p, v...)...)
+	return refs
 }
 
-// DeletePayload removes the payload of a point, stored at old.
-func (b *Batch) DeletePayload(generation uint64, id point.ID, old Ref) {
-	b.deleteRecord(fieldPayload, generation, id, old)
+// PutPayload is PutPoint for the payload alone.
+func (b *Batch) PutPayload(generation uint64, id point.ID, version uint64, payload []byte, old Refs) Refs {
+	writes, ref := b.putRecord(fieldPayload, generation, id, version, payload, old.Payload)
+	b.add(&b.body, writes...)
+	return Refs{Payload: ref, Vectors: old.Vectors}
 }
 
-// PutVectors is PutPayload for the encoded vectors of a point.
-func (b *Batch) PutVectors(generation uint64, id point.ID, version uint64, body []byte, old Ref) Ref {
-	return b.putRecord(fieldVectors, generation, id, version, body, old)
+// PutVectors is PutPoint for the vectors alone.
+func (b *Batch) PutVectors(generation uint64, id point.ID, version uint64, vectors []byte, old Refs) Refs {
+	writes, ref := b.putRecord(fieldVectors, generation, id, version, vectors, old.Vectors)
+	b.add(&b.body, writes...)
+	return Refs{Payload: old.Payload, Vectors: ref}
 }
 
-// DeleteVectors is DeletePayload for the vectors of a point.
-func (b *Batch) DeleteVectors(generation uint64, id point.ID, old Ref) {
-	b.deleteRecord(fieldVectors, generation, id, old)
+// DeletePoint removes both records of a point together.
+func (b *Batch) DeletePoint(generation uint64, id point.ID, old Refs) {
+	writes := []write{{key: keyPoint(generation, fieldPayload, id)}, {key: keyPoint(generation, fieldVectors, id)}}
+	writes = appendPieceDeletes(writes, fieldPayload, generation, id, old.Payload)
+	b.add(&b.body, appendPieceDeletes(writes, fieldVectors, generation, id, old.Vectors)...)
 }
 
-func (b *Batch) putRecord(field byte, generation uint64, id point.ID, version uint64, body []byte, old Ref) Ref {
+// putRecord adds the pieces of a large body, and returns what makes them visible.
+func (b *Batch) putRecord(field byte, generation uint64, id point.ID, version uint64, body []byte, old Ref) ([]write, Ref) {
 	head, pieces, ref := sealRecord(id, version, body)
 	for i, piece := range pieces {
 		b.add(&b.body, write{keyPiece(generation, field, id, version, uint16(i)), piece})
@@ -166,12 +186,7 @@ func (b *Batch) putRecord(field byte, generation uint64, id point.ID, version ui
 	if old.Version != version { // redone after a crash: the pieces of this very version stay
 		writes = appendPieceDeletes(writes, field, generation, id, old)
 	}
-	b.add(&b.body, writes...)
-	return ref
-}
-
-func (b *Batch) deleteRecord(field byte, generation uint64, id point.ID, old Ref) {
-	b.add(&b.body, appendPieceDeletes([]write{{key: keyPoint(generation, field, id)}}, field, generation, id, old)...)
+	return writes, ref
 }
 
 func appendPieceDeletes(writes []write, field byte, generation uint64, id point.ID, old Ref) []write {
@@ -179,6 +194,14 @@ func appendPieceDeletes(writes []write, field byte, generation uint64, id point.
 		writes = append(writes, write{key: keyPiece(generation, field, id, old.Version, i)})
 	}
 	return writes
+}
+
+// Append adds the changes of o behind those of b; o is not to be used any more.
+func (b *Batch) Append(o *Batch) {
+	b.head = append(b.head, o.head...)
+	b.body = append(b.body, o.body...)
+	b.tail = append(b.tail, o.tail...)
+	b.bytes, b.count = b.bytes+o.bytes, b.count+o.count
 }
 
 // SetMeta stores a small value of the node itself.

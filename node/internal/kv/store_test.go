@@ -254,7 +254,7 @@ func TestViewShowsWholeBatchesOnly(t *testing.T) {
 	s := open(t, t.TempDir())
 	body := func(n byte) []byte { return bytes.Repeat([]byte{n}, 300<<10) }
 	const points = 20 // 6 MB: several transactions
-	refs := make([]kv.Ref, points)
+	refs := make([]kv.Refs, points)
 	put := func(n byte) {
 		commit(t, s, func(b *kv.Batch) {
 			for i := range points {
@@ -302,19 +302,19 @@ func TestViewShowsWholeBatchesOnly(t *testing.T) {
 func TestLargeRecordsLeaveNoPiecesBehind(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	var ref kv.Ref
+	var ref kv.Refs
 	for version, size := range []int{10, 600 << 10, 5 << 20, 512 << 10, 512<<10 - 14, 512<<10 - 13, 3 << 20, 0} {
 		body := bytes.Repeat([]byte{byte(version + 1)}, size)
 		commit(t, s, func(b *kv.Batch) { ref = b.PutVectors(gen, point.Num(1), uint64(version), body, ref) })
 		s = reopen(t, s, dir)
 		v, _ := s.View()
 		r, ok, err := v.Vectors(gen, point.Num(1))
-		if err != nil || !ok || !bytes.Equal(r.Body, body) || r.Version != uint64(version) || r.Ref != ref {
+		if err != nil || !ok || !bytes.Equal(r.Body, body) || r.Version != uint64(version) || r.Ref != ref.Vectors {
 			t.Fatalf("size %d: ok %v, %d bytes, version %d, ref %+v, %v", size, ok, len(r.Body), r.Version, r.Ref, err)
 		}
 		v.Close()
-		if n := s.CountKeys(gen); n != 1+int(ref.Pieces) {
-			t.Fatalf("size %d: %d keys, %d pieces", size, n, ref.Pieces)
+		if n := s.CountKeys(gen); n != 1+int(ref.Vectors.Pieces) {
+			t.Fatalf("size %d: %d keys, %d pieces", size, n, ref.Vectors.Pieces)
 		}
 	}
 	commit(t, s, func(b *kv.Batch) { ref = b.PutVectors(gen, point.Num(1), 50, make([]byte, 2<<20), ref) })
@@ -324,7 +324,7 @@ func TestLargeRecordsLeaveNoPiecesBehind(t *testing.T) {
 		t.Fatalf("redone: %d bytes, %v", len(r.Body), err)
 	}
 	v.Close()
-	commit(t, s, func(b *kv.Batch) { b.DeleteVectors(gen, point.Num(1), ref) })
+	commit(t, s, func(b *kv.Batch) { b.DeletePoint(gen, point.Num(1), ref) })
 	if n := s.CountKeys(gen); n != 0 {
 		t.Fatalf("%d keys left", n)
 	}
@@ -337,7 +337,7 @@ func TestDropGenerationRemovesEverythingOfItAndNothingElse(t *testing.T) {
 		commit(t, s, func(b *kv.Batch) {
 			b.AppendLog(g, entries(1, 1, 10, 10)...)
 			for i := range 6000 {
-				b.PutPayload(g, point.Num(uint64(i)), 1, nil, kv.Ref{})
+				b.PutPayload(g, point.Num(uint64(i)), 1, nil, kv.Refs{})
 			}
 			b.SetApplied(g, 2)
 		})
@@ -361,7 +361,7 @@ func TestInterruptedDropIsFinishedAtOpen(t *testing.T) {
 	s := open(t, dir)
 	commit(t, s, func(b *kv.Batch) {
 		for i := range 9000 {
-			b.PutPayload(gen, point.Num(uint64(i)), 1, nil, kv.Ref{})
+			b.PutPayload(gen, point.Num(uint64(i)), 1, nil, kv.Refs{})
 		}
 	})
 	s.FailCommitsAfter(2, errors.New("power cut")) // the tombstone and one step

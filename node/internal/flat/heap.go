@@ -1,0 +1,72 @@
+package flat
+
+import "github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+
+type hit struct {
+	label uint32
+	score float32
+}
+
+// heap keeps the best hits, as many as it has room for; the worst of them is on top.
+type heap struct {
+	hits     []hit
+	distance vec.Distance
+	before   func(a, b uint32) bool
+}
+
+// better is a total order, as long as before is one.
+func (h *heap) better(a, b hit) bool {
+	if h.distance.Better(a.score, b.score) {
+		return true
+	}
+	return !h.distance.Better(b.score, a.score) && h.before(a.label, b.label)
+}
+
+// wants reports whether add would keep x.
+func (h *heap) wants(x hit) bool { return len(h.hits) < cap(h.hits) || h.better(x, h.hits[0]) }
+
+// add keeps x, and forgets the worst hit if there is no room. wants(x) must hold.
+func (h *heap) add(x hit) {
+	if len(h.hits) == cap(h.hits) {
+		h.hits[0] = x
+		h.sink(0, len(h.hits))
+		return
+	}
+	h.hits = append(h.hits, x)
+	for i := len(h.hits) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h.better(h.hits[parent], h.hits[i]) {
+			return
+		}
+		h.hits[parent], h.hits[i] = h.hits[i], h.hits[parent]
+		i = parent
+	}
+}
+
+// sink restores the order below i among the first n hits.
+func (h *heap) sink(i, n int) {
+	for {
+		worst := i
+		for c := 2*i + 1; c <= 2*i+2 && c < n; c++ {
+			if h.better(h.hits[worst], h.hits[c]) {
+				worst = c
+			}
+		}
+		if worst == i {
+			return
+		}
+		h.hits[i], h.hits[worst] = h.hits[worst], h.hits[i]
+		i = worst
+	}
+}
+
+// sorted empties the heap, best first.
+func (h *heap) sorted() (labels []uint32, scores []float32) {
+	labels, scores = make([]uint32, len(h.hits)), make([]float32, len(h.hits))
+	for n := len(h.hits) - 1; n >= 0; n-- {
+		labels[n], scores[n] = h.hits[0].label, h.hits[0].score
+		h.hits[0] = h.hits[n]
+		h.sink(0, n)
+	}
+	return labels, scores
+}
