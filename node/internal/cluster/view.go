@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// Standing is what Raft says at one moment.
+type Standing struct {
+	Leader  catalog.PeerID // 0 = none is known
+	Term    uint64
+	Applied uint64
+	Voters  map[catalog.PeerID]string
+}
+
+// Members describes the cluster as self sees it.
+func Members(state *catalog.State, self catalog.PeerID, version string, raft Standing, obs Observations) *clusterpb.GetClusterResponse {
+	resp := &clusterpb.GetClusterResponse{
+		ClusterId: state.ClusterID, AnsweringPeer: uint64(self), Leader: uint64(raft.Leader),
+		Term: raft.Term, AppliedIndex: raft.Applied, Version: version,
+	}
+	for _, p := range state.SortedPeers() {
+		_, voter := raft.Voters[p.ID]
+		peer := &clusterpb.Peer{
+			Id: uint64(p.ID), Name: p.Name, GrpcAddress: p.GRPCAddr, PeerAddress: p.PeerAddr, HttpAddress: p.HTTPAddr,
+			Zone: p.Zone, Version: p.Version, Alive: obs.Alive(p.ID) && !p.Replaced, Voter: voter,
+			Leader: p.ID == raft.Leader, Replaced: p.Replaced, Replicas: uint32(state.ReplicasOn(p.ID)),
+		}
+		if seen := obs.lastSeen(p.ID); !seen.IsZero() {
+			peer.LastSeenUnixMs = seen.UnixMilli()
+		}
+		resp.Peers = append(resp.Peers, peer)
+	}
+	return resp
+}
+
+// Placement describes where a collection is, declared and actual.
+func Placement(state *catalog.State, col *catalog.Collection, obs Observations) *clusterpb.CollectionPlacement {
+	p := &clusterpb.CollectionPlacement{
+		Collection: col.Name, ShardNumber: col.Config.ShardNumber, ReplicationFactor: col.Config.ReplicationFactor,
+		WriteConsistencyFactor: col.Config.WriteConsistencyFactor, Warnings: Warnings(state, col, obs),
+	}
+	for _, sh := range col.Shards {
+		p.Shards = append(p.Shards, shardPlacement(look{state, col, sh, obs}))
+	}
+	return p
+}
+
+func shardPlacement(l look) *clusterpb.ShardPlacement {
+	p := &clusterpb.ShardPlacement{
+		ShardId: uint32(l.sh.ID), DeclaredReplicas: l.col.Config.ReplicationFactor, ActiveReplicas: uint32(l.active()),
+		Primary: uint64(l.sh.Primary), Term: l.sh.Term, WriteQuorum: l.sh.WriteQuorum, Writable: l.writable(),
+		Problem: l.problem(), Version: l.sh.Version, UnsafePromotions: l.sh.UnsafePromotions,
+	}
+	for _, r := range l.sh.Replicas {
+		st, _ := l.obs.status(l.ref(), r)
+		p.Replicas = append(p.Replicas, &clusterpb.ReplicaPlacement{
+			Peer: uint64(r.Peer), State: stateToWire(r.State), Alive: l.obs.Alive(r.Peer) && !l.state.Gone(r.Peer),
+			LastIndex: st.LastIndex, AppliedIndex: st.AppliedIndex, Points: st.Points, Generation: uint64(r.Generation),
+		})
+	}
+	return p
+}
+
+func stateToWire(s catalog.ReplicaState) clusterpb.ReplicaState {
+	switch s {
+	case catalog.Active:
+		return clusterpb.ReplicaState_ACTIVE
+	case catalog.Partial:
+		return clusterpb.ReplicaState_PARTIAL
+	}
+	return clusterpb.ReplicaState_DEAD
+}
