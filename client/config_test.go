@@ -82,7 +82,7 @@ func TestKeyAndUserAgentAreSentWithEveryCall(t *testing.T) {
 			return nil
 		})
 		mustList(t, c)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		if len(a.requests(probe)) == 0 {
 			t.Error("no probe")
 		}

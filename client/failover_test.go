@@ -29,7 +29,7 @@ func TestNewUsesNoNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		n.client(client.Config{}, "a:1", "b:1")
-		time.Sleep(time.Minute) // virtual: a connection made in the background would show
+		elapse(time.Minute) // virtual: a connection made in the background would show
 		if n.dials("a:1")+n.dials("b:1") != 0 {
 			t.Error("New or an idle client made a connection")
 		}
@@ -53,7 +53,7 @@ func TestCallsMoveToTheNextEndpointAndStayThere(t *testing.T) {
 			t.Fatalf("second endpoint saw %d calls, want 3", got)
 		}
 		n.setCut("a:1", "")
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		if len(a.requests(probe)) == 0 {
 			t.Error("the endpoint that failed was not probed")
 		}
@@ -80,7 +80,7 @@ func TestAnEndpointThatFailedIsAvoidedUntilItServes(t *testing.T) {
 		b.on(list, always(status.Error(codes.Unavailable, "going away")))
 		b.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
 		mustList(t, c)
-		time.Sleep(time.Minute)
+		elapse(time.Minute)
 		mustList(t, c)
 		if got := [3]int{len(a.requests(list)), len(b.requests(list)), len(d.requests(list))}; got != [3]int{1, 2, 2} {
 			t.Errorf("calls per endpoint %v, want [1 2 2]", got)
@@ -123,7 +123,7 @@ func TestProbeOfAPlainQdrantAsksItsOwnHealthCheck(t *testing.T) {
 			return nil
 		})
 		mustList(t, c)
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		if len(a.requests("qdrant.Qdrant/HealthCheck")) != 1 {
 			t.Error("want one health check of the plain Qdrant, which passes")
 		}

@@ -203,7 +203,7 @@ func always(err error) func(context.Context, int) error {
 // hang answers nothing until the caller is gone.
 func hang(ctx context.Context, _ int) error {
 	<-ctx.Done()
-	time.Sleep(time.Millisecond) // the caller's own deadline comes first, as with a server that never answers
+	elapse(time.Millisecond) // the caller's own deadline comes first, as with a server that never answers
 	return ctx.Err()
 }
 
@@ -353,3 +353,6 @@ func (clusterServer) GetPlacement(_ context.Context, r *clusterpb.GetPlacementRe
 		}},
 	}}}, nil
 }
+
+// elapse lets virtual time pass inside a synctest bubble.
+func elapse(d time.Duration) { <-time.After(d) }
