@@ -1,0 +1,261 @@
+package replication_test
+
+import (
+	"math/rand/v2"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+)
+
+// plan is the mood of a walk: how large, how unkind, and what happens how often. Walks in different moods find different faults.
+type plan struct {
+	waived                   replication.Rule
+	options                  replication.Options
+	replicas, spares, quorum int
+	steps                    int
+	loss, double, reorder    float64
+	crashInside, staleView   float64
+	weights                  [actions]int
+	totalWeight              int
+	maxProposals, maxDown    int
+}
+
+// The kinds of steps.
+const (
+	actDeliver = iota
+	actTake
+	actPersist
+	actApply
+	actTick
+	actPropose
+	actDecide
+	actLearn
+	actRepropose
+	actFence
+	actPromote
+	actCrash
+	actRestart
+	actCut
+	actHeal
+	actAdmin
+	actUnreachable
+	actions
+)
+
+func newPlan(rng *rand.Rand, waived replication.Rule) plan {
+	pick := func(values ...int) int { return values[rng.IntN(len(values))] }
+	some := func(values ...float64) float64 { return values[rng.IntN(len(values))] }
+	p := plan{waived: waived, replicas: pick(3, 3, 3, 4, 5), spares: pick(0, 0, 1), steps: pick(200, 300, 500)}
+	p.quorum = 1 + rng.IntN(p.replicas)
+	if pick(0, 1, 2) > 0 {
+		p.quorum = p.replicas/2 + 1
+	}
+	p.options = replication.Options{
+		MaxBatchBytes: pick(8, 16, 1000), MaxInflightBytes: pick(16, 64, 1000), MaxInflightEntries: pick(2, 8, 100),
+		MaxPendingBytes: 400, MaxPendingEntries: 50,
+		ResendTicks: pick(1, 2), DemoteTicks: pick(2, 3, 5), ProbeTicks: pick(1, 3), PromotionTicks: 2,
+	}
+	p.loss, p.double, p.reorder = some(0, 0, 0.05, 0.2), some(0, 0, 0.1), some(0, 0.1, 0.5)
+	p.crashInside, p.staleView = some(0, 0.02, 0.1), some(0, 0.2, 0.6)
+	p.maxProposals, p.maxDown = pick(1, 1, 3), pick(1, p.replicas)
+	p.weights = [actions]int{
+		actDeliver: pick(30, 60), actTake: 30, actPersist: pick(8, 20, 30), actApply: pick(2, 10), actTick: pick(2, 6, 12),
+		actPropose: pick(2, 6), actDecide: pick(3, 10), actLearn: pick(3, 10, 20), actRepropose: pick(2, 8),
+		actFence: pick(0, 1, 2), actPromote: pick(2, 6), actCrash: pick(0, 1, 2), actRestart: pick(1, 3),
+		actCut: pick(0, 0, 1), actHeal: pick(1, 2), actAdmin: pick(0, 0, 1, 2), actUnreachable: pick(0, 0, 1, 3),
+	}
+	for _, x := range p.weights {
+		p.totalWeight += x
+	}
+	return p
+}
+
+// walk takes the plan's steps, then heals everything and sees that the shard recovers.
+func (w *world) walk() *failure {
+	for i := 0; i < w.plan.steps && w.failure == nil; i++ {
+		w.step()
+	}
+	if w.failure == nil {
+		w.recover()
+	}
+	return w.failure
+}
+
+func (w *world) step() {
+	x := w.rng.IntN(w.plan.totalWeight)
+	for action, weight := range w.plan.weights {
+		if x -= weight; x < 0 {
+			w.act(action)
+			return
+		}
+	}
+}
+
+func (w *world) act(action int) {
+	switch n := w.nodes[w.rng.IntN(len(w.nodes))]; action {
+	case actDeliver:
+		w.deliverSome()
+	case actTake, actPersist, actApply, actTick, actPropose, actUnreachable:
+		w.actReplica(n, action)
+	case actDecide:
+		if len(w.inbox) > 0 {
+			w.decide(w.rng.IntN(len(w.inbox)))
+		}
+	case actLearn:
+		w.learn(n)
+	case actRepropose:
+		if n.change != nil {
+			w.ask(proposal{change: *n.change})
+		}
+	case actFence, actPromote:
+		w.actFailover(n, action)
+	case actCrash, actRestart:
+		w.actPower(n, action)
+	case actCut, actHeal:
+		w.actNetwork(n, action)
+	case actAdmin:
+		w.admin(n)
+	}
+}
+
+func (w *world) deliverSome() {
+	if len(w.net) == 0 {
+		return
+	}
+	i := 0
+	if w.chance(w.plan.reorder) {
+		i = w.rng.IntN(len(w.net))
+	}
+	w.deliver(i)
+}
+
+func (w *world) actReplica(n *node, action int) {
+	if n.core == nil {
+		return
+	}
+	switch action {
+	case actTake:
+		n.take(w)
+	case actPersist:
+		if n.taken {
+			n.persist(w)
+		}
+	case actApply:
+		n.apply(w, 1+w.rng.IntN(4))
+	case actTick:
+		n.core.Tick()
+		w.check(n)
+	case actPropose:
+		if term, last := replication.TermAndLast(n.core); term != 0 && last < 60 {
+			w.propose(n, 1+w.rng.IntN(w.plan.maxProposals))
+		}
+	case actUnreachable:
+		n.core.Unreachable(peerID(1 + w.rng.IntN(len(w.nodes))))
+		w.check(n)
+	}
+}
+
+// learn brings n to the newest view, or to one on the way there.
+func (w *world) learn(n *node) {
+	if n.down {
+		return
+	}
+	newest := w.meta.view().Version
+	to := newest
+	if n.view.Version < newest && w.chance(w.plan.staleView) {
+		to = n.view.Version + 1 + uint64(w.rng.IntN(int(newest-n.view.Version)))
+	}
+	if to > n.view.Version {
+		n.learn(w, w.meta.history[to-1])
+	}
+}
+
+func (w *world) actFailover(n *node, action int) {
+	if action == actFence {
+		if len(w.attempts) < 12 {
+			w.fence(w.meta.history[len(w.meta.history)-1-w.rng.IntN(min(2, len(w.meta.history)))])
+		}
+		return
+	}
+	if len(w.attempts) < 12 && w.rescue(n) {
+		return
+	}
+	if len(w.attempts) > 0 {
+		a := w.attempts[len(w.attempts)-1-w.rng.IntN(min(2, len(w.attempts)))]
+		if p, ok := a.outcome(w.plan.waived); ok {
+			w.ask(p)
+		}
+	}
+}
+
+// rescue starts an attempt for a primary that waits for a promotion, unless the metadata has moved on already.
+func (w *world) rescue(n *node) bool {
+	stuck := n.stuck
+	n.stuck = 0
+	if stuck == 0 || stuck != w.meta.view().Term {
+		return false
+	}
+	w.fence(w.meta.view())
+	return true
+}
+
+func (w *world) actPower(n *node, action int) {
+	if action == actRestart {
+		if n.down {
+			w.restart(n)
+		}
+		return
+	}
+	down := 0
+	for _, other := range w.nodes {
+		if other.down {
+			down++
+		}
+	}
+	if !n.down && down < w.plan.maxDown {
+		w.say("peer %d crashes", n.id)
+		n.crash()
+	}
+}
+
+func (w *world) actNetwork(n *node, action int) {
+	if action == actHeal {
+		w.cut = [8][8]bool{}
+		return
+	}
+	other := w.nodes[w.rng.IntN(len(w.nodes))]
+	for _, third := range w.nodes {
+		if w.rng.IntN(2) == 0 || third == other { // one link, or the node from everybody, one way or both
+			w.cut[n.id][third.id] = true
+			w.cut[third.id][n.id] = w.rng.IntN(4) > 0
+		}
+	}
+	w.say("peer %d is cut off", n.id)
+}
+
+// admin changes what is declared: replicas to retire, drop and add, another W.
+func (w *world) admin(n *node) {
+	v := w.meta.view()
+	change := replication.Change{Version: v.Version}
+	staying := len(v.Generations) - len(v.Retiring)
+	switch w.rng.IntN(4) {
+	case 0:
+		if staying > 2 {
+			w.ask(proposal{change: change, retire: n.id})
+		}
+	case 1:
+		if slices.Contains(v.Dead, n.id) || slices.Contains(v.Partial, n.id) {
+			w.ask(proposal{change: change, drop: n.id})
+		}
+	case 2:
+		w.ask(proposal{change: change, add: n.id})
+	case 3:
+		w.quorum = 1 + w.rng.IntN(staying)
+	}
+	for _, n := range w.nodes {
+		if n.core != nil && w.rng.IntN(2) == 0 {
+			n.core.WantQuorum(w.quorum)
+			w.check(n)
+		}
+	}
+}
