@@ -27,7 +27,7 @@ func UUID(u [16]byte) ID {
 // ParseUUID reads any of the accepted text forms: hyphenated, simple, braced, or urn:uuid:.
 func ParseUUID(s string) (ID, error) {
 	u, err := uuid.Parse(s)
-	if err != nil {
+	if err != nil || uuid.Validate(s) != nil { // Parse alone takes any two bytes for braces
 		return ID{}, fault.New(fault.Invalid, "Unable to parse UUID: %.64q", s)
 	}
 	return UUID(u), nil
