@@ -14,7 +14,7 @@ import (
 
 // How often the placement is looked at while waiting for it.
 const (
-	pollFirst = 50 * time.Millisecond
+	pollFirst = 10 * time.Millisecond
 	pollMax   = 2 * time.Second
 )
 

@@ -267,9 +267,11 @@ func optimizersAttribute() schema.Attribute {
 			"indexing_threshold": count("Segments above this size, in KiB of vectors, get a graph; 0 turns graphs off.", defaultIndexingThreshold, 0, maxPlainCount),
 			"flush_interval_sec": count("Seconds between flushes to disk.", defaultFlushIntervalSec, 0, maxPlainCount),
 			"max_optimization_threads": schema.Int64Attribute{
-				Optional:            true,
-				MarkdownDescription: "Optimizations that may run at once per shard; 0 turns them off. Not set: chosen by the server.",
-				Validators:          []validator.Int64{int64validator.Between(0, maxPlainCount)},
+				Optional: true, Computed: true,
+				MarkdownDescription: "Optimizations that may run at once per shard; 0 turns them off. When it is not set the server chooses. The API cannot " +
+					"take a value back: removing the attribute keeps the last one.",
+				Validators:    []validator.Int64{int64validator.Between(0, maxPlainCount)},
+				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"prevent_unoptimized": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),

@@ -1,0 +1,181 @@
+package provider_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/prototest"
+)
+
+// drawConfig draws a configuration of a collection: every attribute is at times left out.
+func drawConfig(t *rapid.T, name string) prototest.Config {
+	config := prototest.Config{"name": name, "vectors": drawVectors(t)}
+	replicas := 1
+	if rapid.Bool().Draw(t, "has replicas") {
+		replicas = rapid.IntRange(1, 3).Draw(t, "replicas")
+		config["replication_factor"] = replicas
+	}
+	switch rapid.IntRange(0, 2).Draw(t, "consistency") {
+	case 0:
+		config["write_consistency"] = rapid.SampledFrom([]string{"weak", "quorum", "strong"}).Draw(t, "word")
+	case 1:
+		config["write_consistency_factor"] = rapid.IntRange(1, replicas).Draw(t, "factor")
+	}
+	maybe(t, config, "shard_number", rapid.IntRange(1, 6).AsAny())
+	drawRest(t, config)
+	return config
+}
+
+// drawRest draws what is changed in place.
+func drawRest(t *rapid.T, config prototest.Config) {
+	maybe(t, config, "on_disk_payload", rapid.Bool().AsAny())
+	maybe(t, config, "deletion_protection", rapid.Bool().AsAny())
+	if rapid.Bool().Draw(t, "has metadata") {
+		metadata := prototest.Config{}
+		for _, key := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"owner", "tier", "Ω", ""}), 0, 3, rapid.ID).Draw(t, "keys") {
+			metadata[key] = rapid.SampledFrom([]string{"", "search", "5", "null", `{"a":1}`, "ünïcode"}).Draw(t, "value")
+		}
+		config["metadata"] = metadata
+	}
+	if rapid.Bool().Draw(t, "has hnsw") {
+		config["hnsw"] = drawHNSW(t)
+	}
+	if rapid.Bool().Draw(t, "has optimizers") {
+		config["optimizers"] = drawOptimizers(t)
+	}
+	if rapid.IntRange(0, 4).Draw(t, "has timeouts") == 0 {
+		config["timeouts"] = prototest.Config{"create": "1m"}
+	}
+}
+
+func maybe(t *rapid.T, config prototest.Config, key string, values *rapid.Generator[any]) {
+	if rapid.Bool().Draw(t, "has "+key) {
+		config[key] = values.Draw(t, key)
+	}
+}
+
+func drawVectors(t *rapid.T) prototest.Config {
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"", "title", "body"}), 1, 3, rapid.ID).Draw(t, "vectors")
+	out := prototest.Config{}
+	for _, name := range names {
+		v := prototest.Config{
+			"size":     rapid.IntRange(1, 65536).Draw(t, "size"),
+			"distance": rapid.SampledFrom([]string{"Cosine", "Dot", "Euclid", "Manhattan"}).Draw(t, "distance"),
+		}
+		drawVectorRest(t, v)
+		out[name] = v
+	}
+	return out
+}
+
+func drawVectorRest(t *rapid.T, v prototest.Config) {
+	delete(v, "on_disk")
+	delete(v, "hnsw")
+	maybe(t, v, "on_disk", rapid.Bool().AsAny())
+	if rapid.Bool().Draw(t, "has override") {
+		v["hnsw"] = drawHNSW(t)
+	}
+}
+
+func drawHNSW(t *rapid.T) prototest.Config {
+	h := prototest.Config{}
+	maybe(t, h, "m", rapid.IntRange(0, 64).AsAny())
+	maybe(t, h, "ef_construct", rapid.IntRange(4, 500).AsAny())
+	maybe(t, h, "full_scan_threshold", rapid.IntRange(0, 20000).AsAny())
+	maybe(t, h, "max_indexing_threads", rapid.IntRange(0, 8).AsAny())
+	maybe(t, h, "on_disk", rapid.Bool().AsAny())
+	maybe(t, h, "payload_m", rapid.IntRange(0, 32).AsAny())
+	return h
+}
+
+func drawOptimizers(t *rapid.T) prototest.Config {
+	o := prototest.Config{}
+	maybe(t, o, "deleted_threshold", rapid.Float64Range(0, 1).AsAny())
+	maybe(t, o, "vacuum_min_vector_number", rapid.IntRange(100, 5000).AsAny())
+	maybe(t, o, "default_segment_number", rapid.IntRange(0, 8).AsAny())
+	maybe(t, o, "max_segment_size", rapid.IntRange(1, 100000).AsAny())
+	maybe(t, o, "memmap_threshold", rapid.IntRange(0, 100000).AsAny())
+	maybe(t, o, "indexing_threshold", rapid.IntRange(0, 100000).AsAny())
+	maybe(t, o, "flush_interval_sec", rapid.IntRange(0, 60).AsAny())
+	maybe(t, o, "max_optimization_threads", rapid.IntRange(0, 8).AsAny())
+	maybe(t, o, "prevent_unoptimized", rapid.Bool().AsAny())
+	return o
+}
+
+// drawChange draws a configuration that differs from config in nothing that replaces the collection.
+func drawChange(t *rapid.T, config prototest.Config) prototest.Config {
+	out := drawConfig(t, config["name"].(string))
+	vectors := prototest.Config{}
+	for name, v := range config["vectors"].(prototest.Config) {
+		changed := prototest.Config{"size": v.(prototest.Config)["size"], "distance": v.(prototest.Config)["distance"]}
+		drawVectorRest(t, changed)
+		vectors[name] = changed
+	}
+	out["vectors"] = vectors
+	delete(out, "shard_number")
+	if n, ok := config["shard_number"]; ok {
+		out["shard_number"] = n
+	}
+	return out
+}
+
+func TestARandomCollectionIsSettledAfterItsCreation(t *testing.T) {
+	w := newWorld(t, 3, prototest.Config{"plan_checks": "off"})
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		config := drawConfig(t, fmt.Sprintf("c%d", n))
+		w.mustBeSettled(t, w.apply(t, nil, config), config)
+	})
+}
+
+func TestARandomUpdateEndsWhereACreationWouldHave(t *testing.T) {
+	w := newWorld(t, 3, prototest.Config{"plan_checks": "off"})
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		config := drawConfig(t, fmt.Sprintf("c%d", n))
+		r := w.apply(t, nil, config)
+		for range rapid.IntRange(1, 3).Draw(t, "updates") {
+			config = drawChange(t, config)
+			r = w.apply(t, r, config)
+			w.mustBeSettled(t, r, config)
+		}
+		config["name"] = fmt.Sprintf("c%d-fresh", n)
+		fresh := w.apply(t, nil, config)
+		for _, path := range prototest.Diff(r.State, fresh.State) {
+			switch path {
+			case "name": // chosen differently
+			case "optimizers.max_segment_size", "optimizers.max_optimization_threads": // the API cannot take these back
+				if prototest.Get(fresh.State, path) != "null" {
+					t.Fatalf("%s: updated to %s, created as %s", path, prototest.Get(r.State, path), prototest.Get(fresh.State, path))
+				}
+			default:
+				t.Fatalf("%s: updated to %s, created as %s", path, prototest.Get(r.State, path), prototest.Get(fresh.State, path))
+			}
+		}
+	})
+}
+
+func TestARandomCollectionImportsAsItWasDeclared(t *testing.T) {
+	w := newWorld(t, 3, prototest.Config{"plan_checks": "off"})
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		config := drawConfig(t, fmt.Sprintf("c%d", n))
+		created := w.apply(t, nil, config)
+		imported, diags := w.Import(t, collectionType, config["name"].(string))
+		if errs := diags.Errors(); len(errs) > 0 {
+			t.Fatalf("import: %s", errs)
+		}
+		for _, path := range prototest.Diff(created.State, imported.State) {
+			onlyInState := path == "write_consistency" || path == "deletion_protection" || path == "timeouts"
+			emptyOverride := prototest.Get(imported.State, path) == "null" && prototest.Get(created.State, path) == "6 items"
+			if !onlyInState && !emptyOverride {
+				t.Fatalf("%s: declared %s, imported %s", path, prototest.Get(created.State, path), prototest.Get(imported.State, path))
+			}
+		}
+	})
+}
