@@ -1,0 +1,211 @@
+package consensus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+const (
+	segmentSize     = 4 << 20 // of the log; each is allocated as a whole
+	keptSnapshots   = 2
+	maxConnections  = 3 // pooled per peer
+	ioTimeout       = 10 * time.Second
+	enqueueTimeout  = 5 * time.Second
+	maxProposeBytes = 16 << 20
+)
+
+// Node is this node's part in the cluster's metadata. Its methods are safe for concurrent use.
+type Node struct {
+	opts  Options
+	raft  *raft.Raft
+	fsm   *fsm
+	wal   *wal.WAL
+	meta  *metadb.BoltMetaDB
+	layer *trackedLayer // nil with Options.Transport
+	fresh bool
+
+	lead leadership
+	turn chan struct{} // capacity 1: commands that need a placement, one at a time
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
+	work      struct {
+		sync.Mutex
+		closed bool
+		wg     sync.WaitGroup
+	}
+}
+
+// Open starts the node over what Dir holds. A fresh one knows nobody: Bootstrap it, or have a leader add it.
+func Open(opts Options) (*Node, error) {
+	opts, err := opts.normalized()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{opts: opts, fsm: newFSM(opts.Logger), turn: make(chan struct{}, 1), closing: make(chan struct{})}
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.closeStores())
+	}
+	n.follow()
+	return n, nil
+}
+
+func (n *Node) open() error {
+	logDir := filepath.Join(n.opts.Dir, "log")
+	if err := os.MkdirAll(logDir, 0o750); err != nil {
+		return fmt.Errorf("make metadata directory: %w", err)
+	}
+	// Given to the WAL rather than made by it, because the WAL does not close it.
+	n.meta = &metadb.BoltMetaDB{}
+	log, err := wal.Open(logDir, wal.WithMetaStore(n.meta), wal.WithSegmentSize(segmentSize), wal.WithLogger(n.opts.Logger.Named("wal")))
+	if err != nil {
+		return fmt.Errorf("open metadata log %s: %w", logDir, err)
+	}
+	n.wal = log
+	snapshots, err := raft.NewFileSnapshotStoreWithLogger(n.opts.Dir, keptSnapshots, n.opts.Logger.Named("snapshot"))
+	if err != nil {
+		return fmt.Errorf("open metadata snapshots %s: %w", n.opts.Dir, err)
+	}
+	existing, err := raft.HasExistingState(log, log, snapshots)
+	if err != nil {
+		return fmt.Errorf("read metadata log: %w", err)
+	}
+	n.fresh = !existing
+	return n.start(snapshots)
+}
+
+func (n *Node) start(snapshots raft.SnapshotStore) error {
+	transport := n.opts.Transport
+	if transport == nil {
+		n.layer = newTrackedLayer(n.opts.Layer)
+		transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			ServerAddressProvider: addresses{n.fsm}, Stream: n.layer, MaxPool: maxConnections, Timeout: ioTimeout,
+			Logger: n.opts.Logger.Named("raft"),
+		})
+	}
+	r, err := raft.NewRaft(n.opts.config(), n.fsm, n.wal, n.wal, snapshots, transport)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start raft: %w", err), closeTransport(transport))
+	}
+	n.raft = r
+	return nil
+}
+
+func closeTransport(t raft.Transport) error {
+	if c, ok := t.(raft.WithClose); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Close stops taking part, ends every goroutine and closes the files. It does not hand leadership over (Handover).
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() {
+		n.work.Lock()
+		n.work.closed = true
+		n.work.Unlock()
+		close(n.closing)
+		n.closeErr = n.raft.Shutdown().Error()
+		if n.layer != nil {
+			n.layer.closeAll()
+		}
+		n.work.wg.Wait()
+		n.closeErr = errors.Join(n.closeErr, n.closeStores())
+	})
+	return n.closeErr
+}
+
+func (n *Node) closeStores() error {
+	var errs []error
+	if n.wal != nil {
+		errs = append(errs, n.wal.Close())
+	}
+	if n.meta != nil {
+		errs = append(errs, n.meta.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// do runs f in a goroutine that Close waits for, and returns f's error, or ctx's if that ends first; f goes on then.
+func (n *Node) do(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	n.work.Lock()
+	if n.work.closed {
+		n.work.Unlock()
+		return raft.ErrRaftShutdown
+	}
+	n.work.wg.Go(func() { done <- f() })
+	n.work.Unlock()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// State returns the metadata as this node knows it. A node that has just started knows an older state than it had
+// before, until a leader has told it what is committed (Barrier).
+func (n *Node) State() *catalog.State { return n.fsm.current.Load().state }
+
+// Watch returns the state and a channel that is closed when there is a newer one.
+func (n *Node) Watch() (*catalog.State, <-chan struct{}) {
+	now := n.fsm.current.Load()
+	return now.state, now.changed
+}
+
+// AppliedIndex returns the log index of the last command in State.
+func (n *Node) AppliedIndex() uint64 { return n.fsm.current.Load().index }
+
+// Problem tells why this node applies no more changes, or nil: it met an entry that it cannot read.
+func (n *Node) Problem() error { return n.fsm.current.Load().failure }
+
+// Fresh reports whether Dir was empty when the node was opened: it belongs to no cluster yet, or is about to join.
+func (n *Node) Fresh() bool { return n.fresh }
+
+// Compact folds the log into a snapshot now, as happens by itself from time to time.
+func (n *Node) Compact(ctx context.Context) error {
+	err := n.do(ctx, func() error { return n.raft.Snapshot().Error() })
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return n.classed(err, "compact the metadata log")
+}
+
+// addresses finds peers by id, so that one that came back elsewhere is found where it is registered now.
+type addresses struct{ fsm *fsm }
+
+// ServerAddr returns a registered peer's address; an error makes Raft use the one in its configuration.
+func (a addresses) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
+	if p, ok := a.fsm.current.Load().state.Peers[peerID(id)]; ok && p.PeerAddr != "" {
+		return raft.ServerAddress(p.PeerAddr), nil
+	}
+	return "", fault.New(fault.NotFound, "peer %s is not registered", id)
+}
+
+func serverID(id catalog.PeerID) raft.ServerID {
+	return raft.ServerID(strconv.FormatUint(uint64(id), 10))
+}
+
+// peerID returns 0 for what is no peer's id.
+func peerID(id raft.ServerID) catalog.PeerID {
+	n, err := strconv.ParseUint(string(id), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return catalog.PeerID(n)
+}
