@@ -1,0 +1,180 @@
+package provider_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+
+	"github.com/ostraka/terraform-provider-ostraka/provider"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/fakecluster"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/prototest"
+)
+
+func TestConfigureNeedsAnEndpointAndNoNetwork(t *testing.T) {
+	t.Setenv("OSTRAKA_ENDPOINTS", "")
+	p := prototest.New(t, provider.New("test"))
+	wantOne(t, "nothing", p.Configure(t, nil).Errors(), "set endpoints", "OSTRAKA_ENDPOINTS", "(at endpoints)")
+	nobody := prototest.Config{"endpoints": []any{"192.0.2.1:6334"}} // an address of nobody
+	wantEqual(t, "an unreachable one", p.Configure(t, nobody).Errors(), nil)
+	nobody["tls"] = prototest.Config{"ca_file": "/does/not/exist.pem"}
+	wantOne(t, "a missing file", p.Configure(t, nobody).Errors(), "/does/not/exist.pem")
+}
+
+func TestTheEnvironmentStandsInForEndpoints(t *testing.T) {
+	cluster := fakecluster.Start(t, 1)
+	t.Setenv("OSTRAKA_ENDPOINTS", " "+cluster.Endpoint()+" , 127.0.0.1:1 ")
+	w := &world{cluster: cluster, Provider: prototest.New(t, provider.New("test"))}
+	wantEqual(t, "configure", w.Configure(t, nil).Errors(), nil)
+	w.apply(t, nil, minimal(nil))
+}
+
+func TestUnknownEndpointsKeepTheStateAndPlanWithoutTheCluster(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	r := w.apply(t, nil, minimal(nil))
+	w.cluster.Drop("docs")
+	for name, config := range map[string]prototest.Config{
+		"the list":    {"endpoints": prototest.Unknown},
+		"an endpoint": {"endpoints": []any{"127.0.0.1:1", prototest.Unknown}},
+		"the key":     {"endpoints": []any{w.cluster.Endpoint()}, "api_key": prototest.Unknown},
+		"a TLS file":  {"endpoints": []any{w.cluster.Endpoint()}, "tls": prototest.Config{"ca_file": prototest.Unknown}},
+	} {
+		p := prototest.New(t, provider.New("test"))
+		wantEqual(t, name+" unknown", p.Configure(t, config).Errors(), nil)
+		seen, diags := p.Refresh(t, collectionType, r)
+		wantEqual(t, "errors of a refresh", diags.Errors(), nil)
+		wantEqual(t, "the refresh changes", prototest.Diff(r.State, seen.State), nil)
+		plan := p.Plan(t, collectionType, p.None(collectionType), minimal(prototest.Config{"replication_factor": 5}))
+		if len(plan.Diagnostics) > 0 {
+			t.Errorf("%s unknown: %q %q", name, plan.Diagnostics.Errors(), plan.Diagnostics.Warnings())
+		}
+		_, diags = p.Apply(t, plan)
+		wantOne(t, "apply", diags.Errors(), "not configured")
+		_, diags = p.ReadData(t, "ostraka_cluster", nil)
+		wantOne(t, "data source", diags.Errors(), "not configured")
+	}
+}
+
+func TestTheClusterIsShown(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	w.cluster.SetAlive(2)
+	v, diags := w.ReadData(t, "ostraka_cluster", nil)
+	wantEqual(t, "errors", diags.Errors(), nil)
+	for path, want := range map[string]string{
+		"id": "fake", "leader": "1001", "term": "3", "version": "0.1.0", "peers": "3 items", "peers[0].name": "n1", "peers[0].id": "1001",
+		"peers[0].leader": "true", "peers[1].leader": "false", "peers[1].alive": "true", "peers[2].alive": "false",
+		"peers[2].zone": "zone-3", "peers[2].voter": "true", "peers[2].addresses.grpc": "10.0.0.3:6334",
+		"peers[2].addresses.http": "10.0.0.3:6333", "peers[2].addresses.peer": "10.0.0.3:6335", "peers[0].replaced": "false",
+	} {
+		if got := prototest.Get(v, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestThePlacementIsShown(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	w.apply(t, nil, minimal(prototest.Config{"shard_number": 2, "replication_factor": 2, "write_consistency": "strong"}))
+	w.cluster.SetAlive(2)
+	v, diags := w.ReadData(t, "ostraka_collection_placement", prototest.Config{"name": "docs"})
+	wantEqual(t, "errors", diags.Errors(), nil)
+	for path, want := range map[string]string{
+		"name": "docs", "shard_number": "2", "replication_factor": "2", "write_consistency_factor": "2", "shards": "2 items",
+		"shards[0].id": "0", "shards[0].primary": "1001", "shards[0].problem": "", "shards[0].writable": "true",
+		"shards[0].replicas[1].peer": "1002", "shards[0].replicas[1].peer_name": "n2", "shards[0].replicas[1].state": "active",
+		"shards[1].active_replicas": "1", "shards[1].declared_replicas": "2", "shards[1].write_quorum": "2", "shards[1].writable": "false",
+		"shards[1].problem": "2 replicas declared, 1 active", "shards[1].replicas[1].alive": "false",
+		"under_replicated": "1 items", "under_replicated[0]": "1", "warnings[0]": "shard 1: 2 replicas declared, 1 active",
+	} {
+		if got := prototest.Get(v, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	_, diags = w.ReadData(t, "ostraka_collection_placement", prototest.Config{"name": "nothing"})
+	wantOne(t, "an unknown one", diags.Errors(), "depends_on", "(at name)")
+}
+
+func TestQuorumIsAMajority(t *testing.T) {
+	p := prototest.New(t, provider.New("test"))
+	for replicas, want := range map[int]string{1: "1", 2: "2", 3: "2", 4: "3", 5: "3", 7: "4"} {
+		if got, err := p.Call(t, "quorum", replicas); err != nil || got != want {
+			t.Errorf("quorum(%d) = %s, %v; want %s", replicas, got, err, want)
+		}
+	}
+	for _, bad := range []int{0, -3} {
+		if got, err := p.Call(t, "quorum", bad); err == nil {
+			t.Errorf("quorum(%d) = %s, want an error", bad, got)
+		}
+	}
+}
+
+// optionalOnly are the attributes that the server never fills in. An attribute that it does fill in must be Computed, or
+// every plan would differ.
+var optionalOnly = map[string]string{
+	"ostraka_collection.write_consistency":                 "a word for what write_consistency_factor holds; the server does not know it",
+	"ostraka_collection.timeouts":                          "tells nothing to the server",
+	"ostraka_collection.timeouts.create":                   "as timeouts",
+	"ostraka_collection.timeouts.update":                   "as timeouts",
+	"ostraka_collection.timeouts.delete":                   "as timeouts",
+	"ostraka_collection.vectors.hnsw":                      "null means: as the collection's. The server keeps it apart from a value",
+	"ostraka_collection.vectors.hnsw.m":                    "as vectors.hnsw",
+	"ostraka_collection.vectors.hnsw.ef_construct":         "as vectors.hnsw",
+	"ostraka_collection.vectors.hnsw.full_scan_threshold":  "as vectors.hnsw",
+	"ostraka_collection.vectors.hnsw.max_indexing_threads": "as vectors.hnsw",
+	"ostraka_collection.vectors.hnsw.on_disk":              "as vectors.hnsw",
+	"ostraka_collection.vectors.hnsw.payload_m":            "as vectors.hnsw",
+}
+
+func TestEveryAttributeIsDescribedAndEitherComputedOrListed(t *testing.T) {
+	p := prototest.New(t, provider.New("test"))
+	listed := map[string]bool{}
+	p.Attributes(func(path string, a *tfprotov6.SchemaAttribute) {
+		if strings.TrimSpace(a.Description) == "" {
+			t.Errorf("%s has no description", path)
+		}
+		if !a.Optional || a.Computed {
+			return
+		}
+		if listed[path] = true; optionalOnly[path] == "" {
+			t.Errorf("%s is optional only: should the server fill it in? Else list it with the reason", path)
+		}
+	})
+	for path := range optionalOnly {
+		if !listed[path] {
+			t.Errorf("%s is listed but not optional only", path)
+		}
+	}
+}
+
+func TestDescriptionsSayWhatAChangeDoes(t *testing.T) {
+	p := prototest.New(t, provider.New("test"))
+	text := map[string]string{}
+	p.Attributes(func(path string, a *tfprotov6.SchemaAttribute) { text[path] = a.Description })
+	const replaces, inPlace = "Changing it replaces the collection", "Changed in place"
+	for path, want := range map[string][]string{
+		"name":                         {replaces},
+		"shard_number":                 {replaces, "Between 1 and 4096"},
+		"vectors.size":                 {replaces, "Between 1 and 65536"},
+		"vectors.distance":             {replaces, "One of `Cosine`, `Dot`, `Euclid`, `Manhattan`"},
+		"vectors.on_disk":              {inPlace, "Default: `false`"},
+		"replication_factor":           {inPlace, "Default: `1`", "At least 1"},
+		"write_consistency":            {inPlace, "`weak`, `quorum`, `strong`"},
+		"on_disk_payload":              {inPlace, "Default: `true`"},
+		"optimizers.deleted_threshold": {inPlace, "Default: `0.2`", "Between 0 and 1"},
+		"hnsw.m":                       {inPlace, "Default: `16`"},
+		"hnsw.payload_m":               {inPlace, "Default: the value of `m`"},
+	} {
+		for _, part := range want {
+			if got := text[collectionType+"."+path]; !strings.Contains(got, part) {
+				t.Errorf("%s does not say %q: %s", path, part, got)
+			}
+		}
+	}
+	for _, leaf := range p.Leaves(collectionType) {
+		got := text[collectionType+"."+leaf]
+		if !strings.HasPrefix(leaf, "timeouts.") && !slices.ContainsFunc([]string{replaces, inPlace}, func(s string) bool { return strings.Contains(got, s) }) {
+			t.Errorf("%s does not say what a change does: %s", leaf, got)
+		}
+	}
+}
