@@ -17,8 +17,8 @@ var ErrVersion = errors.New("written by a newer version")
 const (
 	formatVersion = 1
 	// maxNesting is that of the brackets around a condition at the deepest level that Compile allows: one level takes
-	// at most an object, an array, the condition's object and that of Nested.
-	maxNesting = 4*point.MaxDepth + 8
+	// at most five, those of the filter, min_should, its conditions, one of them, and its nested.
+	maxNesting = 5*point.MaxDepth + 8
 )
 
 // MaxEncodedBytes bounds the encoding of a filter. What Compile lets in with keys and values of common lengths stays
