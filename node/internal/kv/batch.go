@@ -78,6 +78,11 @@ const atomicCount = 16_000
 // Atomic reports whether b is surely stored in one transaction. Truncating and compacting a log are not counted.
 func (b *Batch) Atomic() bool { return b.bytes <= AtomicBytes && b.count <= atomicCount }
 
+// Fits reports whether b is still Atomic with o appended.
+func (b *Batch) Fits(o *Batch) bool {
+	return b.bytes+o.bytes <= AtomicBytes && b.count+o.count <= atomicCount
+}
+
 // Bytes is about what b adds to the disk.
 func (b *Batch) Bytes() int { return b.bytes }
 

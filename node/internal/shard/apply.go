@@ -1,0 +1,225 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// Entry is one place of the log.
+type Entry struct {
+	Index uint64
+	Op    point.Op // nil: nothing but the index moves
+}
+
+// Apply applies entries in order; the first must follow the applied index, and those up to it are passed over, as they
+// were applied before. The first result has one element per entry: the operation's own failure, which is the same on
+// every replica and leaves the points as they were (the index moves on). The second is of the disk, of damage or of
+// ctx: Applied then tells how far it came. Once the disk or damage stopped it, the shard has failed.
+//
+// Everything up to Applied is durable. What was applied is stored together with its index: a crash leaves whole
+// operations, but for one that is larger than a transaction of the store. Such a one is applied alone and in
+// parts, its index is marked as pending first, and after a crash the shard answers no reads until it was redone.
+// Redoing an operation of which a part is stored gives what doing it once gives, because
+//
+//   - it is one pass over points, and what it does to a point depends on that point alone;
+//   - both records of a point change together, and what was changed bears the operation's index as its version: a
+//     point that has it is left as it is (or stored again as it is, by an upsert), without asking the filter again; a
+//     deleted one is gone, and neither a filter nor a list finds it;
+//   - whatever can refuse the operation as a whole (schema, absent points, filters that do not compile) is asked before
+//     its first part, and is not changed by its parts: no operation that needs points to exist removes any.
+func (s *Shard) Apply(ctx context.Context, entries []Entry) ([]error, error) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	results := make([]error, len(entries))
+	a, err := s.newApplier()
+	if err != nil {
+		return results, err
+	}
+	defer a.close()
+	for i, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return results, a.stop(fmt.Errorf("apply: %w", err))
+		}
+		if e.Index <= a.applied {
+			continue
+		}
+		if e.Index != a.applied+1 {
+			return results, a.stop(fault.New(fault.Internal, "apply entry %d: %d are applied", e.Index, a.applied))
+		}
+		var fatal error
+		if results[i], fatal = a.entry(e); fatal != nil {
+			return results, s.fail(fatal)
+		}
+	}
+	return results, a.flush()
+}
+
+// applier is one call of Apply. It collects the changes of whole operations in a stage, which one transaction stores.
+type applier struct {
+	s      *Shard
+	schema Schema
+	view   *kv.View // the points before the stage
+
+	applied uint64 // the last operation in the stage
+	stored  uint64 // the last one that is durable
+	batch   *kv.Batch
+	stage   drafts
+}
+
+func (s *Shard) newApplier() (*applier, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.stateLocked(); err != nil {
+		return nil, err
+	}
+	v, err := s.store.View()
+	if err != nil {
+		return nil, err
+	}
+	return &applier{
+		s: s, schema: s.mu.schema, view: v, applied: s.mu.applied, stored: s.mu.applied,
+		batch: &kv.Batch{}, stage: newDrafts(),
+	}, nil
+}
+
+func (a *applier) close() { a.view.Close() }
+
+// stop keeps what is in the stage and returns why Apply ends.
+func (a *applier) stop(cause error) error {
+	if err := a.flush(); err != nil {
+		return err
+	}
+	return cause
+}
+
+// entry applies one operation into the stage.
+func (a *applier) entry(e Entry) (opErr, fatal error) {
+	if e.Op != nil {
+		r := &run{a: a, index: e.Index, batch: &kv.Batch{}, drafts: newDrafts()}
+		if opErr, fatal = r.do(e.Op); fatal != nil {
+			return nil, fatal
+		}
+		if opErr == nil || r.spilled {
+			return opErr, a.merge(r)
+		}
+	}
+	a.applied = e.Index
+	return opErr, nil
+}
+
+// merge takes a whole operation into the stage, which stays small enough for one transaction.
+func (a *applier) merge(r *run) error {
+	if a.batch.Bytes() > 0 && !a.batch.Fits(r.batch) {
+		if err := a.flush(); err != nil {
+			return err
+		}
+	}
+	if !r.batch.Atomic() && !r.spilled {
+		r.batch.SetPending(a.s.gen, r.index)
+	}
+	a.batch.Append(r.batch)
+	a.stage.merge(&r.drafts)
+	a.applied = r.index
+	if r.spilled || !a.batch.Atomic() {
+		return a.flush()
+	}
+	return nil
+}
+
+// flush makes the stage durable, then visible. Its error is one that made the shard fail.
+func (a *applier) flush() error {
+	if a.applied == a.stored {
+		return nil
+	}
+	a.batch.SetApplied(a.s.gen, a.applied)
+	if err := a.commit(a.batch); err != nil {
+		return err
+	}
+	if err := a.s.publish(a.stage.order, a.applied); err != nil {
+		return a.s.fail(err)
+	}
+	a.stored, a.batch, a.stage = a.applied, &kv.Batch{}, newDrafts()
+	v, err := a.s.store.View()
+	if err != nil {
+		return a.s.fail(err)
+	}
+	a.view.Close()
+	a.view = v
+	return nil
+}
+
+// commit stores a batch while readers stay with what was before it. A change that was begun is finished whatever
+// happens to the caller's context: the memory would not know what the disk holds.
+func (a *applier) commit(b *kv.Batch) error {
+	if err := a.s.pin(); err != nil {
+		return a.s.fail(err)
+	}
+	if err := a.s.store.Commit(context.Background(), b); err != nil {
+		return a.s.fail(err)
+	}
+	return nil
+}
+
+// pin makes readers share a view of the present until publish.
+func (s *Shard) pin() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.pinned == nil {
+		s.mu.pinned, err = s.store.View()
+	}
+	return err
+}
+
+// publish changes the memory to what is durable now, in one step.
+func (s *Shard) publish(changed []*draft, applied uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range changed {
+		if err := s.publishLocked(d); err != nil {
+			return err
+		}
+	}
+	s.mu.applied = applied
+	if s.mu.pending <= applied {
+		s.mu.pending = 0
+	}
+	s.mu.pinned.Close()
+	s.mu.pinned = nil
+	return nil
+}
+
+func (s *Shard) publishLocked(d *draft) error {
+	t := s.mu.table
+	if !d.exists {
+		if l, ok := t.labels[d.id]; ok {
+			for _, sp := range s.mu.spaces {
+				sp.remove(l)
+			}
+			t.remove(l)
+		}
+		return nil
+	}
+	l := t.take(d.id)
+	if d.payload.changed {
+		t.setPayload(l, d.payload.version, d.payload.bytes)
+	}
+	if d.vectors.changed {
+		t.setVectors(l, d.vectors.version, d.vectors.bytes)
+	}
+	t.setRefs(l, d.refs)
+	for _, name := range d.touched {
+		sp := s.mu.spaces[name]
+		if v, ok := d.vectors.value[name]; !ok || sp == nil {
+			if sp != nil {
+				sp.remove(l)
+			}
+		} else if err := sp.put(l, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package shard
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// do applies one operation. Why each may be redone after a crash between its parts is told at Apply.
+func (r *run) do(op point.Op) (opErr, fatal error) {
+	switch op := op.(type) {
+	case point.Upsert:
+		opErr, fatal = r.upsert(op)
+	case point.UpdateVectors:
+		opErr, fatal = r.updateVectors(op)
+	case point.DeleteVectors:
+		opErr, fatal = r.deleteVectors(op)
+	case point.Delete:
+		opErr, fatal = r.each(op.Selector, r.remove)
+	case point.SetPayload:
+		opErr, fatal = r.changePayload(op.Selector, op.Key, op.Payload, point.Merge, point.Path.Set)
+	case point.OverwritePayload:
+		opErr, fatal = r.changePayload(op.Selector, op.Key, op.Payload, replace, point.Path.Replace)
+	case point.DeletePayload:
+		opErr, fatal = r.deletePayload(op)
+	case point.ClearPayload:
+		opErr, fatal = r.each(op.Selector, func(d *draft) error { return r.putPayload(d, nil) })
+	default:
+		opErr = fault.New(fault.Internal, "apply: %T is no operation", op)
+	}
+	if opErr == nil {
+		opErr = r.refused
+	}
+	return opErr, fatal
+}
+
+func replace(_, src point.Payload) point.Payload { return src.Clone() }
+
+// upsert: of several points with one id the last one counts.
+func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
+	cond, err := condition(op.Condition)
+	if err != nil {
+		return err, nil
+	}
+	last := make(map[point.ID]int, len(op.Points))
+	vectors := make([]point.Vectors, len(op.Points))
+	for i, p := range op.Points {
+		if vectors[i], err = r.a.schema.stored(p.Vectors); err != nil {
+			return err, nil
+		}
+		last[p.ID] = i
+	}
+	names := r.a.schema.names()
+	for i, p := range op.Points {
+		if last[p.ID] != i {
+			continue
+		}
+		d := r.current(p.ID)
+		if ok, err := r.upserts(d, op.Mode, cond); err != nil || !ok {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		p.Vectors = vectors[i]
+		if err := r.putPoint(d, p, names); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// upserts reports whether an upsert stores a point. It was decided already if the point was stored before a crash.
+func (r *run) upserts(d *draft, mode point.UpsertMode, cond *filter.Matcher) (bool, error) {
+	switch {
+	case !d.exists:
+		return mode != point.UpdateOnly, nil
+	case r.done(d):
+		return true, nil
+	case mode == point.InsertOnly:
+		return false, nil
+	}
+	return r.matches(d, cond)
+}
+
+// condition compiles the condition of an upsert; without one it returns nil, which matches.
+func condition(encoded []byte) (*filter.Matcher, error) {
+	if len(encoded) == 0 {
+		return nil, nil
+	}
+	return filter.CompileEncoded(encoded)
+}
+
+// updateVectors: of several vectors for one id and name the last one counts.
+func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
+	cond, err := condition(op.Condition)
+	if err != nil {
+		return err, nil
+	}
+	var ids []point.ID
+	updates := make(map[point.ID]point.Vectors, len(op.Points))
+	for _, p := range op.Points {
+		vectors, err := r.a.schema.stored(p.Vectors)
+		if err != nil {
+			return err, nil
+		}
+		if !r.current(p.ID).exists {
+			return fault.New(fault.NotFound, "No point with id %s found", p.ID), nil
+		}
+		if updates[p.ID] == nil {
+			ids = append(ids, p.ID)
+			updates[p.ID] = vectors
+		}
+		maps.Copy(updates[p.ID], vectors)
+	}
+	return nil, r.eachID(ids, cond, func(d *draft) error {
+		if err := r.loadVectors(d); err != nil {
+			return err
+		}
+		changed := updates[d.id]
+		maps.Copy(d.vectors.value, changed)
+		return r.putVectors(d, d.vectors.value, slices.Collect(maps.Keys(changed)))
+	})
+}
+
+func (r *run) deleteVectors(op point.DeleteVectors) (opErr, fatal error) {
+	for _, name := range op.Names {
+		if _, err := r.a.schema.vector(name); err != nil {
+			return err, nil
+		}
+	}
+	return r.each(op.Selector, func(d *draft) error {
+		if err := r.loadVectors(d); err != nil {
+			return err
+		}
+		before := len(d.vectors.value)
+		for _, name := range op.Names {
+			delete(d.vectors.value, name)
+		}
+		if len(d.vectors.value) == before {
+			return nil
+		}
+		return r.putVectors(d, d.vectors.value, op.Names)
+	})
+}
+
+// changePayload puts src into payloads, at a path or at the top.
+func (r *run) changePayload(
+	sel point.Selector, key string, src point.Payload,
+	top func(p, src point.Payload) point.Payload, at func(point.Path, point.Payload, point.Payload) point.Payload,
+) (opErr, fatal error) {
+	var path point.Path
+	if key != "" {
+		var err error
+		if path, err = point.ParsePath(key); err != nil {
+			return err, nil
+		}
+	}
+	return r.each(sel, func(d *draft) error {
+		if err := r.loadPayload(d); err != nil {
+			return err
+		}
+		p := d.payload.value
+		if p == nil {
+			p = point.Payload{}
+		}
+		if key == "" {
+			p = top(p, src)
+		} else {
+			p = at(path, p, src)
+		}
+		return r.putPayload(d, p)
+	})
+}
+
+func (r *run) deletePayload(op point.DeletePayload) (opErr, fatal error) {
+	paths := make([]point.Path, len(op.Keys))
+	for i, key := range op.Keys {
+		var err error
+		if paths[i], err = point.ParsePath(key); err != nil {
+			return err, nil
+		}
+	}
+	return r.each(op.Selector, func(d *draft) error {
+		if err := r.loadPayload(d); err != nil {
+			return err
+		}
+		for _, path := range paths {
+			path.Delete(d.payload.value)
+		}
+		return r.putPayload(d, d.payload.value)
+	})
+}

@@ -1,0 +1,241 @@
+package shard
+
+import (
+	"context"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// reader is a read under way: a view of the store that shows what the memory showed when it began. Scans use the view
+// alone, without a lock, however long they take.
+type reader struct {
+	s      *Shard
+	view   *kv.View
+	schema Schema
+}
+
+// read begins a read. locked, if not nil, sees the memory that belongs to the view. close must follow.
+func (s *Shard) read(locked func(*reader) error) (*reader, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.stateLocked(); err != nil {
+		return nil, err
+	}
+	if s.mu.pending != 0 {
+		return nil, fault.New(fault.Unavailable,
+			"this copy of the shard is redoing operation %d, which a crash interrupted; try another copy, or again", s.mu.pending)
+	}
+	r := &reader{s: s, schema: s.mu.schema}
+	if s.mu.pinned != nil {
+		r.view = s.mu.pinned.Share()
+	} else {
+		v, err := s.store.View()
+		if err != nil {
+			return nil, err
+		}
+		r.view = v
+	}
+	s.readers.Add(1)
+	if locked != nil {
+		if err := locked(r); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (r *reader) close() {
+	r.view.Close()
+	r.s.readers.Done()
+}
+
+// Get returns points by id, in the order asked for. Absent ones are left out.
+func (s *Shard) Get(ctx context.Context, req GetRequest) ([]point.Record, error) {
+	r, err := s.read(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	sel, err := r.selection(req.Payload, req.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	var records []point.Record
+	for _, id := range req.IDs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rec, ok, err := r.stored(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		out, err := sel.record(&rec)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, out)
+	}
+	return records, nil
+}
+
+// stored begins the target of a point by its id; ok tells whether there is one.
+func (r *reader) stored(id point.ID) (t storedTarget, ok bool, err error) {
+	rec, ok, err := r.view.Payload(r.s.gen, id)
+	return storedTarget{r: r, id: id, raw: rec}, ok, err
+}
+
+// Scroll returns the first Limit points from an id on that match, in the order of their ids.
+func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, error) {
+	r, err := s.read(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	sel, err := r.selection(req.Payload, req.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	var records []point.Record
+	if req.Limit == 0 {
+		return nil, nil
+	}
+	err = r.matching(ctx, req.Filter, req.From, func(t *storedTarget) (bool, error) {
+		out, err := sel.record(t)
+		records = append(records, out)
+		return uint64(len(records)) < req.Limit, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+// Count counts the points that match.
+func (s *Shard) Count(ctx context.Context, f *filter.Filter) (uint64, error) {
+	var n uint64
+	m, err := filter.Compile(f)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.read(func(*reader) error {
+		n = uint64(len(s.mu.table.labels))
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer r.close()
+	if m.MatchesAll() {
+		return n, nil
+	}
+	n = 0
+	err = r.matching(ctx, f, nil, func(*storedTarget) (bool, error) {
+		n++
+		return true, nil
+	})
+	return n, err
+}
+
+// matching calls fn with the points that match, from an id on, in the order of ids, until it returns false.
+func (r *reader) matching(ctx context.Context, f *filter.Filter, from *point.ID, fn func(*storedTarget) (bool, error)) error {
+	m, err := filter.Compile(f)
+	if err != nil {
+		return err
+	}
+	visit := func(t *storedTarget) (bool, error) {
+		if !m.Match(t) || t.err != nil {
+			return t.err == nil, t.err
+		}
+		return fn(t)
+	}
+	if ids, ok := f.IDs(); ok {
+		return r.matchingIDs(ctx, ids, from, visit)
+	}
+	return r.view.ScanPayloads(ctx, r.s.gen, from, func(rec kv.Record) (bool, error) {
+		return visit(&storedTarget{r: r, id: rec.ID, raw: rec})
+	})
+}
+
+// matchingIDs visits ids, which ascend, instead of all points.
+func (r *reader) matchingIDs(ctx context.Context, ids []point.ID, from *point.ID, visit func(*storedTarget) (bool, error)) error {
+	for _, id := range ids {
+		if from != nil && id.Compare(*from) < 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t, ok, err := r.stored(id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if more, err := visit(&t); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// storedTarget is a point of a view, as filters see it. It decodes what it is asked for, once.
+type storedTarget struct {
+	r   *reader
+	id  point.ID
+	raw kv.Record // payload record
+
+	payload       point.Payload
+	payloadLoaded bool
+	vectors       point.Vectors
+	vectorVersion uint64
+	vectorsLoaded bool
+	err           error // of the disk, or damage; what Match said then does not matter
+}
+
+func (t *storedTarget) ID() point.ID { return t.id }
+
+func (t *storedTarget) Payload() point.Payload {
+	if !t.payloadLoaded && t.err == nil {
+		t.payloadLoaded = true
+		t.payload, t.err = point.DecodePayload(t.raw.Body)
+	}
+	return t.payload
+}
+
+func (t *storedTarget) HasVector(name string) bool {
+	v, ok := t.loadVectors()[name]
+	return ok && t.r.schema.fits(name, v)
+}
+
+func (t *storedTarget) loadVectors() point.Vectors {
+	if t.vectorsLoaded || t.err != nil {
+		return t.vectors
+	}
+	t.vectorsLoaded = true
+	rec, ok, err := t.r.view.Vectors(t.r.s.gen, t.id)
+	if t.err = err; ok {
+		t.vectorVersion = rec.Version
+		t.vectors, t.err = point.DecodeVectors(rec.Body)
+	}
+	return t.vectors
+}
+
+// version is the index of the operation that last changed the point. The memory knows it without reading the vectors,
+// but it may be ahead of the view.
+func (t *storedTarget) version() uint64 {
+	if !t.vectorsLoaded && t.err == nil {
+		rec, ok, err := t.r.view.Vectors(t.r.s.gen, t.id)
+		if t.err = err; ok {
+			t.vectorVersion = rec.Version
+		}
+	}
+	return max(t.raw.Version, t.vectorVersion)
+}

@@ -1,0 +1,234 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+)
+
+// Options configures Open.
+type Options struct {
+	Store      *kv.Store // stays the caller's, and open until Close has returned
+	Generation uint64
+	Schema     Schema
+	Logger     hclog.Logger // nil: none
+}
+
+// Shard is one local copy of a shard. Its methods are safe for concurrent use.
+//
+// Payloads stay in the store; ids, versions and vectors are also in memory. What readers see is always the memory and
+// a view of the store of the same moment: a change is made durable first, while readers go on with the memory as it was
+// and a view pinned before the change; then the memory changes and the pin goes, in one step under the lock. If the
+// change fails on the disk, nobody knows what the store holds, and the shard answers nothing any more.
+type Shard struct {
+	store *kv.Store
+	gen   uint64
+	log   hclog.Logger
+
+	partBytes int            // how much a sweep collects before it stores a part
+	applying  sync.Mutex     // one Apply at a time; taken before mu
+	readers   sync.WaitGroup // reads under way; added to under mu
+
+	mu struct {
+		sync.RWMutex
+		schema  Schema
+		spaces  map[string]*space
+		table   *table
+		applied uint64
+		pending uint64   // reads wait until this index is applied: a part of it is stored already
+		pinned  *kv.View // what readers see while a change is being stored
+		failed  error
+		closed  bool
+	}
+}
+
+// Open loads a shard from the store. A generation of which nothing is stored is an empty shard.
+func Open(o Options) (*Shard, error) {
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	s := &Shard{store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2}
+	s.mu.table = newTable()
+	s.mu.spaces = map[string]*space{}
+	s.mu.schema = o.Schema
+	for name, schema := range o.Schema.Vectors {
+		sp, err := newSpace(schema)
+		if err != nil {
+			return nil, fmt.Errorf("open shard: vector %q: %w", name, err)
+		}
+		s.mu.spaces[name] = sp
+	}
+	if err := s.load(); err != nil {
+		return nil, fmt.Errorf("open shard, generation %d: %w", o.Generation, err)
+	}
+	return s, nil
+}
+
+// load fills the memory. Nobody else has the shard yet.
+func (s *Shard) load() error {
+	v, err := s.store.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if s.mu.applied, err = v.Applied(s.gen); err != nil {
+		return err
+	}
+	if s.mu.pending, err = v.Pending(s.gen); err != nil {
+		return err
+	}
+	ctx, t := context.Background(), s.mu.table
+	err = v.ScanPayloads(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
+		l := t.take(r.ID)
+		t.setPayload(l, r.Version, len(r.Body))
+		t.setRefs(l, kv.Refs{Payload: r.Ref})
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
+		l, ok := t.labels[r.ID]
+		if !ok {
+			return false, fault.New(fault.Corrupt, "point %s has vectors but no payload record", r.ID)
+		}
+		t.setVectors(l, r.Version, len(r.Body))
+		t.setRefs(l, kv.Refs{Payload: t.large[l].Payload, Vectors: r.Ref})
+		return true, s.index(l, r.Body, s.mu.spaces)
+	})
+}
+
+// index adds a point's stored vectors to spaces. What does not fit the schema (any more) is left out.
+func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error {
+	vectors, err := point.DecodeVectors(body)
+	if err != nil {
+		return err
+	}
+	for name, v := range vectors {
+		if sp, ok := spaces[name]; ok && sp.schema.Size == len(v) {
+			if err := sp.put(label, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs. It waits for
+// the Apply under way. If it cannot read the store, the shard fails.
+func (s *Shard) SetSchema(schema Schema) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if err := s.setSchema(schema); err != nil {
+		s.fail(err)
+	}
+}
+
+func (s *Shard) setSchema(schema Schema) error {
+	fresh, spaces := map[string]*space{}, map[string]*space{}
+	for name, v := range schema.Vectors {
+		if old, ok := s.mu.spaces[name]; ok && old.schema == v {
+			spaces[name] = old
+			continue
+		}
+		sp, err := newSpace(v)
+		if err != nil {
+			return err
+		}
+		fresh[name], spaces[name] = sp, sp
+	}
+	if err := s.fillSpaces(fresh); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.mu.spaces
+	s.mu.schema, s.mu.spaces = schema, spaces
+	var errs []error
+	for name, sp := range old {
+		if spaces[name] != sp {
+			errs = append(errs, sp.index.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fillSpaces indexes what is stored already under new names. Only Apply changes labels, and it is not running.
+func (s *Shard) fillSpaces(fresh map[string]*space) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	v, err := s.store.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return v.ScanVectors(context.Background(), s.gen, nil, func(r kv.Record) (bool, error) {
+		return true, s.index(s.mu.table.labels[r.ID], r.Body, fresh)
+	})
+}
+
+// Applied returns the index of the last operation that is applied and durable.
+func (s *Shard) Applied() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.applied
+}
+
+// Info counts what the shard holds.
+func (s *Shard) Info() Info {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	info := Info{Points: uint64(len(s.mu.table.labels)), Bytes: s.mu.table.bytes}
+	for _, sp := range s.mu.spaces {
+		info.Vectors += sp.count
+	}
+	return info
+}
+
+// fail makes the shard answer nothing any more.
+func (s *Shard) fail(cause error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.failed == nil {
+		s.log.Error("shard failed; it answers nothing until the node restarts", "generation", s.gen, "error", cause)
+		s.mu.failed = fault.Wrap(fault.ClassOf(cause), cause, "this copy of the shard failed")
+	}
+	return s.mu.failed
+}
+
+func (s *Shard) stateLocked() error {
+	if s.mu.closed {
+		return fault.New(fault.Unavailable, "the shard is closed")
+	}
+	return s.mu.failed
+}
+
+// Close waits for reads and the Apply under way. Later calls fail with fault.Unavailable.
+func (s *Shard) Close() error {
+	s.mu.Lock()
+	closed := s.mu.closed
+	s.mu.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.readers.Wait()
+	var errs []error
+	for _, sp := range s.mu.spaces {
+		errs = append(errs, sp.index.Save(context.Background()), sp.index.Close())
+	}
+	if s.mu.pinned != nil { // left by a failed change
+		s.mu.pinned.Close()
+	}
+	return errors.Join(errs...)
+}
