@@ -102,23 +102,39 @@ func setDefault[T comparable](to *T, value T) {
 // Register adds Qdrant's four services, grpc.health.v1 and reflection (v1 and v1alpha) to s. Reflection shows the
 // services that are registered by the time a client asks.
 func Register(s *grpc.Server, o Options) error {
-	o, err := o.withDefaults()
+	services, err := newServices(o)
 	if err != nil {
 		return err
 	}
-	c := &core{Options: o}
-	descriptors := qdrant.File_qdrant_proto.Services().Get(0)
-	g := newGuard(o.Logger, descriptors,
-		qdrant.File_collections_service_proto.Services().Get(0),
-		qdrant.File_points_service_proto.Services().Get(0),
-		qdrant.File_snapshots_service_proto.Services().Get(0))
-	s.RegisterService(g.wrap(qdrant.Qdrant_ServiceDesc), &qdrantService{core: c})
-	s.RegisterService(g.wrap(qdrant.Collections_ServiceDesc), &collectionsService{core: c})
-	s.RegisterService(g.wrap(qdrant.Points_ServiceDesc), &pointsService{core: c})
-	s.RegisterService(g.wrap(qdrant.Snapshots_ServiceDesc), &snapshotsService{})
-	grpc_health_v1.RegisterHealthServer(s, &healthService{ready: o.Ready})
+	for _, service := range services {
+		s.RegisterService(service.desc, service.server)
+	}
 	reflection.Register(s)
 	return nil
+}
+
+// service is one service and how it is called.
+type service struct {
+	desc   *grpc.ServiceDesc
+	server any
+}
+
+func newServices(o Options) ([]service, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &core{Options: o}
+	g := newGuard(o.Logger,
+		qdrant.File_qdrant_proto.Services().Get(0), qdrant.File_collections_service_proto.Services().Get(0),
+		qdrant.File_points_service_proto.Services().Get(0), qdrant.File_snapshots_service_proto.Services().Get(0))
+	return []service{
+		{g.wrap(qdrant.Qdrant_ServiceDesc), &qdrantService{core: c}},
+		{g.wrap(qdrant.Collections_ServiceDesc), &collectionsService{core: c}},
+		{g.wrap(qdrant.Points_ServiceDesc), &pointsService{core: c}},
+		{g.wrap(qdrant.Snapshots_ServiceDesc), &snapshotsService{}},
+		{&grpc_health_v1.Health_ServiceDesc, &healthService{ready: o.Ready}},
+	}, nil
 }
 
 // core is what the services share.

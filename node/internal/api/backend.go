@@ -1,6 +1,9 @@
 package api
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
 
 // WriteOptions say how far a write is waited for.
 type WriteOptions struct {
@@ -21,6 +24,12 @@ type Query struct {
 
 // Info counts what a collection holds.
 type Info struct {
-	Points  uint64
-	Vectors uint64
+	Points uint64 // of the shards that answered
+	Shards []ShardInfo
+}
+
+// ShardInfo is what is known of one shard.
+type ShardInfo struct {
+	ID       catalog.ShardID
+	Answered bool // one of its replicas did
 }

@@ -33,13 +33,29 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	}
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
-	if counts, err := s.Inspector.Info(ctx, found.Name); err != nil {
-		info.Status = qdrant.CollectionStatus_Red
-		info.Warnings = append(info.Warnings, warningsTo([]string{fmt.Sprintf("the points cannot be counted: %v", err)})...)
-	} else {
+	counts, err := s.Inspector.Info(ctx, found.Name)
+	if err == nil {
 		info.PointsCount = &counts.Points
 	}
+	if silent := silentShards(counts, err); len(silent) > 0 {
+		info.Status = qdrant.CollectionStatus_Red
+		info.Warnings = append(info.Warnings, warningsTo(silent)...)
+	}
 	return &qdrant.GetCollectionInfoResponse{Result: info, Time: since(start)}, nil
+}
+
+// silentShards says which shards' points are not in the count.
+func silentShards(counts Info, err error) []string {
+	if err != nil {
+		return []string{fmt.Sprintf("the points cannot be counted: %v", err)}
+	}
+	var out []string
+	for _, sh := range counts.Shards {
+		if !sh.Answered {
+			out = append(out, fmt.Sprintf("shard %d does not answer: its points are not in the count", sh.ID))
+		}
+	}
+	return out
 }
 
 // health is green when every shard has as many active replicas as it can have with so many peers, yellow while one

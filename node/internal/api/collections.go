@@ -20,8 +20,9 @@ type collectionsService struct {
 // the Python client gives up.
 const settleTimeout = 2 * time.Second
 
-// updateAttempts bounds how often an update is merged anew because somebody else changed the collection first.
-const updateAttempts = 10
+// changeAttempts bounds how often a change is made anew because somebody else changed the collection, or the peers,
+// first.
+const changeAttempts = 10
 
 // change proposes one command and answers that it was done.
 func (s *collectionsService) change(ctx context.Context, timeout *uint64, command func() (catalog.Command, error)) (*qdrant.CollectionOperationResponse, error) {
@@ -37,7 +38,7 @@ func (s *collectionsService) change(ctx context.Context, timeout *uint64, comman
 		if err == nil {
 			break
 		}
-		if c.UpdateCollection == nil || !fault.Is(err, fault.Conflict) || attempt == updateAttempts {
+		if !fault.Is(err, fault.Conflict) || attempt == changeAttempts {
 			return nil, err
 		}
 	}

@@ -102,7 +102,7 @@ func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []ba
 		}
 		q, err := p.convert()
 		if err != nil {
-			return nil, fault.Wrap(fault.ClassOf(err), err, "query %d of %d", i+1, len(parts))
+			return nil, within(err, "query %d of %d", i+1, len(parts))
 		}
 		queries[i] = q
 		total += q.Limit + q.Offset

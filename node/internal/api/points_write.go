@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -50,7 +51,7 @@ func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []poin
 	for i, op := range ops {
 		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, WriteOptions{Wait: r.GetWait()})
 		if err != nil {
-			return nil, numbered(err, i, len(ops), "those before it are applied")
+			return nil, half(numbered(err, i, len(ops), "those before it are applied"), i)
 		}
 		results[i] = updateResult(result, r.GetWait())
 	}
@@ -62,7 +63,17 @@ func numbered(err error, i, n int, others string) error {
 	if n == 1 {
 		return err
 	}
-	return fault.Wrap(fault.ClassOf(err), err, "operation %d of %d (%s)", i+1, n, others)
+	return within(err, "operation %d of %d (%s)", i+1, n, others)
+}
+
+// half marks an error of a batch of which i operations are applied, so that no client takes the batch for one that
+// changed nothing and sends it again.
+func half(err error, i int) error {
+	var e *fault.Error
+	if i == 0 || !errors.As(err, &e) {
+		return err
+	}
+	return e.With(fault.HintOutcome, fault.OutcomeUnknown)
 }
 
 // updateResult says what became of a write: acknowledged means stored by as many replicas as declared, completed

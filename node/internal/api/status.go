@@ -74,3 +74,13 @@ func invalid(format string, args ...any) error { return fault.New(fault.Invalid,
 func missing(noun, place string) error {
 	return fault.New(fault.Unsupported, "%s (%s): not built yet", noun, place)
 }
+
+// within puts a place before err's text and keeps its class and hints.
+func within(err error, format string, args ...any) error {
+	out := &fault.Error{Class: fault.ClassOf(err), Text: fmt.Sprintf(format, args...), Cause: err}
+	var e *fault.Error
+	if errors.As(err, &e) {
+		out.Hints = e.Hints
+	}
+	return out
+}

@@ -1,0 +1,395 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+const (
+	self  = catalog.PeerID(101)
+	other = catalog.PeerID(102)
+)
+
+// cluster is a cluster of two peers without any network: the real metadata state machine, and points in a map.
+type cluster struct {
+	mu struct {
+		sync.Mutex
+		state     *catalog.State
+		points    map[catalog.CollectionID]map[point.ID]point.Record
+		op        uint64
+		calls     []any // what was asked of it, in order
+		deadlines int   // calls whose context had one
+	}
+	writeErr     error // instead of a write
+	neverApplied bool  // writes are acknowledged and not applied
+	infoErr      error
+	silent       []catalog.ShardID
+	conflicts    int // how many proposals fail with Conflict first
+}
+
+func newCluster() *cluster {
+	c := &cluster{}
+	state, _ := catalog.Apply(catalog.Empty(), catalog.Command{Found: &catalog.Found{ClusterID: "c"}})
+	for id, name := range map[catalog.PeerID]string{self: "a", other: "b"} {
+		state, _ = catalog.Apply(state, catalog.Command{RegisterPeer: &catalog.Peer{ID: id, Name: name, PeerAddr: name + ":1"}})
+	}
+	c.mu.state = state
+	c.mu.points = map[catalog.CollectionID]map[point.ID]point.Record{}
+	return c
+}
+
+func (c *cluster) State() *catalog.State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.state
+}
+
+func (c *cluster) note(ctx context.Context, call any) {
+	c.mu.calls = append(c.mu.calls, call)
+	if _, ok := ctx.Deadline(); ok {
+		c.mu.deadlines++
+	}
+}
+
+// taken returns the calls since the last taken.
+func (c *cluster) taken() []any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := c.mu.calls
+	c.mu.calls = nil
+	return calls
+}
+
+func (c *cluster) Propose(ctx context.Context, commands ...catalog.Command) ([]catalog.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, commands)
+	if c.conflicts > 0 {
+		c.conflicts--
+		return nil, fault.New(fault.Conflict, "somebody was faster")
+	}
+	var results []catalog.Result
+	for _, cmd := range commands {
+		if create := cmd.CreateCollection; create != nil {
+			placed := *create
+			placed.Placement = catalog.Place(c.mu.state, int(placed.Config.ShardNumber), int(placed.Config.ReplicationFactor),
+				func(catalog.PeerID) bool { return true })
+			cmd.CreateCollection = &placed
+		}
+		next, result := catalog.Apply(c.mu.state, cmd)
+		c.mu.state = next
+		results = append(results, result)
+	}
+	return results, results[0].Err
+}
+
+func (c *cluster) Info(ctx context.Context, collection string) (api.Info, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, "info "+collection)
+	found, ok := c.mu.state.Lookup(collection)
+	if !ok || c.infoErr != nil {
+		return api.Info{}, c.infoErr
+	}
+	info := api.Info{Points: uint64(len(c.mu.points[found.ID]))}
+	for _, sh := range found.Shards {
+		info.Shards = append(info.Shards, api.ShardInfo{ID: sh.ID, Answered: !slices.Contains(c.silent, sh.ID)})
+	}
+	return info, nil
+}
+
+func (c *cluster) open(collection string) (*catalog.Collection, map[point.ID]point.Record, error) {
+	found, ok := c.mu.state.Lookup(collection)
+	if !ok {
+		return nil, nil, catalog.ErrMissingCollection(collection)
+	}
+	points := c.mu.points[found.ID]
+	if points == nil {
+		points = map[point.ID]point.Record{}
+		c.mu.points[found.ID] = points
+	}
+	return found, points, nil
+}
+
+// Get returns copies, as a real shard does.
+func (c *cluster) Get(ctx context.Context, collection string, r shard.GetRequest) ([]point.Record, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, r)
+	_, points, err := c.open(collection)
+	if err != nil {
+		return nil, err
+	}
+	var out []point.Record
+	for _, id := range r.IDs {
+		if rec, ok := points[id]; ok {
+			out = append(out, seen(rec, r.Payload, r.Vectors))
+		}
+	}
+	return out, nil
+}
+
+func (c *cluster) Scroll(ctx context.Context, collection string, r shard.ScrollRequest) ([]point.Record, *point.ID, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, r)
+	_, points, err := c.open(collection)
+	if err != nil {
+		return nil, nil, err
+	}
+	matched, err := matching(points, r.Filter)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []point.Record
+	for _, rec := range matched {
+		switch {
+		case r.From != nil && rec.ID.Compare(*r.From) < 0:
+		case uint64(len(out)) == r.Limit:
+			return out, &rec.ID, nil
+		default:
+			out = append(out, seen(rec, r.Payload, r.Vectors))
+		}
+	}
+	return out, nil, nil
+}
+
+func (c *cluster) Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, f)
+	_, points, err := c.open(collection)
+	if err != nil {
+		return 0, err
+	}
+	matched, err := matching(points, f)
+	return uint64(len(matched)), err
+}
+
+func (c *cluster) Search(ctx context.Context, collection string, queries []api.Query) ([][]shard.Scored, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, queries)
+	found, points, err := c.open(collection)
+	if err != nil {
+		return nil, err
+	}
+	var out [][]shard.Scored
+	for _, q := range queries {
+		scored, err := search(points, found.Config.Vectors[q.Using], q)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, scored)
+	}
+	return out, nil
+}
+
+func search(points map[point.ID]point.Record, params catalog.VectorParams, q api.Query) ([]shard.Scored, error) {
+	matched, err := matching(points, q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	target := params.Distance.Stored(q.Vector)
+	var scored []shard.Scored
+	for _, rec := range matched {
+		v, ok := rec.Vectors[q.Using]
+		if !ok || slices.Contains(q.Exclude, rec.ID) {
+			continue
+		}
+		score := params.Distance.Score(target, v)
+		if q.ScoreThreshold != nil && !params.Distance.Better(score, *q.ScoreThreshold) {
+			continue
+		}
+		scored = append(scored, shard.Scored{Record: seen(rec, q.Payload, q.Vectors), Score: score})
+	}
+	slices.SortStableFunc(scored, func(a, b shard.Scored) int {
+		switch {
+		case params.Distance.Better(a.Score, b.Score):
+			return -1
+		case params.Distance.Better(b.Score, a.Score):
+			return 1
+		}
+		return a.ID.Compare(b.ID)
+	})
+	scored = scored[min(q.Offset, uint64(len(scored))):]
+	return scored[:min(q.Limit, uint64(len(scored)))], nil
+}
+
+func seen(rec point.Record, p shard.PayloadSelector, v shard.VectorSelector) point.Record {
+	out := point.Record{Point: point.Point{ID: rec.ID}, Version: rec.Version}
+	if p.Enable {
+		projection, err := point.NewProjection(p.Include, p.Exclude)
+		if err != nil {
+			panic(err) // the API checks paths
+		}
+		out.Payload = projection.Apply(rec.Payload)
+	}
+	if v.Enable {
+		out.Vectors = maps.Clone(rec.Vectors)
+		if v.Names != nil {
+			maps.DeleteFunc(out.Vectors, func(name string, _ []float32) bool { return !slices.Contains(v.Names, name) })
+		}
+	}
+	return out
+}
+
+type target struct{ point.Record }
+
+func (t target) ID() point.ID               { return t.Record.ID }
+func (t target) Payload() point.Payload     { return t.Record.Payload }
+func (t target) HasVector(name string) bool { _, ok := t.Vectors[name]; return ok }
+
+func matching(points map[point.ID]point.Record, f *filter.Filter) ([]point.Record, error) {
+	m, err := filter.Compile(f)
+	if err != nil {
+		return nil, err
+	}
+	var out []point.Record
+	for _, id := range slices.SortedFunc(maps.Keys(points), point.ID.Compare) {
+		if m.Match(target{points[id]}) {
+			out = append(out, points[id])
+		}
+	}
+	return out, nil
+}
+
+func (c *cluster) Write(ctx context.Context, collection string, op point.Op, o api.WriteOptions) (api.WriteResult, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, op)
+	if o.Wait {
+		c.mu.calls = append(c.mu.calls, "wait")
+	}
+	if c.writeErr != nil {
+		return api.WriteResult{}, c.writeErr
+	}
+	found, points, err := c.open(collection)
+	if err != nil {
+		return api.WriteResult{}, err
+	}
+	c.mu.op++
+	w := writer{config: found.Config, points: points, version: c.mu.op}
+	return api.WriteResult{OperationID: c.mu.op, Completed: o.Wait && !c.neverApplied}, w.apply(op)
+}
+
+// writer applies one operation the plain way.
+type writer struct {
+	config  catalog.Config
+	points  map[point.ID]point.Record
+	version uint64
+}
+
+func (w writer) apply(op point.Op) error {
+	switch op := op.(type) {
+	case point.Upsert:
+		return w.upsert(op)
+	case point.UpdateVectors:
+		for _, p := range op.Points {
+			rec, ok := w.points[p.ID]
+			if !ok {
+				return fault.New(fault.NotFound, "No point with id %s found", p.ID)
+			}
+			maps.Copy(rec.Vectors, w.stored(p.Vectors))
+		}
+		return nil
+	case point.Delete:
+		return w.each(op.Selector, func(r *point.Record) bool { return false })
+	case point.ClearPayload:
+		return w.each(op.Selector, func(r *point.Record) bool { r.Payload = point.Payload{}; return true })
+	case point.SetPayload:
+		return w.each(op.Selector, func(r *point.Record) bool {
+			if op.Key == "" {
+				r.Payload = point.Merge(r.Payload, op.Payload)
+				return true
+			}
+			path, _ := point.ParsePath(op.Key)
+			r.Payload = path.Set(r.Payload, op.Payload)
+			return true
+		})
+	case point.OverwritePayload:
+		return w.each(op.Selector, func(r *point.Record) bool {
+			if op.Key == "" {
+				r.Payload = op.Payload.Clone()
+				return true
+			}
+			path, _ := point.ParsePath(op.Key)
+			r.Payload = path.Replace(r.Payload, op.Payload)
+			return true
+		})
+	case point.DeletePayload:
+		return w.each(op.Selector, func(r *point.Record) bool {
+			for _, key := range op.Keys {
+				path, _ := point.ParsePath(key)
+				path.Delete(r.Payload)
+			}
+			return true
+		})
+	case point.DeleteVectors:
+		return w.each(op.Selector, func(r *point.Record) bool {
+			for _, name := range op.Names {
+				delete(r.Vectors, name)
+			}
+			return true
+		})
+	}
+	return errors.New("unknown operation")
+}
+
+func (w writer) upsert(op point.Upsert) error {
+	condition, err := filter.CompileEncoded(op.Condition)
+	if err != nil {
+		return err
+	}
+	for _, p := range op.Points {
+		old, exists := w.points[p.ID]
+		switch {
+		case exists && (op.Mode == point.InsertOnly || !condition.Match(target{old})):
+		case !exists && op.Mode == point.UpdateOnly:
+		default:
+			w.points[p.ID] = point.Record{
+				Point:   point.Point{ID: p.ID, Vectors: w.stored(p.Vectors), Payload: p.Payload.Clone()},
+				Version: w.version,
+			}
+		}
+	}
+	return nil
+}
+
+func (w writer) stored(vectors point.Vectors) point.Vectors {
+	out := point.Vectors{}
+	for name, v := range vectors {
+		out[name] = w.config.Vectors[name].Distance.Stored(v)
+	}
+	return out
+}
+
+// each changes the selected points; change returns false to delete.
+func (w writer) each(s point.Selector, change func(*point.Record) bool) error {
+	matcher, err := filter.CompileEncoded(s.Filter)
+	if err != nil {
+		return err
+	}
+	for id, rec := range w.points {
+		if (s.IDs != nil && !slices.Contains(s.IDs, id)) || (s.IDs == nil && !matcher.Match(target{rec})) {
+			continue
+		}
+		rec.Version = w.version
+		if !change(&rec) {
+			delete(w.points, id)
+			continue
+		}
+		w.points[id] = rec
+	}
+	return nil
+}
