@@ -61,14 +61,14 @@ func New(opts Options) (*Service, error) {
 	return &Service{opts: opts}, nil
 }
 
-// Register attaches a Service to server.
-func Register(server *grpc.Server, opts Options) error {
+// Register makes a Service and attaches it to server.
+func Register(server *grpc.Server, opts Options) (*Service, error) {
 	s, err := New(opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	clusterpb.RegisterClusterServer(server, s)
-	return nil
+	return s, nil
 }
 
 // GetCluster lists the members, their liveness as this node sees it, and who leads.

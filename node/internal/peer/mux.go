@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"context"
 	"errors"
 	"net"
 	"sync"
@@ -49,7 +48,7 @@ func (o MuxOptions) normalized() (MuxOptions, error) {
 type Mux struct {
 	opts MuxOptions
 	grpc *branch
-	raft *branch
+	raft *streamLayer
 	gate chan struct{} // one token per undecided connection
 	wg   sync.WaitGroup
 	mu   struct {
@@ -66,7 +65,8 @@ func NewMux(opts MuxOptions) (*Mux, error) {
 		return nil, err
 	}
 	addr := opts.Listener.Addr()
-	m := &Mux{opts: opts, grpc: newBranch(addr), raft: newBranch(addr), gate: make(chan struct{}, opts.MaxUndecided)}
+	m := &Mux{opts: opts, grpc: newBranch(addr), gate: make(chan struct{}, opts.MaxUndecided)}
+	m.raft = newStreamLayer(newBranch(addr), &m.opts)
 	m.mu.undecided = map[net.Conn]struct{}{}
 	m.wg.Go(m.accept)
 	return m, nil
@@ -75,11 +75,11 @@ func NewMux(opts MuxOptions) (*Mux, error) {
 // GRPC returns the listener that the gRPC server serves. Closing it leaves the Mux open.
 func (m *Mux) GRPC() net.Listener { return m.grpc }
 
-// Raft returns the stream layer of consensus. Closing it leaves the Mux open.
-func (m *Mux) Raft() raft.StreamLayer { return &streamLayer{branch: m.raft, opts: &m.opts} }
+// Raft returns the stream layer of consensus. Closing it closes its connections and leaves the Mux open.
+func (m *Mux) Raft() raft.StreamLayer { return m.raft }
 
-// Close stops accepting, drops connections nobody has taken yet, and returns when the Mux's goroutines ended. Connections
-// that Raft or gRPC took are theirs to close.
+// Close stops accepting, closes Raft's connections and those nobody has taken yet, and returns when the Mux's goroutines
+// ended. Connections that gRPC took are its own to close.
 func (m *Mux) Close() error {
 	m.mu.Lock()
 	m.mu.closed = true
@@ -167,7 +167,7 @@ func (m *Mux) decide(conn net.Conn) {
 	case grpcByte:
 		handed = &replayConn{Conn: conn, first: first[:]}
 	case raftByte:
-		to = m.raft
+		to = m.raft.branch
 		if err := m.admitRaft(conn); err != nil {
 			m.opts.Logger.Warn("refused a Raft connection", "from", conn.RemoteAddr().String(), "error", err)
 			_ = conn.Close()
@@ -193,33 +193,6 @@ func (m *Mux) admitRaft(conn net.Conn) error {
 		return fault.New(fault.FailedPrecondition, "it is meant for peer %d, this is peer %d", p.target, m.opts.Self)
 	}
 	return m.opts.Membership.Adopt(p.cluster)
-}
-
-// streamLayer is consensus' side of the Mux.
-type streamLayer struct {
-	*branch
-	opts *MuxOptions
-}
-
-// Dial opens a Raft stream to addr.
-func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	conn, err := s.opts.Dial(ctx, string(address))
-	if err != nil {
-		return nil, err
-	}
-	p := preface{cluster: s.opts.Membership.ID()}
-	if s.opts.Target != nil {
-		p.target = s.opts.Target(string(address))
-	}
-	_ = conn.SetWriteDeadline(time.Now().Add(timeout))
-	if _, err := conn.Write(appendPreface(nil, p)); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	_ = conn.SetWriteDeadline(time.Time{})
-	return conn, nil
 }
 
 // branch is a net.Listener fed by the Mux.
