@@ -131,8 +131,7 @@ func vectorsAttribute() schema.Attribute {
 			},
 			"distance": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "How two vectors are compared: `Cosine` (vectors are normalised when written), `Dot`, `Euclid` or " +
-					"`Manhattan`.",
+				MarkdownDescription: "How two vectors are compared. With `Cosine`, vectors are normalised when they are written.",
 				Validators:    []validator.String{stringvalidator.OneOf(distanceNames()...)},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},

@@ -1,0 +1,3 @@
+output "a_majority_of_three" {
+  value = provider::ostraka::quorum(3) # 2
+}

@@ -1,0 +1,6 @@
+import {
+  to = ostraka_collection.docs
+  identity = {
+    name = "docs"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = ostraka_collection.docs
+  id = "docs"
+}
