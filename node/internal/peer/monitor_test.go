@@ -1,0 +1,180 @@
+package peer_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+)
+
+// pinger answers for peers as the test says.
+type pinger struct {
+	mu struct {
+		sync.Mutex
+		silent   map[catalog.PeerID]bool
+		refused  map[catalog.PeerID]bool
+		draining map[catalog.PeerID]bool
+		as       map[catalog.PeerID]catalog.PeerID
+		resets   []catalog.PeerID
+		pings    int
+	}
+}
+
+func newPinger() *pinger {
+	p := &pinger{}
+	p.mu.silent, p.mu.refused, p.mu.draining = map[catalog.PeerID]bool{}, map[catalog.PeerID]bool{}, map[catalog.PeerID]bool{}
+	p.mu.as = map[catalog.PeerID]catalog.PeerID{}
+	return p
+}
+
+func (p *pinger) Ping(ctx context.Context, to catalog.PeerID) (peer.Pong, error) {
+	p.mu.Lock()
+	p.mu.pings++
+	silent, refused, draining, as := p.mu.silent[to], p.mu.refused[to], p.mu.draining[to], p.mu.as[to]
+	p.mu.Unlock()
+	if refused {
+		return peer.Pong{}, fault.New(fault.Unavailable, "refused")
+	}
+	if silent {
+		<-ctx.Done()
+		return peer.Pong{}, ctx.Err()
+	}
+	if as == 0 {
+		as = to
+	}
+	return peer.Pong{ID: as, Draining: draining}, nil
+}
+
+func (p *pinger) Reset(id catalog.PeerID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.resets = append(p.mu.resets, id)
+}
+
+func (p *pinger) with(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func monitored(t *testing.T, f func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata)) {
+	monitoredWith(t, newPinger(), f)
+}
+
+func monitoredWith(t *testing.T, p *pinger, f func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata)) {
+	synctest.Test(t, func(t *testing.T) {
+		meta := newMetadata("c", info(1), info(2))
+		m, err := peer.NewMonitor(peer.MonitorOptions{Self: 1, Metadata: meta, Pinger: p})
+		check(t, err)
+		defer m.Close()
+		f(t, m, p, meta)
+	})
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestMonitorDeclaresDeadAfterTheGraceAndNotBefore(t *testing.T) {
+	for name, fail := range map[string]func(*pinger){
+		"silence":                     func(p *pinger) { p.mu.silent[2] = true },
+		"refusal":                     func(p *pinger) { p.mu.refused[2] = true },
+		"another node at its address": func(p *pinger) { p.mu.as[2] = 9 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
+				time.Sleep(time.Second)
+				if !m.Alive(2) || time.Since(m.LastSeen(2)) > 250*time.Millisecond {
+					t.Fatalf("alive %v, last seen %v ago", m.Alive(2), time.Since(m.LastSeen(2)))
+				}
+				seen := m.LastSeen(2)
+				p.with(func() { fail(p) })
+				changed := m.Changed()
+				time.Sleep(time.Until(seen.Add(1490 * time.Millisecond)))
+				if !m.Alive(2) || closed(changed) {
+					t.Error("dead before the grace has passed")
+				}
+				time.Sleep(300 * time.Millisecond)
+				if m.Alive(2) || !closed(changed) {
+					t.Error("alive long after the grace")
+				}
+				if len(p.mu.resets) != 1 || p.mu.resets[0] != 2 {
+					t.Errorf("resets %v", p.mu.resets)
+				}
+				p.with(func() { p.mu.silent[2], p.mu.refused[2], p.mu.as[2] = false, false, 0 })
+				changed = m.Changed()
+				time.Sleep(time.Second)
+				if !m.Alive(2) || !closed(changed) {
+					t.Error("not alive again")
+				}
+			})
+		})
+	}
+}
+
+func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
+	p := newPinger()
+	p.mu.silent[2], p.mu.silent[3] = true, true
+	monitoredWith(t, p, func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata) {
+		time.Sleep(1400 * time.Millisecond)
+		if !m.Alive(2) || !m.LastSeen(2).IsZero() {
+			t.Error("a peer never reached is not given the grace")
+		}
+		time.Sleep(200 * time.Millisecond)
+		if m.Alive(2) {
+			t.Error("a peer never reached stays alive")
+		}
+		meta.set("c", info(1), info(2), info(3))
+		if !m.Alive(3) { // at once, before the monitor has looked
+			t.Error("a new peer is not given the grace")
+		}
+		time.Sleep(2 * time.Second)
+		if m.Alive(3) {
+			t.Error("a new peer that never answers stays alive")
+		}
+	})
+}
+
+func TestMonitorKnowsItselfAndForgetsWhoLeft(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata) {
+		if !m.Alive(1) || !m.LastSeen(1).Equal(time.Now()) || m.Draining(1) {
+			t.Error("a node does not take itself for alive")
+		}
+		if m.Alive(7) {
+			t.Error("who is not in the catalog is alive")
+		}
+		time.Sleep(time.Second)
+		meta.set("c", info(1))
+		synctest.Wait()
+		if m.Alive(2) {
+			t.Error("who left is alive")
+		}
+		pings := p.mu.pings
+		time.Sleep(time.Minute)
+		if p.mu.pings != pings {
+			t.Error("who left is still pinged")
+		}
+	})
+}
+
+func TestMonitorTellsOfDrainingPeers(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
+		time.Sleep(time.Second)
+		changed := m.Changed()
+		p.with(func() { p.mu.draining[2] = true })
+		time.Sleep(time.Second)
+		if !m.Draining(2) || !closed(changed) || !m.Alive(2) {
+			t.Error("draining is not told")
+		}
+	})
+}
