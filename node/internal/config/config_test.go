@@ -137,6 +137,32 @@ func file(text string) config.Sources {
 	return config.Sources{FileName: "node.hcl", File: []byte(text)}
 }
 
+func TestLinesMayHoldCommas(t *testing.T) {
+	table := config.Table{{Name: "where", Kind: config.Lines}}
+	for name, sources := range map[string]config.Sources{
+		"flag":        {Flags: flags("where", "a=1,2\nb=3")},
+		"environment": {Lookup: environment("OSTRAKA_WHERE", "a=1,2\n b=3 \n")},
+		"file":        file(`where = ["a=1,2", "b=3"]`),
+	} {
+		v, err := table.Resolve(sources)
+		if err != nil || !reflect.DeepEqual(v.List("where"), []string{"a=1,2", "b=3"}) {
+			t.Errorf("%s: got %q, %v", name, v.List("where"), err)
+		}
+	}
+}
+
+func TestASecondVariableStandsInForTheFirst(t *testing.T) {
+	table := config.Table{{Name: "endpoint", Kind: config.List, AlsoEnv: "OSTRAKA_ENDPOINTS"}}
+	for want, lookup := range map[string]func(string) (string, bool){
+		"own": environment("OSTRAKA_ENDPOINTS", "other", "OSTRAKA_ENDPOINT", "own"), "other": environment("OSTRAKA_ENDPOINTS", "other"),
+	} {
+		v, err := table.Resolve(config.Sources{Lookup: lookup})
+		if err != nil || !reflect.DeepEqual(v.List("endpoint"), []string{want}) {
+			t.Errorf("got %v, %v, want %s", v.List("endpoint"), err, want)
+		}
+	}
+}
+
 func TestAFileMayServeSeveralCommands(t *testing.T) {
 	s := file("zone = \"a\"\nbase_port = 7000")
 	s.Others = config.Table{{Name: "base-port", Kind: config.Int}}

@@ -120,7 +120,7 @@ func attributeValue(s Setting, a *hcl.Attribute) (value, error) {
 		if out.text, ok = intOf(v); !ok {
 			return wrong("a whole number, 0 or more")
 		}
-	case List:
+	case List, Lines:
 		if out.items, ok = listOf(v); !ok {
 			return wrong(`a list of texts, such as ["a:6335", "b:6335"]`)
 		}

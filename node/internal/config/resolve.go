@@ -29,7 +29,7 @@ type Values struct {
 // value is a setting's value with the place that it came from.
 type value struct {
 	text   string
-	items  []string // of a List
+	items  []string // of a List or Lines
 	origin string   // such as "--name", "environment OSTRAKA_NAME", "node.hcl:3", "default"
 	given  bool     // it is not the default
 }
@@ -43,16 +43,14 @@ func (t Table) Resolve(from Sources) (Values, error) {
 		if f, ok := file[s.Name]; ok {
 			found = f
 		}
-		if from.Lookup != nil {
-			if text, ok := from.Lookup(s.Env()); ok && text != "" {
-				found = value{text: text, origin: "environment " + s.Env(), given: true}
-			}
+		if f, ok := fromEnvironment(s, from); ok {
+			found = f
 		}
 		if text, ok := from.Flags[s.Name]; ok {
 			found = value{text: text, origin: "--" + s.Name, given: true}
 		}
-		if s.Kind == List && found.items == nil {
-			found.items = split(found.text)
+		if found.items == nil {
+			found.items = s.split(found.text)
 		}
 		v.values[s.Name] = found
 		errs = append(errs, v.checkKind(s))
@@ -60,10 +58,26 @@ func (t Table) Resolve(from Sources) (Values, error) {
 	return v, asOne(errs)
 }
 
-// split cuts a list at its commas and drops white space and empty items.
-func split(text string) []string {
+func fromEnvironment(s Setting, from Sources) (value, bool) {
+	for _, name := range []string{s.Env(), s.AlsoEnv} {
+		if from.Lookup == nil || name == "" {
+			continue
+		}
+		if text, ok := from.Lookup(name); ok && text != "" {
+			return value{text: text, origin: "environment " + name, given: true}, true
+		}
+	}
+	return value{}, false
+}
+
+// split cuts a list into its items and drops white space and empty items. It returns nil for what is no list.
+func (s Setting) split(text string) []string {
 	var items []string
-	for item := range strings.SplitSeq(text, ",") {
+	separator := map[Kind]string{List: ",", Lines: "\n"}[s.Kind]
+	if separator == "" {
+		return nil
+	}
+	for item := range strings.SplitSeq(text, separator) {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
@@ -81,7 +95,7 @@ func (v Values) checkKind(s Setting) error {
 		if _, err := strconv.ParseUint(v.values[s.Name].text, 10, 31); err != nil {
 			return v.wrong(s.Name, "want a whole number, 0 or more")
 		}
-	case String, List:
+	case String, List, Lines:
 	}
 	return nil
 }
@@ -101,7 +115,7 @@ func (v Values) Int(name string) int {
 	return int(n)
 }
 
-// List returns the items of a List.
+// List returns the items of a List or Lines.
 func (v Values) List(name string) []string { return append([]string(nil), v.values[name].items...) }
 
 // Given reports whether a value was given, by whatever source.

@@ -20,6 +20,7 @@ const (
 	Bool        // in text: true, false, 1, 0
 	Int         // 0 or more
 	List        // in text: separated by commas
+	Lines       // a list whose items may hold commas; in text: one a line
 )
 
 // Setting is one row of a table. Its name is the flag's (--data-dir); the environment variable (OSTRAKA_DATA_DIR) and
@@ -30,6 +31,7 @@ type Setting struct {
 	Placeholder string // what a value looks like, such as HOST:PORT; "" for Bool
 	Default     string
 	Usage       string // one line, lower case, no full stop
+	AlsoEnv     string // another environment variable, read when the setting's own is not set
 }
 
 // Env returns the name of the setting's environment variable.

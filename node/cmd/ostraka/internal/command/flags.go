@@ -1,0 +1,82 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/config"
+)
+
+// rawFlag keeps what was typed: package config reads all sources alike.
+type rawFlag struct {
+	setting config.Setting
+	text    string
+	given   bool
+}
+
+// String returns what was typed, or the default.
+func (f *rawFlag) String() string { return f.text }
+
+// Type is what --help shows behind the flag.
+func (f *rawFlag) Type() string { return f.setting.Placeholder }
+
+// Set takes what was typed. A list may be given piece by piece.
+func (f *rawFlag) Set(text string) error {
+	separator := map[config.Kind]string{config.List: ",", config.Lines: "\n"}[f.setting.Kind]
+	if f.given && separator != "" {
+		text = f.text + separator + text
+	}
+	f.text, f.given = text, true
+	return nil
+}
+
+// bind gives cmd a flag for every setting.
+func bind(cmd *cobra.Command, table config.Table) {
+	for _, s := range table {
+		short := ""
+		if s.Name == "output" {
+			short = "o"
+		}
+		flag := cmd.Flags().VarPF(&rawFlag{setting: s, text: s.Default}, s.Name, short, s.Usage)
+		if s.Kind == config.Bool {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// resolve settles the settings of cmd from flags, environment and file.
+func resolve(w World, cmd *cobra.Command, table config.Table) (config.Values, error) {
+	name, raw, err := readConfig(w, cmd)
+	if err != nil {
+		return config.Values{}, err
+	}
+	from := config.Sources{Flags: map[string]string{}, Lookup: w.Lookup, FileName: name, File: raw, Others: allSettings()}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if raw, ok := f.Value.(*rawFlag); ok {
+			from.Flags[f.Name] = raw.text
+		}
+	})
+	return table.Resolve(from)
+}
+
+// allSettings are the keys that may stand in a file, whichever command reads it.
+func allSettings() config.Table {
+	var all config.Table
+	for _, t := range []config.Table{config.Serve(), devTable(), statusTable(), loadTable(), queryTable()} {
+		all = append(all, t...)
+	}
+	return all
+}
+
+// oneOf checks a setting against the words that it may be.
+func oneOf(v config.Values, name string, words ...string) (string, error) {
+	got := v.String(name)
+	for _, w := range words {
+		if got == w {
+			return got, nil
+		}
+	}
+	return "", usage("--%s %q: want %s", name, got, strings.Join(words, " or "))
+}
