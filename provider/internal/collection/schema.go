@@ -130,10 +130,10 @@ func vectorsAttribute() schema.Attribute {
 				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
 			},
 			"distance": schema.StringAttribute{
-				Required: true,
+				Required:            true,
 				MarkdownDescription: "How two vectors are compared. With `Cosine`, vectors are normalised when they are written.",
-				Validators:    []validator.String{stringvalidator.OneOf(distanceNames()...)},
-				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				Validators:          []validator.String{stringvalidator.OneOf(distanceNames()...)},
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"on_disk": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
