@@ -152,13 +152,12 @@ func (a *applier) flush() error {
 	return nil
 }
 
-// commit stores a batch while readers stay with what was before it. A change that was begun is finished whatever
-// happens to the caller's context: the memory would not know what the disk holds.
+// commit stores a batch while readers stay with what was before it.
 func (a *applier) commit(b *kv.Batch) error {
 	if err := a.s.pin(); err != nil {
 		return a.s.fail(err)
 	}
-	if err := a.s.store.Commit(context.Background(), b); err != nil {
+	if err := a.s.commit(b); err != nil {
 		return a.s.fail(err)
 	}
 	return nil

@@ -32,9 +32,10 @@ type Shard struct {
 	gen   uint64
 	log   hclog.Logger
 
-	partBytes int            // how much a sweep collects before it stores a part
-	applying  sync.Mutex     // one Apply at a time; taken before mu
-	readers   sync.WaitGroup // reads under way; added to under mu
+	partBytes int                   // how much a sweep collects before it stores a part
+	commit    func(*kv.Batch) error // makes a batch durable
+	applying  sync.Mutex            // one Apply at a time; taken before mu
+	readers   sync.WaitGroup        // reads under way; added to under mu
 
 	mu struct {
 		sync.RWMutex
@@ -55,6 +56,9 @@ func Open(o Options) (*Shard, error) {
 		o.Logger = hclog.NewNullLogger()
 	}
 	s := &Shard{store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2}
+	// A change that was begun is finished whatever happens to the caller's context: otherwise the memory would not know
+	// what the disk holds.
+	s.commit = func(b *kv.Batch) error { return s.store.Commit(context.Background(), b) }
 	s.mu.table = newTable()
 	s.mu.spaces = map[string]*space{}
 	s.mu.schema = o.Schema

@@ -1,0 +1,231 @@
+package shard_test
+
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// schema has a vector of each kind; few dimensions and values, so that scores are often equal.
+var schema = shard.Schema{Vectors: map[string]shard.VectorSchema{
+	"":  {Size: 3, Distance: vec.Cosine},
+	"e": {Size: 2, Distance: vec.Euclid},
+	"d": {Size: 1, Distance: vec.Dot},
+	"m": {Size: 2, Distance: vec.Manhattan},
+}}
+
+// source draws random requests and operations.
+type source struct{ t *rapid.T }
+
+func (s source) n(max int) int { return rapid.IntRange(0, max).Draw(s.t, "n") }
+
+func (s source) oneIn(n int) bool { return s.n(n-1) == 0 }
+
+func (s source) id() point.ID {
+	if s.oneIn(3) {
+		return point.UUID([16]byte{0: byte(s.n(3)), 15: byte(s.n(3))})
+	}
+	return point.Num(uint64(s.n(25)))
+}
+
+func (s source) ids(max int) []point.ID {
+	ids := make([]point.ID, s.n(max))
+	for i := range ids {
+		ids[i] = s.id()
+	}
+	return ids
+}
+
+func (s source) vector(size int) []float32 {
+	v := make([]float32, size)
+	for i := range v {
+		v[i] = float32(s.n(4) - 2)
+	}
+	return v
+}
+
+func (s source) name() string {
+	return rapid.SampledFrom([]string{"", "e", "d", "m"}).Draw(s.t, "name")
+}
+
+func (s source) vectors() point.Vectors {
+	vs := point.Vectors{}
+	for range s.n(3) {
+		name := s.name()
+		vs[name] = s.vector(schema.Vectors[name].Size)
+	}
+	switch s.n(25) {
+	case 0:
+		vs["nobody"] = []float32{1}
+	case 1:
+		vs["e"] = s.vector(3)
+	}
+	return vs
+}
+
+func (s source) value() any {
+	return rapid.SampledFrom([]any{
+		nil, true, int64(1), int64(2), 1.5, "red", "blue", []any{}, []any{"red", int64(1)},
+		map[string]any{"x": int64(1)}, []any{map[string]any{"x": "red"}, map[string]any{"x": "blue"}},
+	}).Draw(s.t, "value")
+}
+
+func (s source) payload() point.Payload {
+	p := point.Payload{}
+	for range s.n(3) {
+		p[rapid.SampledFrom([]string{"a", "b", "c"}).Draw(s.t, "key")] = s.value()
+	}
+	return p.Clone()
+}
+
+func (s source) path() string {
+	return rapid.SampledFrom([]string{"a", "b", "a.x", "c[].x", "c[0]", "a.x.y", "b[]"}).Draw(s.t, "path")
+}
+
+func (s source) points(max int) []point.Point {
+	ps := make([]point.Point, s.n(max))
+	for i := range ps {
+		ps[i] = point.Point{ID: s.id(), Vectors: s.vectors(), Payload: s.payload()}
+	}
+	return ps
+}
+
+func (s source) filter() *filter.Filter {
+	if s.oneIn(5) {
+		return nil
+	}
+	f := &filter.Filter{}
+	for _, list := range []*[]filter.Condition{&f.Must, &f.Should, &f.MustNot} {
+		for range s.n(3) / 2 {
+			*list = append(*list, s.condition())
+		}
+	}
+	return f
+}
+
+func (s source) condition() filter.Condition {
+	keyword, number, yes := "red", 1.0, true
+	path, name := s.path(), s.name()
+	switch s.n(7) {
+	case 0:
+		return filter.Condition{HasID: &filter.HasID{IDs: s.ids(12)}}
+	case 1:
+		return filter.Condition{HasVector: &name}
+	case 2:
+		return filter.Condition{IsEmpty: &path}
+	case 3:
+		return filter.Condition{IsNull: &path}
+	case 4:
+		return filter.Condition{Field: &filter.Field{Key: path, Range: &filter.Range{GTE: &number}}}
+	case 5:
+		return filter.Condition{Field: &filter.Field{Key: path, IsEmpty: &yes}}
+	case 6:
+		return filter.Condition{Filter: &filter.Filter{Should: []filter.Condition{s.condition(), s.condition()}}}
+	default:
+		return filter.Condition{Field: &filter.Field{Key: path, Match: &filter.Match{Keyword: &keyword}}}
+	}
+}
+
+func (s source) selector() point.Selector {
+	if s.oneIn(2) {
+		return point.Selector{IDs: append([]point.ID{}, s.ids(8)...)}
+	}
+	return point.Selector{Filter: filter.Encode(s.filter())}
+}
+
+func (s source) encodedCondition() []byte {
+	if s.oneIn(2) {
+		return nil
+	}
+	return filter.Encode(s.filter())
+}
+
+func (s source) key() string {
+	if s.oneIn(2) {
+		return ""
+	}
+	return s.path()
+}
+
+func (s source) op() point.Op {
+	switch s.n(12) {
+	case 0:
+		return nil
+	case 1:
+		return point.Delete{Selector: s.selector()}
+	case 2:
+		return point.SetPayload{Selector: s.selector(), Payload: s.payload(), Key: s.key()}
+	case 3:
+		return point.OverwritePayload{Selector: s.selector(), Payload: s.payload(), Key: s.key()}
+	case 4:
+		return point.DeletePayload{Selector: s.selector(), Keys: []string{s.path(), s.path()}}
+	case 5:
+		return point.ClearPayload{Selector: s.selector()}
+	case 6, 7:
+		ps := s.points(3)
+		for i := range ps {
+			ps[i].Payload = nil
+		}
+		return point.UpdateVectors{Points: ps, Condition: s.encodedCondition()}
+	case 8:
+		names := []string{s.name(), s.name()}
+		if s.oneIn(10) {
+			names = append(names, "nobody")
+		}
+		return point.DeleteVectors{Selector: s.selector(), Names: names}
+	default:
+		mode := point.UpsertMode(max(0, s.n(5)-3))
+		return point.Upsert{Points: s.points(12), Mode: mode, Condition: s.encodedCondition()}
+	}
+}
+
+// recoded returns the operation as the log would give it back.
+func recoded(op point.Op) point.Op {
+	if op == nil {
+		return nil
+	}
+	again, err := point.DecodeOp(point.EncodeOp(op))
+	if err != nil {
+		panic(fmt.Sprintf("%+v: %v", op, err))
+	}
+	return again
+}
+
+func (s source) search() shard.SearchRequest {
+	name := s.name()
+	req := shard.SearchRequest{
+		Using: name, Vector: s.vector(schema.Vectors[name].Size), Filter: s.filter(), Limit: uint64(s.n(40)),
+		Exclude: s.ids(3), Payload: s.payloadSelector(), Vectors: s.vectorSelector(),
+	}
+	if s.oneIn(3) {
+		threshold := float32(s.n(4) - 1)
+		req.ScoreThreshold = &threshold
+	}
+	return req
+}
+
+func (s source) payloadSelector() shard.PayloadSelector {
+	sel := shard.PayloadSelector{Enable: !s.oneIn(3)}
+	if s.oneIn(4) {
+		sel.Include = []string{"a", "c[].x"}
+	}
+	if s.oneIn(4) {
+		sel.Exclude = []string{"b"}
+	}
+	return sel
+}
+
+func (s source) vectorSelector() shard.VectorSelector {
+	sel := shard.VectorSelector{Enable: !s.oneIn(3)}
+	if s.oneIn(3) {
+		sel.Names = []string{"e", ""}
+	}
+	return sel
+}
+
+func encoded(f *filter.Filter) []byte { return filter.Encode(f) }

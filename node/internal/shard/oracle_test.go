@@ -1,0 +1,269 @@
+package shard_test
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// oracle is a shard as simple as can be: a map, and a walk over all of it for every question.
+type oracle struct {
+	points  map[point.ID]point.Record
+	applied uint64
+}
+
+func newOracle() *oracle { return &oracle{points: map[point.ID]point.Record{}} }
+
+type target point.Record
+
+func (t target) ID() point.ID               { return t.Point.ID }
+func (t target) Payload() point.Payload     { return t.Point.Payload }
+func (t target) HasVector(name string) bool { _, ok := t.Vectors[name]; return ok }
+
+func matches(f *filter.Filter, r point.Record) bool {
+	m, err := filter.Compile(f)
+	if err != nil {
+		panic(err)
+	}
+	return m.Match(target(r))
+}
+
+func decoded(b []byte) *filter.Filter {
+	f, err := filter.Decode(b)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func (o *oracle) ids() []point.ID { return slices.SortedFunc(maps.Keys(o.points), point.ID.Compare) }
+
+func (o *oracle) selected(sel point.Selector) (ids []point.ID) {
+	if sel.IDs == nil {
+		f := decoded(sel.Filter)
+		for _, id := range o.ids() {
+			if matches(f, o.points[id]) {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	for _, id := range o.ids() {
+		if slices.Contains(sel.IDs, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func stored(vs point.Vectors) (point.Vectors, error) {
+	out := point.Vectors{}
+	for name, v := range vs {
+		s, ok := schema.Vectors[name]
+		if !ok || s.Size != len(v) {
+			return nil, fault.New(fault.Invalid, "schema")
+		}
+		out[name] = s.Distance.Stored(v)
+	}
+	return out, nil
+}
+
+func (o *oracle) apply(index uint64, op point.Op) error {
+	o.applied = index
+	switch op := op.(type) {
+	case point.Upsert:
+		return o.upsert(index, op)
+	case point.UpdateVectors:
+		return o.updateVectors(index, op)
+	case point.DeleteVectors:
+		return o.deleteVectors(index, op)
+	case point.Delete:
+		for _, id := range o.selected(op.Selector) {
+			delete(o.points, id)
+		}
+	case point.SetPayload:
+		o.change(index, op.Selector, func(p point.Payload) point.Payload {
+			if op.Key == "" {
+				return point.Merge(p, op.Payload)
+			}
+			return path(op.Key).Set(p, op.Payload)
+		})
+	case point.OverwritePayload:
+		o.change(index, op.Selector, func(p point.Payload) point.Payload {
+			if op.Key == "" {
+				return op.Payload.Clone()
+			}
+			return path(op.Key).Replace(p, op.Payload)
+		})
+	case point.DeletePayload:
+		o.change(index, op.Selector, func(p point.Payload) point.Payload {
+			for _, k := range op.Keys {
+				path(k).Delete(p)
+			}
+			return p
+		})
+	case point.ClearPayload:
+		o.change(index, op.Selector, func(point.Payload) point.Payload { return point.Payload{} })
+	}
+	return nil
+}
+
+func path(text string) point.Path {
+	p, err := point.ParsePath(text)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func (o *oracle) change(index uint64, sel point.Selector, fn func(point.Payload) point.Payload) {
+	for _, id := range o.selected(sel) {
+		r := o.points[id]
+		r.Payload, r.Version = fn(r.Payload.Clone()), index
+		o.points[id] = r
+	}
+}
+
+func (o *oracle) upsert(index uint64, op point.Upsert) error {
+	next := map[point.ID]point.Record{}
+	for _, p := range op.Points {
+		vs, err := stored(p.Vectors)
+		if err != nil {
+			return err
+		}
+		next[p.ID] = point.Record{Version: index, Point: point.Point{ID: p.ID, Vectors: vs, Payload: p.Payload.Clone()}}
+	}
+	for id, r := range next {
+		old, exists := o.points[id]
+		switch {
+		case !exists && op.Mode == point.UpdateOnly,
+			exists && op.Mode == point.InsertOnly,
+			exists && op.Condition != nil && !matches(decoded(op.Condition), old):
+		default:
+			o.points[id] = r
+		}
+	}
+	return nil
+}
+
+func (o *oracle) updateVectors(index uint64, op point.UpdateVectors) error {
+	for _, p := range op.Points {
+		if _, err := stored(p.Vectors); err != nil {
+			return err
+		}
+		if _, ok := o.points[p.ID]; !ok {
+			return fault.New(fault.NotFound, "absent")
+		}
+	}
+	before := maps.Clone(o.points)
+	for _, p := range op.Points {
+		if op.Condition != nil && !matches(decoded(op.Condition), before[p.ID]) {
+			continue
+		}
+		r := o.points[p.ID]
+		vs, _ := stored(p.Vectors)
+		r.Vectors, r.Version = r.Vectors.Clone(), index
+		maps.Copy(r.Vectors, vs)
+		o.points[p.ID] = r
+	}
+	return nil
+}
+
+func (o *oracle) deleteVectors(index uint64, op point.DeleteVectors) error {
+	for _, name := range op.Names {
+		if _, ok := schema.Vectors[name]; !ok {
+			return fault.New(fault.Invalid, "schema")
+		}
+	}
+	for _, id := range o.selected(op.Selector) {
+		r := o.points[id]
+		vs := r.Vectors.Clone()
+		for _, name := range op.Names {
+			delete(vs, name)
+		}
+		if len(vs) < len(r.Vectors) {
+			r.Vectors, r.Version = vs, index
+			o.points[id] = r
+		}
+	}
+	return nil
+}
+
+// view is what a read returns of a record.
+func view(r point.Record, p shard.PayloadSelector, v shard.VectorSelector) point.Record {
+	out := point.Record{Version: r.Version, Point: point.Point{ID: r.ID}}
+	if p.Enable {
+		pr, err := point.NewProjection(p.Include, p.Exclude)
+		if err != nil {
+			panic(err)
+		}
+		out.Payload = pr.Apply(r.Payload)
+	}
+	if v.Enable {
+		out.Vectors = point.Vectors{}
+		for name, x := range r.Vectors {
+			if v.Names == nil || slices.Contains(v.Names, name) {
+				out.Vectors[name] = x
+			}
+		}
+	}
+	return out
+}
+
+func (o *oracle) scroll(req shard.ScrollRequest) (out []point.Record) {
+	for _, id := range o.ids() {
+		if req.From != nil && id.Compare(*req.From) < 0 || !matches(req.Filter, o.points[id]) {
+			continue
+		}
+		if uint64(len(out)) < req.Limit {
+			out = append(out, view(o.points[id], req.Payload, req.Vectors))
+		}
+	}
+	return out
+}
+
+func (o *oracle) get(req shard.GetRequest) (out []point.Record) {
+	for _, id := range req.IDs {
+		if r, ok := o.points[id]; ok {
+			out = append(out, view(r, req.Payload, req.Vectors))
+		}
+	}
+	return out
+}
+
+func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
+	d := schema.Vectors[req.Using].Distance
+	query := d.Stored(req.Vector)
+	for _, id := range o.ids() {
+		r := o.points[id]
+		v, ok := r.Vectors[req.Using]
+		if !ok || slices.Contains(req.Exclude, id) || !matches(req.Filter, r) {
+			continue
+		}
+		score := d.Score(query, v)
+		if req.ScoreThreshold == nil || d.Better(score, *req.ScoreThreshold) {
+			out = append(out, shard.Scored{Record: view(r, req.Payload, req.Vectors), Score: score})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b shard.Scored) int { // ids ascend already
+		switch {
+		case d.Better(a.Score, b.Score):
+			return -1
+		case d.Better(b.Score, a.Score):
+			return 1
+		}
+		return 0
+	})
+	return out[:min(uint64(len(out)), req.Limit)]
+}
+
+func (o *oracle) info() (points, vectors uint64) {
+	for _, r := range o.points {
+		vectors += uint64(len(r.Vectors))
+	}
+	return uint64(len(o.points)), vectors
+}
