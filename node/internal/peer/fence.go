@@ -29,8 +29,8 @@ type FenceAnswer struct {
 
 const maxFences = 64 // at once, per request: each waits for one write to disk, which they share
 
-// fenceAll fences side by side and answers in order.
-func fenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAnswer {
+// FenceAll fences the replicas on this node, side by side and answers in order.
+func FenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAnswer {
 	answers := make([]FenceAnswer, len(fences))
 	gate := make(chan struct{}, maxFences)
 	var wg sync.WaitGroup

@@ -177,7 +177,7 @@ func (s *Service) Fence(ctx context.Context, w *peerpb.FenceRequest) (*peerpb.Fe
 	if err != nil {
 		return nil, err
 	}
-	return &peerpb.FenceResponse{Answers: answersToWire(fenceAll(ctx, s.opts.Replicas, fences))}, nil
+	return &peerpb.FenceResponse{Answers: answersToWire(FenceAll(ctx, s.opts.Replicas, fences))}, nil
 }
 
 // WantPromotion passes wishes on.
