@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -24,11 +25,10 @@ const (
 type cluster struct {
 	mu struct {
 		sync.Mutex
-		state     *catalog.State
-		points    map[catalog.CollectionID]map[point.ID]point.Record
-		op        uint64
-		calls     []any // what was asked of it, in order
-		deadlines int   // calls whose context had one
+		state  *catalog.State
+		points map[catalog.CollectionID]map[point.ID]point.Record
+		op     uint64
+		calls  []any // what was asked of it, in order
 	}
 	writeErr     error // instead of a write
 	neverApplied bool  // writes are acknowledged and not applied
@@ -56,8 +56,8 @@ func (c *cluster) State() *catalog.State {
 
 func (c *cluster) note(ctx context.Context, call any) {
 	c.mu.calls = append(c.mu.calls, call)
-	if _, ok := ctx.Deadline(); ok {
-		c.mu.deadlines++
+	if at, ok := ctx.Deadline(); ok {
+		c.mu.calls = append(c.mu.calls, time.Until(at).Round(time.Second))
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
 )
@@ -127,4 +129,8 @@ func (l *local) refused(method string, request proto.Message, code codes.Code, t
 	if st := status.Convert(err); st.Code() != code || !contains(st.Message(), text) {
 		l.t.Errorf("%s(%v): %s %q, want %s with %q", method, request, st.Code(), st.Message(), code, text)
 	}
+}
+
+func protoTypes(name protoreflect.FullName) (protoreflect.MessageType, error) {
+	return protoregistry.GlobalTypes.FindMessageByName(name)
 }

@@ -1,0 +1,468 @@
+package api_test
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// without lists the fields that are accepted and change nothing, each with the reason why that is honest.
+var without = map[protoreflect.FullName]string{
+	"qdrant.UpsertPoints.ordering":        "a shard's log orders all writes totally, which is what strong ordering asks for",
+	"qdrant.DeletePoints.ordering":        "as above",
+	"qdrant.UpdatePointVectors.ordering":  "as above",
+	"qdrant.DeletePointVectors.ordering":  "as above",
+	"qdrant.SetPayloadPoints.ordering":    "as above",
+	"qdrant.DeletePayloadPoints.ordering": "as above",
+	"qdrant.ClearPayloadPoints.ordering":  "as above",
+	"qdrant.UpdateBatchPoints.ordering":   "as above",
+	"qdrant.WriteOrdering.type":           "as above",
+
+	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be",
+
+	"qdrant.SearchParams.quantization":             "nothing is quantized, so there is nothing to ignore, rescore or oversample",
+	"qdrant.QuantizationSearchParams.ignore":       "as above",
+	"qdrant.QuantizationSearchParams.rescore":      "as above",
+	"qdrant.QuantizationSearchParams.oversampling": "as above",
+	"qdrant.SearchParams.acorn":                    "it repairs the recall of approximate searches with filters; searches are exact",
+	"qdrant.AcornSearchParams.enable":              "as above",
+	"qdrant.AcornSearchParams.max_selectivity":     "as above",
+
+	"qdrant.Value.null_value":      "a value of no kind is null already",
+	"qdrant.VectorParams.datatype": "Float32 is what Default means; the others are refused",
+}
+
+// examples are requests, all of them accepted, which between them hold every message that an accepted request can
+// hold.
+func examples() map[string][]proto.Message {
+	out := map[string][]proto.Message{}
+	add := func(method string, m ...proto.Message) { out[method] = append(out[method], m...) }
+	addWrites(add)
+	addReads(add)
+	addCollections(add)
+	return out
+}
+
+func someFilters() []*qdrant.Filter {
+	field := func(f *qdrant.FieldCondition) *qdrant.Condition {
+		f.Key = "k"
+		return &qdrant.Condition{ConditionOneOf: &qdrant.Condition_Field{Field: f}}
+	}
+	match := func(m *qdrant.Match) *qdrant.Condition { return field(&qdrant.FieldCondition{Match: m}) }
+	at := timestamppb.New(timestamppb.Now().AsTime())
+	conditions := []*qdrant.Condition{
+		qdrant.NewMatchKeyword("k", "a"), qdrant.NewMatchInt("k", 1), qdrant.NewMatchBool("k", true),
+		qdrant.NewMatchKeywords("k", "a", "b"), qdrant.NewMatchInts("k", 1, 2),
+		match(&qdrant.Match{MatchValue: &qdrant.Match_ExceptKeywords{ExceptKeywords: &qdrant.RepeatedStrings{Strings: []string{"a"}}}}),
+		match(&qdrant.Match{MatchValue: &qdrant.Match_ExceptIntegers{ExceptIntegers: &qdrant.RepeatedIntegers{Integers: []int64{1}}}}),
+		qdrant.NewRange("k", &qdrant.Range{Lt: new(1.5), Gt: new(0.5), Gte: new(0.5), Lte: new(1.5)}),
+		qdrant.NewDatetimeRange("k", &qdrant.DatetimeRange{Lt: at, Gt: at, Gte: at, Lte: at}),
+		field(&qdrant.FieldCondition{GeoBoundingBox: &qdrant.GeoBoundingBox{
+			TopLeft: &qdrant.GeoPoint{Lon: 1, Lat: 50}, BottomRight: &qdrant.GeoPoint{Lon: 10, Lat: 40},
+		}}),
+		field(&qdrant.FieldCondition{GeoRadius: &qdrant.GeoRadius{Center: &qdrant.GeoPoint{Lon: 1, Lat: 2}, Radius: 3}}),
+		field(&qdrant.FieldCondition{ValuesCount: &qdrant.ValuesCount{Lt: new(uint64(9)), Gt: new(uint64(1)), Gte: new(uint64(1)), Lte: new(uint64(9))}}),
+		field(&qdrant.FieldCondition{IsEmpty: new(true)}), field(&qdrant.FieldCondition{IsNull: new(true)}),
+		qdrant.NewIsEmpty("k"), qdrant.NewIsNull("k"), qdrant.NewHasID(qdrant.NewIDNum(1), qdrant.NewID("5c56c793-69f3-4fbf-87e6-c4bf54c28c26")),
+		qdrant.NewHasVector("v"),
+		qdrant.NewNestedFilter("k", &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewIsNull("a")}}),
+		qdrant.NewFilterAsCondition(&qdrant.Filter{Should: []*qdrant.Condition{qdrant.NewIsNull("a")}}),
+	}
+	filters := []*qdrant.Filter{{
+		Should: conditions[:1], MustNot: conditions[1:2], MinShould: &qdrant.MinShould{Conditions: conditions[2:4], MinCount: 1},
+	}}
+	for _, c := range conditions {
+		filters = append(filters, &qdrant.Filter{Must: []*qdrant.Condition{c}})
+	}
+	return filters
+}
+
+func somePayload() map[string]*qdrant.Value {
+	return qdrant.NewValueMap(map[string]any{
+		"s": "text", "i": 3, "d": 1.5, "b": true, "n": nil, "o": map[string]any{"x": 1}, "l": []any{1, "two"},
+	})
+}
+
+func ids() *qdrant.PointsSelector { return qdrant.NewPointsSelector(qdrant.NewIDNum(1)) }
+
+func addWrites(add func(string, ...proto.Message)) {
+	named := qdrant.NewVectorsMap(map[string]*qdrant.Vector{"v": qdrant.NewVectorDense([]float32{1, 2})})
+	bare := &qdrant.Vectors{VectorsOptions: &qdrant.Vectors_Vector{Vector: &qdrant.Vector{Data: []float32{1, 2}}}}
+	points := []*qdrant.PointStruct{{Id: qdrant.NewIDNum(7), Vectors: named, Payload: somePayload()}, {Id: qdrant.NewIDNum(8), Vectors: bare}}
+	vectors := []*qdrant.PointVectors{{Id: qdrant.NewIDNum(1), Vectors: bare}}
+	names := &qdrant.VectorsSelector{Names: []string{"v"}}
+	add("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "c", Points: points, Ordering: &qdrant.WriteOrdering{}})
+	add("Points.UpdateVectors", &qdrant.UpdatePointVectors{CollectionName: "c", Points: vectors})
+	add("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: ids()})
+	for _, f := range someFilters() {
+		add("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: qdrant.NewPointsSelectorFilter(f)})
+	}
+	add("Points.DeleteVectors", &qdrant.DeletePointVectors{CollectionName: "c", PointsSelector: ids(), Vectors: names})
+	add("Points.SetPayload", &qdrant.SetPayloadPoints{CollectionName: "c", PointsSelector: ids(), Payload: somePayload()})
+	add("Points.OverwritePayload", &qdrant.SetPayloadPoints{CollectionName: "c", PointsSelector: ids(), Payload: somePayload()})
+	add("Points.DeletePayload", &qdrant.DeletePayloadPoints{CollectionName: "c", PointsSelector: ids(), Keys: []string{"k"}})
+	add("Points.ClearPayload", &qdrant.ClearPayloadPoints{CollectionName: "c", Points: ids()})
+	for _, op := range []*qdrant.PointsUpdateOperation{
+		{Operation: &qdrant.PointsUpdateOperation_Upsert{Upsert: &qdrant.PointsUpdateOperation_PointStructList{Points: points}}},
+		{Operation: &qdrant.PointsUpdateOperation_DeleteDeprecated{DeleteDeprecated: ids()}},
+		{Operation: &qdrant.PointsUpdateOperation_ClearPayloadDeprecated{ClearPayloadDeprecated: ids()}},
+		{Operation: &qdrant.PointsUpdateOperation_SetPayload_{SetPayload: &qdrant.PointsUpdateOperation_SetPayload{PointsSelector: ids(), Payload: somePayload()}}},
+		{Operation: &qdrant.PointsUpdateOperation_OverwritePayload_{OverwritePayload: &qdrant.PointsUpdateOperation_OverwritePayload{PointsSelector: ids(), Payload: somePayload()}}},
+		{Operation: &qdrant.PointsUpdateOperation_DeletePayload_{DeletePayload: &qdrant.PointsUpdateOperation_DeletePayload{PointsSelector: ids(), Keys: []string{"k"}}}},
+		{Operation: &qdrant.PointsUpdateOperation_UpdateVectors_{UpdateVectors: &qdrant.PointsUpdateOperation_UpdateVectors{Points: vectors}}},
+		{Operation: &qdrant.PointsUpdateOperation_DeleteVectors_{DeleteVectors: &qdrant.PointsUpdateOperation_DeleteVectors{PointsSelector: ids(), Vectors: names}}},
+		{Operation: &qdrant.PointsUpdateOperation_DeletePoints_{DeletePoints: &qdrant.PointsUpdateOperation_DeletePoints{Points: ids()}}},
+		{Operation: &qdrant.PointsUpdateOperation_ClearPayload_{ClearPayload: &qdrant.PointsUpdateOperation_ClearPayload{Points: ids()}}},
+	} {
+		add("Points.UpdateBatch", &qdrant.UpdateBatchPoints{CollectionName: "c", Operations: []*qdrant.PointsUpdateOperation{op}})
+	}
+}
+
+func addReads(add func(string, ...proto.Message)) {
+	params := &qdrant.SearchParams{HnswEf: new(uint64(9)), Quantization: &qdrant.QuantizationSearchParams{}, Acorn: &qdrant.AcornSearchParams{}}
+	one := &qdrant.ReadConsistency{Value: &qdrant.ReadConsistency_Factor{Factor: 1}}
+	include, exclude := qdrant.NewWithPayloadInclude("s"), qdrant.NewWithPayloadExclude("s")
+	names := qdrant.NewWithVectorsInclude("v")
+	search := &qdrant.SearchPoints{CollectionName: "c", Vector: []float32{1, 2}, Limit: 3, Params: params, Filter: someFilters()[1]}
+	nearest := &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuery(1, 2), Params: params, Filter: someFilters()[1]}
+	add("Points.Get", &qdrant.GetPoints{CollectionName: "c", Ids: []*qdrant.PointId{qdrant.NewIDNum(1)}, WithPayload: include, WithVectors: names},
+		&qdrant.GetPoints{CollectionName: "c", Ids: []*qdrant.PointId{qdrant.NewIDNum(1)}, WithPayload: exclude, ReadConsistency: one},
+		&qdrant.GetPoints{CollectionName: "c", WithPayload: qdrant.NewWithPayload(true), WithVectors: qdrant.NewWithVectors(true)})
+	add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", Offset: qdrant.NewIDNum(1)})
+	add("Points.Count", &qdrant.CountPoints{CollectionName: "c"})
+	add("Points.Search", search)
+	add("Points.SearchBatch", &qdrant.SearchBatchPoints{CollectionName: "c", SearchPoints: []*qdrant.SearchPoints{search}})
+	add("Points.Query", nearest, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryID(qdrant.NewIDNum(1))},
+		&qdrant.QueryPoints{CollectionName: "c"})
+	add("Points.QueryBatch", &qdrant.QueryBatchPoints{CollectionName: "c", QueryPoints: []*qdrant.QueryPoints{nearest}})
+}
+
+func addCollections(add func(string, ...proto.Message)) {
+	params := func() *qdrant.VectorParams {
+		return &qdrant.VectorParams{Size: 4, Distance: qdrant.Distance_Dot, HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(5))}}
+	}
+	threads := &qdrant.MaxOptimizationThreads{Variant: &qdrant.MaxOptimizationThreads_Value{Value: 3}}
+	diff := &qdrant.VectorParamsDiff{HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(6))}}
+	add("Collections.Create", &qdrant.CreateCollection{
+		CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), HnswConfig: &qdrant.HnswConfigDiff{},
+		WalConfig: &qdrant.WalConfigDiff{}, OptimizersConfig: &qdrant.OptimizersConfigDiff{MaxOptimizationThreads: threads},
+		SparseVectorsConfig: &qdrant.SparseVectorConfig{}, ReplicationFactor: new(uint32(2)), OnDiskPayload: new(true), Metadata: somePayload(),
+	}, &qdrant.CreateCollection{CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{"x": params()})})
+	add("Collections.Update", &qdrant.UpdateCollection{
+		CollectionName: "c", OptimizersConfig: &qdrant.OptimizersConfigDiff{}, HnswConfig: &qdrant.HnswConfigDiff{}, Metadata: somePayload(),
+		Params:        &qdrant.CollectionParamsDiff{ReplicationFactor: new(uint32(3)), OnDiskPayload: new(true)},
+		VectorsConfig: qdrant.NewVectorsConfigDiff(diff),
+	}, &qdrant.UpdateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfigDiffMap(map[string]*qdrant.VectorParamsDiff{"v": diff})})
+	add("Collections.Delete", &qdrant.DeleteCollection{CollectionName: "c"})
+	add("Collections.Get", &qdrant.GetCollectionInfoRequest{CollectionName: "c"})
+	add("Collections.List", &qdrant.ListCollectionsRequest{})
+	add("Collections.CollectionExists", &qdrant.CollectionExistsRequest{CollectionName: "c"})
+	add("Collections.CollectionClusterInfo", &qdrant.CollectionClusterInfoRequest{CollectionName: "c"})
+	add("Collections.ListShardKeys", &qdrant.ListShardKeysRequest{CollectionName: "c"})
+	add("Collections.ListAliases", &qdrant.ListAliasesRequest{})
+	add("Collections.ListCollectionAliases", &qdrant.ListCollectionAliasesRequest{CollectionName: "c"})
+	add("Collections.UpdateAliases", &qdrant.ChangeAliases{Actions: []*qdrant.AliasOperations{
+		{Action: &qdrant.AliasOperations_CreateAlias{CreateAlias: &qdrant.CreateAlias{CollectionName: "c", AliasName: "n"}}},
+		{Action: &qdrant.AliasOperations_RenameAlias{RenameAlias: &qdrant.RenameAlias{OldAliasName: "n", NewAliasName: "m"}}},
+		{Action: &qdrant.AliasOperations_DeleteAlias{DeleteAlias: &qdrant.DeleteAlias{AliasName: "m"}}},
+	}})
+	add("Qdrant.HealthCheck", &qdrant.HealthCheckRequest{})
+}
+
+// prepared is a cluster with a collection "c" of an unnamed vector, "v" and "w", and a point 1.
+func prepared(t *testing.T) *local {
+	l := newLocal(t)
+	vectors := map[string]*qdrant.VectorParams{}
+	for _, name := range []string{"", "v", "w"} {
+		vectors[name] = &qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot}
+	}
+	l.must("Collections.Create", &qdrant.CreateCollection{
+		CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfigMap(vectors), ReplicationFactor: new(uint32(2)),
+	})
+	l.must("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "c", Points: []*qdrant.PointStruct{{
+		Id: qdrant.NewIDNum(1), Payload: somePayload(), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+			"": qdrant.NewVectorDense([]float32{1, 2}), "v": qdrant.NewVectorDense([]float32{1, 2}),
+		}),
+	}}})
+	l.taken()
+	return l
+}
+
+// outcome is all that a request did and answered.
+type outcome struct {
+	err      error
+	calls    []any
+	state    *catalog.State
+	response proto.Message
+}
+
+func observe(t *testing.T, method string, request proto.Message) outcome {
+	l := prepared(t)
+	response, err := l.try(method, request)
+	if response != nil {
+		if f := response.ProtoReflect().Descriptor().Fields().ByName("time"); f != nil {
+			response.ProtoReflect().Clear(f)
+		}
+	}
+	return outcome{err: err, calls: l.taken(), state: l.State(), response: response}
+}
+
+func (o outcome) same(p outcome) bool {
+	return reflect.DeepEqual(o.calls, p.calls) && reflect.DeepEqual(o.state, p.state) && proto.Equal(o.response, p.response)
+}
+
+// verdicts of a field over all of its changes.
+type verdict struct{ honoured, ignored, unimplemented, invalid int }
+
+func TestNoFieldIsSilentlyIgnored(t *testing.T) {
+	verdicts := map[protoreflect.FullName]*verdict{}
+	reachable := map[protoreflect.FullName]bool{}
+	for method, requests := range examples() {
+		for _, request := range requests {
+			base := observe(t, method, request)
+			if base.err != nil {
+				t.Errorf("%s(%v): %v", method, request, base.err)
+				continue
+			}
+			reach(request.ProtoReflect().Descriptor(), reachable)
+			eachChange(request, func(field protoreflect.FieldDescriptor, changed proto.Message) {
+				v := verdicts[field.FullName()]
+				if v == nil {
+					v = &verdict{}
+					verdicts[field.FullName()] = v
+				}
+				got := observe(t, method, changed)
+				switch {
+				case status.Code(got.err) == codes.Unimplemented:
+					v.unimplemented++
+				case got.err != nil:
+					v.invalid++
+				case base.same(got):
+					v.ignored++
+				default:
+					v.honoured++
+				}
+			})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reachable)) {
+		judge(t, name, verdicts[name])
+	}
+	for name := range without {
+		if !reachable[name] {
+			t.Errorf("%s is excused and no accepted request can hold it", name)
+		}
+	}
+}
+
+func judge(t *testing.T, name protoreflect.FullName, v *verdict) {
+	t.Helper()
+	_, refused := api.NotBuilt()[name]
+	_, excused := without[name]
+	switch {
+	case v == nil:
+		t.Errorf("%s: no example holds a message with this field", name)
+	case refused && (v.unimplemented == 0 || v.honoured+v.ignored+v.invalid > 0):
+		t.Errorf("%s is to be refused as not built: %+v", name, *v)
+	case refused || (excused && v.ignored > 0):
+	case excused:
+		t.Errorf("%s is excused and not ignored: %+v", name, *v)
+	case v.honoured+v.unimplemented+v.invalid == 0:
+		t.Errorf("%s makes no difference: %+v", name, *v)
+	}
+}
+
+// reach collects the fields of all messages that an accepted request of a type can hold.
+func reach(m protoreflect.MessageDescriptor, into map[protoreflect.FullName]bool) {
+	for i := range m.Fields().Len() {
+		field := m.Fields().Get(i)
+		if into[field.FullName()] {
+			continue
+		}
+		into[field.FullName()] = true
+		child := field.Message()
+		if field.IsMap() {
+			child = field.MapValue().Message()
+		}
+		if _, refused := api.NotBuilt()[field.FullName()]; child != nil && !refused {
+			reach(child, into)
+		}
+	}
+}
+
+// eachChange visits every message in a request and changes each of its fields in turn, on a copy of the request.
+func eachChange(request proto.Message, visit func(protoreflect.FieldDescriptor, proto.Message)) {
+	places := 0
+	walk(request.ProtoReflect(), func(protoreflect.Message) { places++ })
+	for place := range places {
+		for i := 0; ; i++ {
+			changed := proto.Clone(request)
+			var field protoreflect.FieldDescriptor
+			at := 0
+			walk(changed.ProtoReflect(), func(m protoreflect.Message) {
+				if at == place && i < m.Descriptor().Fields().Len() {
+					field = m.Descriptor().Fields().Get(i)
+					change(m, field)
+				}
+				at++
+			})
+			if field == nil {
+				break
+			}
+			visit(field, changed)
+		}
+	}
+}
+
+// walk visits messages in an order that depends on the message alone. Messages are listed first: visit may change them.
+func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
+	var list []protoreflect.Message
+	var collect func(protoreflect.Message)
+	collect = func(m protoreflect.Message) {
+		list = append(list, m)
+		for i := range m.Descriptor().Fields().Len() {
+			for _, child := range children(m, m.Descriptor().Fields().Get(i)) {
+				collect(child)
+			}
+		}
+	}
+	collect(m)
+	for _, m := range list {
+		visit(m)
+	}
+}
+
+func children(m protoreflect.Message, f protoreflect.FieldDescriptor) (out []protoreflect.Message) {
+	switch {
+	case !m.Has(f):
+	case f.IsMap():
+		if f.MapValue().Message() == nil {
+			return nil
+		}
+		byKey := map[string]protoreflect.Message{}
+		m.Get(f).Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+			byKey[k.String()] = v.Message()
+			return true
+		})
+		for _, k := range slices.Sorted(maps.Keys(byKey)) {
+			out = append(out, byKey[k])
+		}
+	case f.Message() == nil:
+	case f.IsList():
+		for i := range m.Get(f).List().Len() {
+			out = append(out, m.Get(f).List().Get(i).Message())
+		}
+	default:
+		out = append(out, m.Get(f).Message())
+	}
+	return out
+}
+
+// change gives a field another value that is not its zero.
+func change(m protoreflect.Message, f protoreflect.FieldDescriptor) {
+	switch {
+	case f.IsMap():
+		// An entry with a name that means something where names must.
+		m.Mutable(f).Map().Set(protoreflect.ValueOfString("w").MapKey(), filled(m.NewField(f).Map().NewValue(), f.MapValue()))
+	case f.IsList() && f.Message() != nil:
+		list := m.Mutable(f).List()
+		if list.Len() > 0 {
+			list.Append(protoreflect.ValueOfMessage(proto.Clone(list.Get(0).Message().Interface()).ProtoReflect()))
+			return
+		}
+		list.Append(list.NewElement())
+	case f.IsList():
+		m.Mutable(f).List().Append(scalar(m.NewField(f).List().NewElement(), f))
+	case f.Message() != nil:
+		if m.Has(f) {
+			m.Clear(f)
+			return
+		}
+		m.Set(f, filled(m.NewField(f), f))
+	default:
+		m.Set(f, scalar(m.Get(f), f))
+	}
+}
+
+// fillers are values for messages that mean nothing, or are invalid, when they are empty.
+var fillers = map[protoreflect.FullName]proto.Message{
+	"qdrant.Vector":                 qdrant.NewVectorDense([]float32{5, 6}),
+	"qdrant.Vectors":                qdrant.NewVectorsDense([]float32{5, 6}),
+	"qdrant.VectorParams":           &qdrant.VectorParams{Size: 3, Distance: qdrant.Distance_Euclid},
+	"qdrant.VectorParamsDiff":       &qdrant.VectorParamsDiff{OnDisk: new(true)},
+	"qdrant.PointId":                qdrant.NewIDNum(77),
+	"qdrant.Filter":                 &qdrant.Filter{},
+	"qdrant.WithPayloadSelector":    qdrant.NewWithPayloadInclude("i"),
+	"qdrant.SparseVectorConfig":     qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}}),
+	"qdrant.WithVectorsSelector":    qdrant.NewWithVectors(true),
+	"qdrant.HnswConfigDiff":         &qdrant.HnswConfigDiff{M: new(uint64(11))},
+	"qdrant.OptimizersConfigDiff":   &qdrant.OptimizersConfigDiff{FlushIntervalSec: new(uint64(11))},
+	"qdrant.WalConfigDiff":          &qdrant.WalConfigDiff{WalCapacityMb: new(uint64(11))},
+	"qdrant.CollectionParamsDiff":   &qdrant.CollectionParamsDiff{ReplicationFactor: new(uint32(4))},
+	"qdrant.MaxOptimizationThreads": &qdrant.MaxOptimizationThreads{Variant: &qdrant.MaxOptimizationThreads_Value{Value: 2}},
+	"qdrant.SearchParams":           &qdrant.SearchParams{Exact: new(true)},
+	"qdrant.ReadConsistency":        &qdrant.ReadConsistency{Value: &qdrant.ReadConsistency_Factor{Factor: 2}},
+	"qdrant.Value":                  qdrant.NewValueString("filled"),
+}
+
+func filled(empty protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect.Value {
+	if f.Message() == nil {
+		return scalar(empty, f)
+	}
+	if m, ok := fillers[f.Message().FullName()]; ok && m != nil {
+		return protoreflect.ValueOfMessage(proto.Clone(m).ProtoReflect())
+	}
+	return empty
+}
+
+func scalar(old protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect.Value {
+	switch f.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(!old.Bool())
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum((old.Enum() + 1) % protoreflect.EnumNumber(f.Enum().Values().Len()))
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(text(old.String(), f))
+	case protoreflect.Uint32Kind:
+		return protoreflect.ValueOfUint32(uint32(old.Uint() + 7))
+	case protoreflect.Uint64Kind:
+		return protoreflect.ValueOfUint64(old.Uint() + 7)
+	case protoreflect.Int32Kind:
+		return protoreflect.ValueOfInt32(int32(old.Int() + 1))
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOfInt64(old.Int() + 1)
+	case protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(float32(old.Float() + 0.5))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(old.Float() + 0.25)
+	}
+	panic(fmt.Sprintf("%s has kind %s", f.FullName(), f.Kind()))
+}
+
+// text is another text that can stand where the old one stood.
+func text(old string, f protoreflect.FieldDescriptor) string {
+	switch name := string(f.Name()); {
+	case strings.HasSuffix(name, "collection_name") && old == "new":
+		return "newer"
+	case name == "uuid":
+		return "00000000-0000-4000-8000-000000000001"
+	case name == "using" || name == "vector_name" || (name == "names" && old == ""):
+		return "w"
+	case name == "old_alias_name":
+		return "missing"
+	}
+	return old + "x"
+}
