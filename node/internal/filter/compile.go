@@ -207,7 +207,7 @@ func (c *compiler) match(d *Match) (func(any) bool, error) {
 
 func (d *Match) validText() bool {
 	bad := func(s string) bool { return !utf8.ValidString(s) }
-	return !(d.Keyword != nil && bad(*d.Keyword)) && !slices.ContainsFunc(d.AnyKeyword, bad) && !slices.ContainsFunc(d.ExceptKeyword, bad)
+	return (d.Keyword == nil || !bad(*d.Keyword)) && !slices.ContainsFunc(d.AnyKeyword, bad) && !slices.ContainsFunc(d.ExceptKeyword, bad)
 }
 
 func count(set ...bool) (n int) {

@@ -70,7 +70,7 @@ func TestEveryFlippedBitAndEveryCutIsNoticed(t *testing.T) {
 			bad := append([]byte(nil), whole...)
 			bad[i] ^= 1 << bit
 			_, err := point.DecodeRecord(bad)
-			if !fault.Is(err, fault.Corrupt) && !(i == 0 && errors.Is(err, point.ErrVersion)) {
+			if newer := i == 0 && errors.Is(err, point.ErrVersion); !newer && !fault.Is(err, fault.Corrupt) {
 				t.Fatalf("bit %d of byte %d: %v", bit, i, err)
 			}
 		}

@@ -93,12 +93,12 @@ func plainRune(r rune) bool {
 func (p Path) String() string {
 	var b strings.Builder
 	for i, s := range p.steps {
-		switch {
-		case s.kind == stepEvery:
+		switch s.kind {
+		case stepEvery:
 			b.WriteString("[]")
-		case s.kind == stepIndex:
+		case stepIndex:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")
-		default:
+		case stepKey:
 			if i > 0 {
 				b.WriteByte('.')
 			}

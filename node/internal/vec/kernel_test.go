@@ -19,8 +19,10 @@ var distances = []vec.Distance{vec.Cosine, vec.Euclid, vec.Dot, vec.Manhattan}
 func reference(d vec.Distance, a, b []float32) (score, magnitude float64) {
 	for i := range a {
 		x, y := float64(a[i]), float64(b[i])
-		term := x * y
+		var term float64
 		switch d {
+		case vec.Cosine, vec.Dot:
+			term = x * y
 		case vec.Euclid:
 			term = (x - y) * (x - y)
 		case vec.Manhattan:
