@@ -1,0 +1,88 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// applyBytes bounds what is applied in one step.
+const applyBytes = 4 << 20
+
+// applyResult is what the applying helper reports.
+type applyResult struct {
+	to       replication.Index
+	failures []opFailure
+	err      error // the disk or the log is bad
+}
+
+type opFailure struct {
+	index replication.Index
+	err   error
+}
+
+// startApply hands the next committed entries to a helper unless one is at work.
+func (r *runner) startApply(ctx context.Context) {
+	commit := min(r.core.CommitIndex(), r.log.LastIndex())
+	if r.applying || r.failure != nil || commit <= r.appliedTo {
+		return
+	}
+	entries, err := r.log.Entries(r.appliedTo+1, commit+1, applyBytes)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.applying = true
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		r.applied <- apply(context.WithoutCancel(ctx), r.shard, entries)
+	}()
+}
+
+// apply decodes entries and applies them. An operation's own failure is the same on every replica and stops nothing.
+func apply(ctx context.Context, sh *shard.Shard, entries []replication.Entry) applyResult {
+	batch := make([]shard.Entry, len(entries))
+	for i, e := range entries {
+		batch[i].Index = uint64(e.Index)
+		if e.Kind != replication.Normal {
+			continue
+		}
+		op, err := point.DecodeOp(e.Data)
+		if err != nil {
+			return applyResult{err: fault.Wrap(fault.Corrupt, err, "decode log entry %d", e.Index)}
+		}
+		batch[i].Op = op
+	}
+	errs, err := sh.Apply(ctx, batch)
+	if err != nil {
+		return applyResult{err: fmt.Errorf("apply log entries from %d: %w", entries[0].Index, err)}
+	}
+	res := applyResult{to: entries[len(entries)-1].Index}
+	for i, e := range errs {
+		if e != nil {
+			res.failures = append(res.failures, opFailure{index: entries[i].Index, err: e})
+		}
+	}
+	return res
+}
+
+func (r *runner) applyDone(res applyResult) {
+	r.applying = false
+	if res.err != nil {
+		r.fail(res.err)
+		return
+	}
+	if r.led {
+		for _, f := range res.failures {
+			r.writes.failed(f.index, f.err)
+		}
+	}
+	r.appliedTo = res.to
+	r.core.AppliedTo(res.to)
+	r.mark.raise(uint64(res.to))
+}

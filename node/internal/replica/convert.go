@@ -1,0 +1,59 @@
+package replica
+
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// viewOf tells the protocol what the catalog says of a shard.
+func viewOf(s *catalog.Shard) replication.View {
+	v := replication.View{
+		Version: s.Version, Term: replication.Term(s.Term),
+		Primary: replication.PeerID(s.Primary), WriteQuorum: int(s.WriteQuorum),
+	}
+	v.Generations = make(map[replication.PeerID]uint64, len(s.Replicas))
+	for _, r := range s.Replicas {
+		id := replication.PeerID(r.Peer)
+		v.Generations[id] = uint64(r.Generation)
+		switch r.State {
+		case catalog.Active:
+			v.Active = append(v.Active, id)
+		case catalog.Partial:
+			v.Partial = append(v.Partial, id)
+		default:
+			v.Dead = append(v.Dead, id)
+		}
+		if r.Retiring {
+			v.Retiring = append(v.Retiring, id)
+		}
+	}
+	return v
+}
+
+// commandOf turns a wish of the protocol into the catalog's compare-and-set.
+func commandOf(ref catalog.ShardRef, c replication.Change) catalog.Command {
+	change := &catalog.ChangeShard{Ref: ref, Version: c.Version}
+	peer := func(id replication.PeerID) *catalog.PeerID { p := catalog.PeerID(id); return &p }
+	switch {
+	case c.Demote != 0:
+		change.Demote = peer(c.Demote)
+	case c.Receive != 0:
+		change.Receive = peer(c.Receive)
+	case c.Activate != 0:
+		change.Activate = peer(c.Activate)
+	default:
+		w := uint32(c.SetWriteQuorum)
+		change.SetWriteQuorum = &w
+	}
+	return catalog.Command{ChangeShard: change}
+}
+
+// schemaOf returns what a shard must know of its collection.
+func schemaOf(c *catalog.Collection) shard.Schema {
+	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors))}
+	for name, p := range c.Config.Vectors {
+		schema.Vectors[name] = shard.VectorSchema{Size: int(p.Size), Distance: p.Distance}
+	}
+	return schema
+}

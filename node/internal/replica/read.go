@@ -1,0 +1,82 @@
+package replica
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// read runs f on the shard's local copy once that has applied minIndex, and returns the applied index that the
+// answer is at least as new as. A replica that does not count is not read (Unavailable): ask another.
+func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex uint64, f func(*shard.Shard) (T, error)) (T, uint64, error) {
+	var zero T
+	r, err := m.runner(ref)
+	if err != nil {
+		return zero, 0, err
+	}
+	st := r.status.Load()
+	if st.Problem != "" {
+		return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node has failed: %s", ref.Shard, st.Problem)
+	}
+	if !slices.Contains(st.active, m.opts.Self) {
+		return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node is not active", ref.Shard)
+	}
+	if r.mark.get() < minIndex {
+		wait, cancel := context.WithTimeout(ctx, m.opts.ReadWait)
+		err := r.mark.wait(wait, minIndex)
+		cancel()
+		if err != nil {
+			return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node has applied %d, the read needs %d", ref.Shard, r.mark.get(), minIndex)
+		}
+	}
+	applied := r.mark.get()
+	result, err := f(r.shard)
+	return result, applied, err
+}
+
+// Search answers several searches over the local replica; results[i] is for reqs[i].
+func (m *Manager) Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([][]shard.Scored, error) {
+		results := make([][]shard.Scored, len(reqs))
+		for i, req := range reqs {
+			hits, err := s.Search(ctx, req)
+			if err != nil {
+				return nil, err
+			}
+			results[i] = hits
+		}
+		return results, nil
+	})
+}
+
+// Scroll returns points of the local replica in the order of their ids.
+func (m *Manager) Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([]point.Record, error) { return s.Scroll(ctx, req) })
+}
+
+// Get returns points of the local replica by id.
+func (m *Manager) Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([]point.Record, error) { return s.Get(ctx, req) })
+}
+
+// Count counts the points of the local replica that match f.
+func (m *Manager) Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (uint64, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) (uint64, error) { return s.Count(ctx, f) })
+}
+
+// Digest returns an order-independent digest of the local replica and the index it stands at, whether or not the
+// replica counts: to compare copies.
+func (m *Manager) Digest(ctx context.Context, ref catalog.ShardRef) (digest, applied uint64, err error) {
+	r, err := m.runner(ref)
+	if err != nil {
+		return 0, 0, err
+	}
+	applied = r.mark.get()
+	digest, err = r.shard.Digest(ctx)
+	return digest, applied, err
+}

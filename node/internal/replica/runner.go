@@ -1,0 +1,291 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+var errClosed = fault.New(fault.Unavailable, "this replica is closed on this node")
+
+// runner is one local replica at work. Its goroutine (run) owns core, log and writes; everything else reaches it
+// through inbox. Two kinds of helper goroutine work for it, at most one of each at a time: one makes a Ready
+// durable, one applies committed entries; both report to the runner and end before Close returns.
+type runner struct {
+	ref    catalog.ShardRef
+	gen    catalog.Generation
+	opts   *Options
+	logger hclog.Logger
+
+	inbox     *inbox
+	persisted chan error
+	applied   chan applyResult
+	wg        sync.WaitGroup // run and its helpers
+	cancel    context.CancelFunc
+
+	core      *replication.Core
+	log       *entryLog
+	shard     *shard.Shard
+	view      *catalog.Shard
+	writes    writes
+	fences    []*fence
+	pending   *replication.Ready // being made durable
+	applying  bool
+	appliedTo replication.Index
+	led       bool
+	proposer  *proposer
+	mark      watermark // applied, for readers
+	status    atomic.Pointer[Status]
+	failure   error
+}
+
+// openRunner loads a replica from disk and starts it. v is the catalog's newest view of its shard.
+func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen catalog.Generation) (*runner, error) {
+	ref := catalog.ShardRef{Collection: col.ID, Shard: v.ID}
+	log, err := openLog(opts.Store, uint64(gen))
+	if err != nil {
+		return nil, err
+	}
+	hs, err := opts.Store.HardState(uint64(gen))
+	if err != nil {
+		return nil, fmt.Errorf("read hard state of shard %d: %w", ref.Shard, err)
+	}
+	sh, err := shard.Open(shard.Options{Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard")})
+	if err != nil {
+		return nil, fmt.Errorf("open shard %d: %w", ref.Shard, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &runner{
+		ref: ref, gen: gen, opts: opts, log: log, shard: sh, cancel: cancel,
+		logger: opts.Logger.With("collection", col.Name, "shard", ref.Shard),
+		inbox:  newInbox(), persisted: make(chan error, 1), applied: make(chan applyResult, 1),
+		appliedTo: replication.Index(sh.Applied()),
+	}
+	r.proposer = newProposer(ctx, r)
+	config := replication.Config{
+		Self: replication.PeerID(opts.Self), Generation: uint64(gen), Log: log, Applied: r.appliedTo,
+		State: replication.HardState{Promised: replication.Term(hs.Promised), Led: replication.Term(hs.Led)},
+	}
+	if err := config.Check(); err != nil {
+		cancel()
+		return nil, fault.Wrap(fault.Corrupt, errors.Join(err, sh.Close()), "replica of shard %d on disk", ref.Shard)
+	}
+	r.core = replication.New(config)
+	r.mark.raise(sh.Applied())
+	r.learn(v, col.Config.WriteConsistencyFactor)
+	r.publish()
+	r.wg.Add(1)
+	go r.run(ctx)
+	return r, nil
+}
+
+// close ends the replica's goroutines and its shard, and answers everybody who still waits.
+func (r *runner) close() error {
+	r.cancel()
+	r.wg.Wait()
+	r.proposer.close()
+	left := r.inbox.close()
+	r.refuse(left.writes, errClosed)
+	answerFences(append(r.fences, left.fences...), errClosed)
+	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "this node is shutting down"))
+	return r.shard.Close()
+}
+
+func (r *runner) run(ctx context.Context) {
+	defer r.wg.Done()
+	for {
+		select {
+		case <-ctx.Done():
+			r.drainHelpers()
+			return
+		case <-r.inbox.wake:
+			r.handle(r.inbox.take())
+		case err := <-r.persisted:
+			r.finish(err)
+		case done := <-r.applied:
+			r.applyDone(done)
+		}
+		if r.failure == nil {
+			r.pump(ctx)
+		}
+		r.publish()
+	}
+}
+
+// drainHelpers waits for the helpers at work, so that nothing touches the shard or the log afterwards.
+func (r *runner) drainHelpers() {
+	if r.pending != nil {
+		<-r.persisted
+	}
+	if r.applying {
+		<-r.applied
+	}
+}
+
+// handle feeds what came in to the protocol. Metadata goes first, so that messages meet the newest view.
+func (r *runner) handle(ev events) {
+	if r.failure != nil {
+		r.refuse(ev.writes, r.failure)
+		answerFences(ev.fences, r.failure)
+		return
+	}
+	if ev.view != nil {
+		r.learn(ev.view, ev.quorum)
+	}
+	for _, m := range ev.messages {
+		r.core.Step(m)
+	}
+	for _, f := range ev.fences {
+		r.fences = append(r.fences, f)
+		r.core.Step(replication.Message{Type: replication.MsgFence, To: replication.PeerID(r.opts.Self), Term: f.term})
+	}
+	for _, id := range ev.away {
+		r.core.Unreachable(replication.PeerID(id))
+	}
+	if ev.tick {
+		r.core.Tick()
+	}
+	for _, w := range ev.writes {
+		r.propose(w)
+	}
+}
+
+// learn takes the catalog's newest word on the shard.
+func (r *runner) learn(v *catalog.Shard, quorum uint32) {
+	if r.view != nil && v.Version < r.view.Version {
+		return
+	}
+	r.view = v
+	r.core.Learn(viewOf(v))
+	r.core.WantQuorum(int(quorum))
+	r.proposer.learned(v.Version)
+}
+
+func (r *runner) propose(w *write) {
+	if w.term > replication.Term(r.view.Term) {
+		w.done <- outcome{err: fault.New(fault.StaleEpoch, "shard %d: this node knows term %d, the request is of term %d", r.ref.Shard, r.view.Term, w.term)}
+		return
+	}
+	index, err := r.core.Propose(w.op)
+	if err != nil {
+		r.opts.Metrics.refused(err)
+		w.done <- outcome{err: fmt.Errorf("shard %d: %w", r.ref.Shard, err)}
+		return
+	}
+	w.index = index
+	r.writes.add(w)
+}
+
+func (r *runner) refuse(ws []*write, err error) {
+	for _, w := range ws {
+		w.done <- outcome{err: err}
+	}
+}
+
+// pump makes the protocol's effects until it has none that could be started now.
+func (r *runner) pump(ctx context.Context) {
+	for r.failure == nil && r.pending == nil && r.core.HasReady() {
+		rd := r.core.Ready()
+		r.send(rd.Early)
+		if rd.State == nil && rd.TruncateFrom == 0 && len(rd.Append) == 0 {
+			r.effects(rd)
+			continue
+		}
+		r.persist(ctx, rd)
+	}
+	r.leadership()
+	r.startApply(ctx)
+	r.writes.release(r.core.CommitIndex(), r.core.CompletedIndex())
+}
+
+// persist starts the durable step of rd. The runner goes on meanwhile: what comes in gathers for the next Ready.
+func (r *runner) persist(ctx context.Context, rd replication.Ready) {
+	r.pending = &rd
+	batch := r.log.stage(rd)
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		start := time.Now()
+		// Not ctx: a commit that has begun must be awaited, or its outcome would be unknown to the log.
+		err := r.opts.Store.Commit(context.WithoutCancel(ctx), batch)
+		r.opts.Metrics.persisted(time.Since(start))
+		r.persisted <- err
+	}()
+}
+
+// finish ends the durable step.
+func (r *runner) finish(err error) {
+	rd := *r.pending
+	r.pending = nil
+	if err != nil {
+		r.fail(fmt.Errorf("write the log of shard %d: %w", r.ref.Shard, err))
+		return
+	}
+	r.log.staged(rd)
+	r.effects(rd)
+}
+
+// effects makes what may happen once rd is durable.
+func (r *runner) effects(rd replication.Ready) {
+	r.core.Advance()
+	r.send(rd.Messages)
+	if rd.Change != nil {
+		r.proposer.propose(*rd.Change)
+	}
+	if rd.WantPromotion != 0 {
+		r.opts.Promoter.WantPromotion(r.ref, uint64(rd.WantPromotion))
+	}
+}
+
+func (r *runner) send(messages []replication.Message) {
+	for _, m := range messages {
+		if m.Type == replication.MsgFenceReply {
+			r.fenced(m)
+			continue
+		}
+		to := catalog.PeerID(m.To)
+		if rep, ok := r.view.Replica(to); ok {
+			r.opts.Sender.Send(to, r.ref, rep.Generation, m)
+		}
+	}
+}
+
+// leadership notices when this replica begins or ceases to lead.
+func (r *runner) leadership() {
+	leading := r.core.Leading()
+	if leading == r.led {
+		return
+	}
+	r.led = leading
+	if leading {
+		r.logger.Info("leading shard", "term", r.view.Term)
+		return
+	}
+	r.logger.Info("no longer leading shard", "term", r.view.Term)
+	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary was replaced"))
+}
+
+// fail stops the replica for good: its disk, or what it read from it, cannot be trusted. A restart tries again.
+func (r *runner) fail(err error) {
+	r.failure = err
+	r.logger.Error("replica failed", "error", err)
+	why := fault.Wrap(fault.Unavailable, err, "this replica has failed")
+	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary failed"))
+	answerFences(r.fences, why)
+	r.fences = nil
+}
+
+func unknownOutcome(ref catalog.ShardRef, why string) error {
+	return fault.New(fault.Unavailable, "shard %d: %s before enough replicas had answered; the write may still be committed", ref.Shard, why).
+		With(fault.HintOutcome, fault.OutcomeUnknown)
+}

@@ -1,0 +1,66 @@
+package replica
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// Status is what a replica says of itself.
+type Status struct {
+	Ref          catalog.ShardRef
+	Generation   catalog.Generation
+	Term         uint64
+	Leading      bool
+	WriteQuorum  uint32
+	LastIndex    uint64
+	CommitIndex  uint64
+	AppliedIndex uint64
+	Points       uint64
+	Vectors      uint64
+	Bytes        uint64
+	Problem      string // why it does not serve, "" if it does
+	active       []catalog.PeerID
+	quiet        bool // the protocol needs no ticks
+}
+
+// holders tells a writer who counts, for error texts.
+func (s *Status) holders() string {
+	names := make([]string, len(s.active))
+	for i, id := range s.active {
+		names[i] = fmt.Sprint(id)
+	}
+	return "active: peers " + strings.Join(names, ", ")
+}
+
+// publish makes the runner's state visible to others.
+func (r *runner) publish() {
+	info := r.shard.Info()
+	st := &Status{
+		Ref: r.ref, Generation: r.gen, Term: r.view.Term, Leading: r.core.Leading(), WriteQuorum: r.view.WriteQuorum,
+		LastIndex: uint64(r.log.LastIndex()), CommitIndex: uint64(r.core.CommitIndex()), AppliedIndex: uint64(r.appliedTo),
+		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
+		active: r.view.Active(), quiet: r.core.Quiet(),
+	}
+	if r.failure != nil {
+		st.Problem = r.failure.Error()
+		st.Leading = false
+	}
+	r.status.Store(st)
+}
+
+// describe names a change for the log.
+func describe(c *catalog.ChangeShard) string {
+	switch {
+	case c.Demote != nil:
+		return fmt.Sprintf("demote %d", *c.Demote)
+	case c.Receive != nil:
+		return fmt.Sprintf("receive %d", *c.Receive)
+	case c.Activate != nil:
+		return fmt.Sprintf("activate %d", *c.Activate)
+	case c.SetWriteQuorum != nil:
+		return fmt.Sprintf("write quorum %d", *c.SetWriteQuorum)
+	}
+	return "other"
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
+)
+
+// network is how a node reaches the others.
+type network struct {
+	mux      *peer.Mux
+	pool     *peer.Pool
+	monitor  *peer.Monitor
+	sender   *peer.Sender
+	promoter *peer.Promoter
+}
+
+// forward sends metadata changes to the leader by a pool that is made after consensus, which it follows.
+type forward func(ctx context.Context, leaderAddr string, commands []byte) (uint64, []catalog.Result, error)
+
+// Propose implements consensus.Forwarder.
+func (f forward) Propose(ctx context.Context, leaderAddr string, commands []byte) (uint64, []catalog.Result, error) {
+	return f(ctx, leaderAddr, commands)
+}
+
+// openNetwork opens the peer listener, consensus over it, and what finds and watches the other peers.
+func (s *Server) openNetwork(context.Context) error {
+	var err error
+	n := &s.network
+	n.mux, err = peer.NewMux(peer.MuxOptions{
+		Listener: s.opts.Listeners.Peer, Dial: s.opts.Dial, Self: s.id.PeerID, Membership: s.membership,
+		Target: func(addr string) catalog.PeerID { return s.peerAt(addr) }, Logger: s.logger.Named("mux"),
+	})
+	if err != nil {
+		return fmt.Errorf("peer listener: %w", err)
+	}
+	s.opened("peer listener", n.mux.Close)
+
+	s.raft, err = consensus.Open(consensus.Options{
+		Dir: filepath.Join(s.opts.DataDir, raftDir), Self: s.id.PeerID, Address: s.opts.AdvertisePeer, Layer: n.mux.Raft(),
+		Logger: s.logger,
+		// Both run only once a change is proposed, when the pool and the monitor exist.
+		Forward: forward(func(ctx context.Context, addr string, commands []byte) (uint64, []catalog.Result, error) {
+			return n.pool.Propose(ctx, addr, commands)
+		}),
+		Prepare: func(state *catalog.State, cmd catalog.Command) (catalog.Command, error) {
+			return catalog.Prepare(state, cmd, func(id catalog.PeerID) bool { return n.monitor.Alive(id) && !n.monitor.Draining(id) })
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	s.opened("metadata", s.raft.Close)
+	return s.openPeers()
+}
+
+// openPeers opens the connections to the other peers.
+func (s *Server) openPeers() error {
+	n, logger := &s.network, s.logger.Named("peer")
+	metrics := peer.NewMetrics(s.registry)
+	var err error
+	n.pool, err = peer.NewPool(peer.PoolOptions{
+		Self: s.id.PeerID, Membership: s.membership, Metadata: s.raft, Dial: s.opts.Dial, Logger: logger,
+	})
+	if err != nil {
+		return fmt.Errorf("peer connections: %w", err)
+	}
+	s.opened("peer connections", n.pool.Close)
+	n.monitor, err = peer.NewMonitor(peer.MonitorOptions{
+		Self: s.id.PeerID, Metadata: s.raft, Pinger: n.pool, Logger: logger, Metrics: metrics,
+	})
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	s.opened("monitor", n.monitor.Close)
+	n.sender, err = peer.NewSender(peer.SenderOptions{Pool: n.pool, Logger: logger, Metrics: metrics})
+	if err != nil {
+		return fmt.Errorf("replication streams: %w", err)
+	}
+	s.opened("replication streams", n.sender.Close)
+	return s.openReconciler()
+}
+
+// openReconciler opens what acts on the Raft leader, and the way that replicas reach it.
+func (s *Server) openReconciler() error {
+	n := &s.network
+	var err error
+	s.runner, err = reconcile.NewRunner(reconcile.RunnerOptions{
+		Self: s.id.PeerID, Metadata: s.raft, Liveness: n.monitor, Fencer: fencer{s}, Members: s.raft,
+		Logger: s.logger.Named("reconcile"), Registerer: s.registry,
+	})
+	if err != nil {
+		return fmt.Errorf("reconciler: %w", err)
+	}
+	s.opened("reconciler", s.runner.Close)
+	n.promoter, err = peer.NewPromoter(peer.PromoterOptions{
+		Self: s.id.PeerID, Leader: s.raft.Leader, Local: s.runner, Pool: n.pool, Logger: s.logger.Named("peer"),
+	})
+	if err != nil {
+		return fmt.Errorf("promoter: %w", err)
+	}
+	s.opened("promoter", n.promoter.Close)
+	return nil
+}
+
+// peerAt finds the peer that advertises a peer address, 0 if none does.
+func (s *Server) peerAt(addr string) catalog.PeerID {
+	if s.raft == nil {
+		return 0
+	}
+	for id, p := range s.raft.State().Peers {
+		if p.PeerAddr == addr && !p.Replaced {
+			return id
+		}
+	}
+	return 0
+}

@@ -1,0 +1,192 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+)
+
+// Server is a node at work.
+type Server struct {
+	opts       Options
+	logger     hclog.Logger
+	id         identity
+	registry   *prometheus.Registry
+	membership *peer.Membership
+
+	store    *kv.Store
+	raft     *consensus.Node
+	network  network
+	replicas *replica.Manager
+	routes   *coordinator.Coordinator
+	runner   *reconcile.Runner
+
+	peers, clients *grpc.Server
+	http           *http.Server
+
+	formed   atomic.Bool // a member of a cluster that has caught up with its metadata
+	draining atomic.Bool
+	closing  []closer        // in the order of opening
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+	failed   chan error // capacity 1: a door broke
+}
+
+// closer is one part to close, for the error text.
+type closer struct {
+	what  string
+	close func() error
+}
+
+// Open starts a node and gets it into its cluster: it returns when the node is a member and serves, or with an
+// error when ctx ends before or the options are wrong. Nothing is left running after an error.
+func Open(ctx context.Context, opts Options) (*Server, error) {
+	opts, err := opts.validated()
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.MakeDir(opts.DataDir); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := opts.listen(ctx); err != nil {
+		return nil, err
+	}
+	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	for _, step := range []func(context.Context) error{
+		s.openDisk, s.openNetwork, s.openReplicas, s.openPeerDoor, s.openHTTPDoor, s.form, s.openClientDoor,
+	} {
+		if err := step(ctx); err != nil {
+			opts.Listeners.close()
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	s.logger.Info("serving", "peer", s.id.PeerID, "name", opts.Name, "grpc", opts.AdvertiseGRPC, "http", opts.AdvertiseHTTP)
+	return s, nil
+}
+
+// opened notes a part for Close.
+func (s *Server) opened(what string, close func() error) {
+	s.closing = append(s.closing, closer{what, close})
+}
+
+// openDisk finds out who this node is and opens its store and the metadata.
+func (s *Server) openDisk(context.Context) error {
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	dir := s.opts.DataDir
+	// The store comes first: its lock keeps a second process out of the directory.
+	known, err := loadIdentity(dir)
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	s.id = known
+	s.store, err = kv.Open(kv.Options{Dir: filepath.Join(dir, storeDir), Logger: s.logger.Named("kv")})
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	s.opened("store", s.store.Close)
+	s.membership = peer.NewMembership(known.ClusterID, func(id string) error {
+		return identity{PeerID: known.PeerID, ClusterID: id}.save(dir)
+	})
+	return nil
+}
+
+// self is how this node introduces itself.
+func (s *Server) self() catalog.Peer {
+	return catalog.Peer{
+		ID: s.id.PeerID, Name: s.opts.Name, Zone: s.opts.Zone, Version: s.opts.Version,
+		GRPCAddr: s.opts.AdvertiseGRPC, PeerAddr: s.opts.AdvertisePeer, HTTPAddr: s.opts.AdvertiseHTTP,
+	}
+}
+
+// openReplicas opens what stands on the network: the reconciler, the replicas and the routing.
+func (s *Server) openReplicas(context.Context) error {
+	var err error
+	s.replicas, err = replica.NewManager(replica.Options{
+		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor,
+		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
+	})
+	if err != nil {
+		return fmt.Errorf("replicas: %w", err)
+	}
+	s.opened("replicas", s.replicas.Close)
+	s.routes, err = coordinator.New(coordinator.Options{
+		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
+		Metadata: s.raft, Liveness: s.network.monitor, Logger: s.logger.Named("coordinator"),
+	})
+	if err != nil {
+		return fmt.Errorf("coordinator: %w", err)
+	}
+	return nil
+}
+
+// Failed tells of a door or a part that broke while the node ran: the node should end.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+func (s *Server) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// ready tells why this node cannot serve now, or nil.
+func (s *Server) ready() error {
+	switch {
+	case s.draining.Load():
+		return fault.New(fault.Unavailable, "this node is shutting down")
+	case !s.formed.Load():
+		return fault.New(fault.Unavailable, "this node has not caught up with its cluster's metadata yet")
+	}
+	if err := s.store.Err(); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "this node's disk has failed")
+	}
+	if err := s.raft.Problem(); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "this node cannot follow the metadata")
+	}
+	if leader, _ := s.raft.Leader(); leader == 0 {
+		return fault.New(fault.Unavailable, "the cluster has no Raft leader: metadata cannot change")
+	}
+	for _, st := range s.replicas.Status(nil) {
+		if st.Problem != "" {
+			return fault.New(fault.Unavailable, "shard %d of collection %d: %s", st.Ref.Shard, st.Ref.Collection, st.Problem)
+		}
+	}
+	return nil
+}
+
+// Close ends the node at once, in the reverse of the order in which it was built: what was acknowledged is on disk.
+// Clients and peers see broken connections; see Shutdown.
+func (s *Server) Close() error {
+	s.draining.Store(true)
+	s.cancel()
+	var errs []error
+	for i := len(s.closing) - 1; i >= 0; i-- {
+		if err := s.closing[i].close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", s.closing[i].what, err))
+		}
+	}
+	s.closing = nil
+	s.wg.Wait()
+	return errors.Join(errs...)
+}
