@@ -97,7 +97,7 @@ func (p *progress) stay(l *leadership) {
 
 // owes reports whether p has something to answer.
 func (c *Core) owes(p *progress) bool {
-	return p.match < c.tail.handed || p.applied < c.commit
+	return p.probing || p.match < c.tail.handed || p.applied < c.commit
 }
 
 // relearn fits the primary's knowledge to a new view.

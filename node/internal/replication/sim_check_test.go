@@ -17,6 +17,7 @@ func placeOf(e entry) place { return place{e.Term, value(e)} }
 // ledger is what an all-seeing observer writes down, to hold every replica against it.
 type ledger struct {
 	committed []place           // by index-1: what was ever committed there
+	during    []termNo          // by index-1: the term in whose time it was
 	hashes    []uint64          // by index-1: the state after applying it
 	committer map[termNo]peerID // who committed in a term
 	leaders   []leader          // by term, as they were seen to start leading
@@ -41,7 +42,7 @@ func (w *world) check(n *node) {
 		w.checkCommit(n, term, commit)
 		n.seen = commit
 	}
-	if done := n.core.CompletedIndex(); done > n.done {
+	if done := n.core.CompletedIndex(); done > n.done && w.plan.waived == 0 {
 		w.checkCompleted(n, done)
 		n.done = done
 	}
@@ -59,7 +60,7 @@ func (w *world) checkLeader(n *node, term termNo, last index) {
 		l.log = append(l.log, placeOf(e))
 	}
 	for i, p := range w.committed {
-		if i >= len(l.log) || l.log[i] != p {
+		if w.during[i] < term && (i >= len(l.log) || l.log[i] != p) { // a late old primary may lack it: it will commit nothing
 			w.fail("peer %d leads term %d without the committed entry %d of term %d", n.id, term, i+1, p.term)
 			return
 		}
@@ -89,7 +90,7 @@ func (w *world) checkCommit(n *node, term termNo, commit index) {
 			}
 			continue
 		}
-		w.committed = append(w.committed, p)
+		w.committed, w.during = append(w.committed, p), append(w.during, term)
 		for _, l := range w.leaders {
 			if l.term > term && term != 0 && (int(i) > len(l.log) || l.log[i-1] != p) {
 				w.fail("peer %d commits %d in term %d, but the primary of term %d lacks it", n.id, i, term, l.term)

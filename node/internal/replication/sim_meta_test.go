@@ -110,6 +110,7 @@ func take(peers *[]peerID, p peerID) bool {
 // attempt is one try of some Raft leader to replace the primary. Several may run at once, slow ones too: only the
 // compare-and-set orders them.
 type attempt struct {
+	id      peerID
 	view    viewInfo
 	answers []replication.FenceAnswer
 }

@@ -40,7 +40,7 @@ func (w *world) recover() {
 		w.propose(p, 1)
 		written = p.refused == nil
 	}
-	w.failure = &failure{liveness: true, text: "the shard does not recover"}
+	w.failure = &failure{mild: true, text: "the shard does not recover"}
 	for _, n := range w.nodes {
 		w.failure.text += "\n\t" + n.String()
 	}
@@ -137,7 +137,7 @@ func (w *world) silence() {
 		w.round()
 	}
 	if after := w.sent(); after != before && w.failure == nil {
-		w.failure = &failure{liveness: true, text: "an idle shard sends messages"}
+		w.failure = &failure{mild: true, text: "an idle shard sends messages"}
 	}
 }
 

@@ -74,7 +74,7 @@ func search(walks uint64, waived replication.Rule, progress func(done uint64)) (
 				if n := finished.Add(1); n%10000 == 0 {
 					progress(n)
 				}
-				if bad == nil || (waived != 0 && bad.liveness) {
+				if bad == nil || (waived != 0 && bad.mild) {
 					continue
 				}
 				mu.Lock()
@@ -94,7 +94,7 @@ func search(walks uint64, waived replication.Rule, progress func(done uint64)) (
 func walkOnce(seed uint64, waived replication.Rule) (f *failure) {
 	defer func() {
 		if p := recover(); p != nil {
-			f = &failure{text: fmt.Sprint("panic: ", p), liveness: waived != 0}
+			f = &failure{text: fmt.Sprint("panic: ", p), mild: waived != 0}
 		}
 	}()
 	return newWorld(seed, waived).walk()

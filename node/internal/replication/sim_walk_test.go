@@ -45,24 +45,37 @@ const (
 func newPlan(rng *rand.Rand, waived replication.Rule) plan {
 	pick := func(values ...int) int { return values[rng.IntN(len(values))] }
 	some := func(values ...float64) float64 { return values[rng.IntN(len(values))] }
-	p := plan{waived: waived, replicas: pick(3, 3, 3, 4, 5), spares: pick(0, 0, 1), steps: pick(200, 300, 500)}
+	p := plan{waived: waived, replicas: pick(3, 3, 3, 4, 5), spares: pick(0, 0, 1), steps: pick(400, 800, 1600)}
 	p.quorum = 1 + rng.IntN(p.replicas)
 	if pick(0, 1, 2) > 0 {
 		p.quorum = p.replicas/2 + 1
 	}
 	p.options = replication.Options{
-		MaxBatchBytes: pick(8, 16, 1000), MaxInflightBytes: pick(16, 64, 1000), MaxInflightEntries: pick(2, 8, 100),
+		MaxBatchBytes: pick(1, 16, 1000), MaxInflightBytes: pick(1, 64, 1000), MaxInflightEntries: pick(1, 8, 100),
 		MaxPendingBytes: 400, MaxPendingEntries: 50,
-		ResendTicks: pick(1, 2), DemoteTicks: pick(2, 3, 5), ProbeTicks: pick(1, 3), PromotionTicks: 2,
+		ResendTicks: pick(1, 2), DemoteTicks: pick(3, 5, 8), ProbeTicks: pick(1, 3), PromotionTicks: 2,
 	}
 	p.loss, p.double, p.reorder = some(0, 0, 0.05, 0.2), some(0, 0, 0.1), some(0, 0.1, 0.5)
 	p.crashInside, p.staleView = some(0, 0.02, 0.1), some(0, 0.2, 0.6)
 	p.maxProposals, p.maxDown = pick(1, 1, 3), pick(1, p.replicas)
 	p.weights = [actions]int{
-		actDeliver: pick(30, 60), actTake: 30, actPersist: pick(8, 20, 30), actApply: pick(2, 10), actTick: pick(2, 6, 12),
-		actPropose: pick(2, 6), actDecide: pick(3, 10), actLearn: pick(3, 10, 20), actRepropose: pick(2, 8),
-		actFence: pick(0, 1, 2), actPromote: pick(2, 6), actCrash: pick(0, 1, 2), actRestart: pick(1, 3),
-		actCut: pick(0, 0, 1), actHeal: pick(1, 2), actAdmin: pick(0, 0, 1, 2), actUnreachable: pick(0, 0, 1, 3),
+		actDeliver: pick(40, 80), actTake: 40, actPersist: pick(10, 25, 40), actApply: pick(2, 10), actTick: pick(2, 4, 8),
+		actPropose: pick(2, 6), actDecide: pick(6, 60), actLearn: pick(5, 60, 60), actRepropose: pick(5, 40),
+		actFence: 0, actPromote: pick(10, 60), actCrash: 0, actRestart: pick(2, 10), actCut: 0, actHeal: pick(1, 3),
+	}
+	switch rng.IntN(3) {
+	case 0: // a little of everything
+		p.weights[actCrash], p.weights[actCut], p.weights[actFence] = pick(0, 1), pick(0, 1), pick(0, 1)
+		p.weights[actAdmin], p.weights[actUnreachable] = pick(0, 1, 2), pick(0, 1)
+	case 1: // primaries come and go
+		p.weights[actFence], p.weights[actCrash], p.weights[actPropose] = pick(1, 3), pick(0, 2), pick(1, 3)
+		if pick(0, 1) == 0 { // small, one entry at a time, and nobody is given up: what a primary inherits spreads slowly
+			p.replicas, p.quorum, p.spares, p.loss = 3, 2, 0, some(0.05, 0.15, 0.3)
+			p.options.DemoteTicks, p.options.MaxInflightEntries = 1000, 1
+		}
+	case 2: // replicas come and go
+		p.weights[actUnreachable], p.weights[actCut], p.weights[actFence] = pick(1, 3), pick(0, 1), pick(1, 2)
+		p.weights[actAdmin] = pick(0, 2)
 	}
 	for _, x := range p.weights {
 		p.totalWeight += x
@@ -92,11 +105,19 @@ func (w *world) step() {
 }
 
 func (w *world) act(action int) {
-	switch n := w.nodes[w.rng.IntN(len(w.nodes))]; action {
+	n := w.someone(action)
+	if n == nil { // nothing to do of that kind: rather than idle, let messages or time pass
+		if action, n = actDeliver, w.nodes[0]; len(w.net) == 0 {
+			action = actTick
+		}
+	}
+	switch action {
 	case actDeliver:
 		w.deliverSome()
-	case actTake, actPersist, actApply, actTick, actPropose, actUnreachable:
+	case actTake, actPersist, actApply, actPropose, actUnreachable:
 		w.actReplica(n, action)
+	case actTick:
+		w.tick()
 	case actDecide:
 		if len(w.inbox) > 0 {
 			w.decide(w.rng.IntN(len(w.inbox)))
@@ -115,6 +136,57 @@ func (w *world) act(action int) {
 		w.actNetwork(n, action)
 	case actAdmin:
 		w.admin(n)
+	}
+}
+
+// someone returns a random node that the action would do something to, or nil.
+func (w *world) someone(action int) *node {
+	from := w.rng.IntN(len(w.nodes))
+	for i := range w.nodes {
+		if n := w.nodes[(from+i)%len(w.nodes)]; w.concerns(action, n) {
+			return n
+		}
+	}
+	return nil
+}
+
+func (w *world) concerns(action int, n *node) bool {
+	switch action {
+	case actTake:
+		return n.core != nil && !n.taken && n.core.HasReady()
+	case actPersist:
+		return n.taken
+	case actApply:
+		return n.disk.applied < n.commit && n.core != nil
+	case actPropose, actUnreachable:
+		return n.core != nil && n.core.Leading()
+	case actRepropose:
+		return n.change != nil
+	case actLearn:
+		return !n.down && n.view.Version < w.meta.view().Version
+	case actRestart:
+		return n.down
+	case actCrash: // the primary rather than others: most depends on it
+		return !n.down && (n.id == w.meta.view().Primary || w.rng.IntN(4) == 0)
+	case actDeliver:
+		return len(w.net) > 0
+	case actDecide:
+		return len(w.inbox) > 0
+	case actPromote:
+		return n.stuck != 0 || w.open() != nil || w.leaderless()
+	case actFence:
+		return len(w.attempts) < 60 && (w.open() == nil || w.rng.IntN(3) == 0)
+	}
+	return true
+}
+
+// tick lets time pass for everybody, more or less.
+func (w *world) tick() {
+	for _, n := range w.nodes {
+		if n.core != nil && w.rng.IntN(4) > 0 {
+			n.core.Tick()
+			w.check(n)
+		}
 	}
 }
 
@@ -142,9 +214,6 @@ func (w *world) actReplica(n *node, action int) {
 		}
 	case actApply:
 		n.apply(w, 1+w.rng.IntN(4))
-	case actTick:
-		n.core.Tick()
-		w.check(n)
 	case actPropose:
 		if term, last := replication.TermAndLast(n.core); term != 0 && last < 60 {
 			w.propose(n, 1+w.rng.IntN(w.plan.maxProposals))
@@ -172,20 +241,41 @@ func (w *world) learn(n *node) {
 
 func (w *world) actFailover(n *node, action int) {
 	if action == actFence {
-		if len(w.attempts) < 12 {
+		if len(w.attempts) < 60 {
 			w.fence(w.meta.history[len(w.meta.history)-1-w.rng.IntN(min(2, len(w.meta.history)))])
 		}
 		return
 	}
-	if len(w.attempts) < 12 && w.rescue(n) {
+	if len(w.attempts) < 60 && (w.open() == nil || w.rng.IntN(6) == 0) && w.rescue(n) {
 		return
 	}
-	if len(w.attempts) > 0 {
-		a := w.attempts[len(w.attempts)-1-w.rng.IntN(min(2, len(w.attempts)))]
-		if p, ok := a.outcome(w.plan.waived); ok {
+	if w.open() == nil && w.leaderless() && len(w.attempts) < 60 {
+		w.fence(w.meta.view())
+	}
+	for _, a := range w.attempts[max(0, len(w.attempts)-4):] {
+		current := a.view.Version == w.meta.view().Version
+		p, ok := a.outcome(w.plan.waived)
+		switch {
+		case ok && (current || w.rng.IntN(20) == 0):
 			w.ask(p)
+		case !ok && current && w.rng.IntN(8) == 0:
+			w.sendFences(a)
 		}
 	}
+}
+
+// leaderless reports whether the primary is down, which the Raft leader's failure detector sees.
+func (w *world) leaderless() bool { return w.nodes[w.meta.view().Primary-1].down }
+
+// open returns an attempt whose view is current, or nil.
+func (w *world) open() *attempt {
+	if len(w.attempts) == 0 {
+		return nil
+	}
+	if a := w.attempts[len(w.attempts)-1]; a.view.Version == w.meta.view().Version {
+		return a
+	}
+	return nil
 }
 
 // rescue starts an attempt for a primary that waits for a promotion, unless the metadata has moved on already.
@@ -250,7 +340,7 @@ func (w *world) admin(n *node) {
 	case 2:
 		w.ask(proposal{change: change, add: n.id})
 	case 3:
-		w.quorum = 1 + w.rng.IntN(staying)
+		w.quorum = 1 + w.rng.IntN(max(1, staying))
 	}
 	for _, n := range w.nodes {
 		if n.core != nil && w.rng.IntN(2) == 0 {

@@ -36,8 +36,8 @@ type world struct {
 
 // failure is a violated invariant.
 type failure struct {
-	text     string
-	liveness bool
+	text string
+	mild bool // nothing is lost: it is late, or was reported too soon
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -138,12 +138,15 @@ func (w *world) ask(p proposal) {
 
 // fence starts an attempt to replace the primary of a view.
 func (w *world) fence(v viewInfo) {
-	id := peerID(fencer + len(w.attempts))
-	a := &attempt{view: v}
+	a := &attempt{id: peerID(fencer + len(w.attempts)), view: v}
 	w.attempts = append(w.attempts, a)
-	w.say("attempt %d fences term %d", id, a.term())
-	for _, p := range v.Active {
-		w.net = append(w.net, envelope{message{Type: replication.MsgFence, From: id, To: p, Term: a.term()}, v.Generations[p]})
+	w.say("attempt %d fences term %d", a.id, a.term())
+	w.sendFences(a)
+}
+
+func (w *world) sendFences(a *attempt) {
+	for _, p := range a.view.Active {
+		w.net = append(w.net, envelope{message{Type: replication.MsgFence, From: a.id, To: p, Term: a.term()}, a.view.Generations[p]})
 	}
 }
 
