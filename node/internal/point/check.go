@@ -1,7 +1,9 @@
 package point
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -21,31 +23,33 @@ func Check(p Payload) error { return checkPayload(p, 1) }
 // checkPayload checks a payload that will stand at a level of nesting.
 func checkPayload(p Payload, level int) error {
 	c := checker{left: MaxPayloadBytes}
-	return c.object(p, level, "")
+	return c.object(p, level)
 }
 
-type checker struct{ left int }
+// checker walks a payload. The way to where it stands is put into words only for an error: keys may be long and many.
+type checker struct {
+	left int      // bytes that may still come
+	at   []string // keys, "[]" for an array
+}
 
-func (c *checker) object(m map[string]any, level int, at string) error {
-	if level > MaxDepth {
-		return exceeds("payload at %.128s is nested more than %d levels deep", at, MaxDepth)
+func (c *checker) object(m map[string]any, level int) error {
+	if err := c.level(level); err != nil {
+		return err
 	}
 	for k, v := range m {
-		below := quoteKey(k)
-		if at != "" {
-			below = at + "." + below
-		}
-		if err := c.text(k, "key", below); err != nil {
+		c.at = append(c.at, k)
+		if err := c.text(k, "key"); err != nil {
 			return err
 		}
-		if err := c.value(v, level, below); err != nil {
+		if err := c.value(v, level); err != nil {
 			return err
 		}
+		c.at = c.at[:len(c.at)-1]
 	}
 	return nil
 }
 
-func (c *checker) value(v any, level int, at string) error {
+func (c *checker) value(v any, level int) error {
 	switch v := v.(type) {
 	case nil, bool:
 		return c.spend(1)
@@ -53,34 +57,43 @@ func (c *checker) value(v any, level int, at string) error {
 		return c.spend(9)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return invalid("payload at %.128s: %v is not a finite number", at, v)
+			return invalid("payload at %s: %v is not a finite number", c.place(), v)
 		}
 		return c.spend(9)
 	case string:
-		return c.text(v, "string", at)
+		return c.text(v, "string")
 	case []any:
-		return c.array(v, level+1, at+"[]")
+		return c.array(v, level+1)
 	case map[string]any:
-		return c.object(v, level+1, at)
+		return c.object(v, level+1)
 	}
-	return invalid("payload at %.128s: %T is no JSON value", at, v)
+	return invalid("payload at %s: %T is no JSON value", c.place(), v)
 }
 
-func (c *checker) array(list []any, level int, at string) error {
-	if level > MaxDepth {
-		return exceeds("payload at %.128s is nested more than %d levels deep", at, MaxDepth)
+func (c *checker) array(list []any, level int) error {
+	if err := c.level(level); err != nil {
+		return err
 	}
+	c.at = append(c.at, "[]")
 	for _, e := range list {
-		if err := c.value(e, level, at); err != nil {
+		if err := c.value(e, level); err != nil {
 			return err
 		}
 	}
+	c.at = c.at[:len(c.at)-1]
 	return c.spend(1)
 }
 
-func (c *checker) text(s, what, at string) error {
+func (c *checker) level(level int) error {
+	if level > MaxDepth {
+		return exceeds("payload at %s is nested more than %d levels deep", c.place(), MaxDepth)
+	}
+	return nil
+}
+
+func (c *checker) text(s, what string) error {
 	if !utf8.ValidString(s) {
-		return invalid("payload at %.128q: the %s is not valid UTF-8", at, what)
+		return invalid("payload at %s: the %s is not valid UTF-8", c.place(), what)
 	}
 	return c.spend(1 + len(s))
 }
@@ -90,6 +103,25 @@ func (c *checker) spend(n int) error {
 		return exceeds("payload is larger than %d MiB", MaxPayloadBytes>>20)
 	}
 	return nil
+}
+
+// place writes where the checker stands, as a path, cut short if it is long.
+func (c *checker) place() string {
+	const longest = 128
+	var b strings.Builder
+	for i, key := range c.at {
+		if b.Len() > longest {
+			return b.String() + "..."
+		}
+		if key != "[]" && i > 0 {
+			b.WriteByte('.')
+		}
+		if key != "[]" {
+			key = quoteKey(fmt.Sprintf("%.64s", strings.ToValidUTF8(key, "\uFFFD")))
+		}
+		b.WriteString(key)
+	}
+	return b.String()
 }
 
 // CheckOp reports what keeps op from being logged, as far as that can be told without a schema: payloads as Check,

@@ -3,6 +3,8 @@ package point_test
 import (
 	"errors"
 	"math"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -95,6 +97,28 @@ func TestCheckOpLooksAtEveryPart(t *testing.T) {
 	}
 	if err := point.CheckOp(nil); !fault.Is(err, fault.Internal) {
 		t.Errorf("no operation: %v", err)
+	}
+}
+
+// With a megabyte of key above many members, a place put together for each of them would take minutes.
+func TestCheckingTakesTimeByTheSizeOnly(t *testing.T) {
+	members := make(map[string]any, 1<<16)
+	for i := range 1 << 16 {
+		members[strconv.Itoa(i)] = nil
+	}
+	p := point.Payload{strings.Repeat("k", 1<<20): []any{members}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := point.Check(p); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
+		t.Errorf("checking allocated %d bytes", got)
+	}
+	members["bad"] = math.NaN()
+	if err := point.Check(p); err == nil || len(err.Error()) > 400 || !strings.HasSuffix(err.Error(), "NaN is not a finite number") {
+		t.Errorf("%.500v", err)
 	}
 }
 

@@ -110,7 +110,7 @@ func ToJSON(p Payload) ([]byte, error) { return ValueToJSON(map[string]any(p)) }
 // ValueToJSON is ToJSON for any one payload value.
 func ValueToJSON(v any) ([]byte, error) {
 	c := checker{left: math.MaxInt}
-	if err := c.value(v, 0, ""); err != nil {
+	if err := c.value(v, 0); err != nil {
 		return nil, err
 	}
 	return appendJSON(nil, v), nil

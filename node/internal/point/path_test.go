@@ -218,7 +218,7 @@ func TestProjectionsPickParts(t *testing.T) {
 			t.Errorf("include %v, exclude %v changed the payload to %s", c.include, c.exclude, got)
 		}
 	}
-	for _, bad := range [][2][]string{{list("a", "..")}, {nil, list("[")}} {
+	for _, bad := range [][2][]string{{list("a", "..")}, {nil, list("[")}, {slices.Repeat(list("a"), point.MaxProjectionPaths), list("b")}} {
 		if _, err := point.NewProjection(bad[0], bad[1]); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%v: %v", bad, err)
 		}

@@ -7,12 +7,18 @@ package point
 // left out. With both, a value must pass both. Here "a.b" does not reach into arrays; "a[].b" and "a[0].b" do.
 type Projection struct{ include, exclude []Path }
 
+// MaxProjectionPaths bounds the paths of a projection: each is compared with each part of each payload.
+const MaxProjectionPaths = 1000
+
 // NewProjection parses the paths of a projection. No paths of a kind mean no restriction of that kind.
 func NewProjection(include, exclude []string) (Projection, error) {
 	var (
 		pr  Projection
 		err error
 	)
+	if n := len(include) + len(exclude); n > MaxProjectionPaths {
+		return pr, exceeds("%d paths to include or exclude: at most %d are allowed", n, MaxProjectionPaths)
+	}
 	if pr.include, err = parsePaths(include); err == nil {
 		pr.exclude, err = parsePaths(exclude)
 	}
