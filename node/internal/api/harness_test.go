@@ -134,3 +134,5 @@ func (l *local) refused(method string, request proto.Message, code codes.Code, t
 func protoTypes(name protoreflect.FullName) (protoreflect.MessageType, error) {
 	return protoregistry.GlobalTypes.FindMessageByName(name)
 }
+
+func valueOfString(s string) protoreflect.Value { return protoreflect.ValueOfString(s) }
