@@ -183,7 +183,7 @@ func addCollections(add func(string, ...proto.Message)) {
 }
 
 // prepared is a cluster with a collection "c" of an unnamed vector, "v" and "w", and a point 1.
-func prepared(t *testing.T) *local {
+func prepared(t testing.TB) *local {
 	l := newLocal(t)
 	vectors := map[string]*qdrant.VectorParams{}
 	for _, name := range []string{"", "v", "w"} {
