@@ -118,6 +118,9 @@ func (p *Placer) shard(factor int) []PeerID {
 	return chosen
 }
 
+// Load returns how many replicas a peer holds, those chosen here included.
+func (p *Placer) Load(id PeerID) int { return p.replicas[id] }
+
 func (p *Placer) choose(has []PeerID, zones map[string]int) (PeerID, bool) {
 	best, found := PeerID(0), false
 	for _, id := range p.peers {

@@ -1,0 +1,105 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+// retry keeps a step that failed from being tried again at once.
+type retry struct {
+	since time.Time // of the first failure
+	after time.Time
+	delay time.Duration
+}
+
+const (
+	minRetry = 50 * time.Millisecond
+	maxRetry = 2 * time.Second
+)
+
+func (r *Runner) tooSoon(step Step) bool { return time.Now().Before(r.retries[step.key()].after) }
+
+func (r *Runner) failed(step Step) {
+	r.metrics.steps.WithLabelValues(step.Kind(), "failed").Inc()
+	now, was := time.Now(), r.retries[step.key()]
+	if was.since.IsZero() || now.Sub(was.after) > 2*maxRetry {
+		was = retry{since: now, delay: minRetry / 2} // the first failure, or one long after
+	}
+	was.delay = min(2*was.delay, maxRetry)
+	was.after = now.Add(was.delay)
+	r.retries[step.key()] = was
+}
+
+// failingFor tells for how long a step has kept failing.
+func (r *Runner) failingFor(step Step) time.Duration {
+	was := r.retries[step.key()]
+	if was.since.IsZero() {
+		return 0
+	}
+	return time.Since(was.since)
+}
+
+func (r *Runner) notePromise(ref catalog.ShardRef, promised uint64) {
+	if promised > 0 {
+		r.promised[ref] = promised
+	}
+}
+
+func (r *Runner) noteDeaths(s *catalog.State) {
+	for id := range s.Peers {
+		if r.opts.Liveness.Alive(id) {
+			delete(r.died, id)
+		} else if _, ok := r.died[id]; !ok {
+			r.died[id] = time.Now()
+		}
+	}
+	for id := range r.died {
+		if _, ok := s.Peers[id]; !ok {
+			delete(r.died, id)
+		}
+	}
+}
+
+// observe gathers what Plan needs, and forgets what no longer matters.
+func (r *Runner) observe(s *catalog.State) Observations {
+	r.noteDeaths(s)
+	o := Observations{Peers: map[catalog.PeerID]Health{}, Wishes: r.currentWishes(s), Promised: r.promised}
+	now := time.Now()
+	for id := range s.Peers {
+		h := Health{Alive: true, Draining: r.opts.Liveness.Draining(id)}
+		if died, dead := r.died[id]; dead {
+			h.Alive, h.DeadFor = false, deadFor(died, now)
+		}
+		o.Peers[id] = h
+	}
+	if voters := r.opts.Members.Voters(); len(voters) > 0 {
+		o.Voters = voters
+	}
+	for key, was := range r.retries {
+		if now.Sub(was.after) > time.Minute {
+			delete(r.retries, key)
+		}
+	}
+	for ref, term := range r.promised {
+		if _, sh, ok := s.Shard(ref); !ok || sh.Term >= term {
+			delete(r.promised, ref)
+		}
+	}
+	return o
+}
+
+func (r *Runner) currentWishes(s *catalog.State) map[catalog.ShardRef]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wishes := map[catalog.ShardRef]uint64{}
+	for ref, w := range r.mu.wishes {
+		_, sh, ok := s.Shard(ref)
+		if time.Since(w.at) > wishLife || ok && sh.Term > w.term {
+			delete(r.mu.wishes, ref)
+			continue
+		}
+		wishes[ref] = w.term
+	}
+	return wishes
+}

@@ -1,0 +1,49 @@
+// Package reconcile owns the controller that makes what is match what is declared: it replaces primaries, adds and
+// removes replicas, and forgets peers whose disk is gone.
+//
+// Plan is pure: from the metadata and what was observed it returns small, idempotent steps, at most one per shard.
+// A Runner executes them while its node leads Raft, round after round, so that a step which failed or was lost is
+// simply planned again. Every change of a shard is a compare-and-set on the version that Plan saw; two controllers at
+// once, or an old one, can therefore do no harm. Rules R5 and R6 of the replacement of a primary stand in failover.go.
+//
+// The package never moves data and never demotes or activates a replica: the shards' primaries do.
+package reconcile
+
+import (
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+)
+
+const (
+	// unsafeGrace is how long the peers that R6 lacks must have been dead before a shard with W = 1 is given a primary
+	// without them.
+	unsafeGrace = time.Second
+	// maxFills bounds the replicas that one peer fills at a time.
+	maxFills = 8
+)
+
+// Observations are what the controller knows beside the metadata.
+type Observations struct {
+	Peers  map[catalog.PeerID]Health // a missing one is dead, just now
+	Voters map[catalog.PeerID]string // of Raft; nil: not known
+	// Wishes are the terms in which primaries cannot go on to lead (R7, or fenced).
+	Wishes map[catalog.ShardRef]uint64
+	// Promised are the highest terms that fences have heard of; a new term must not be lower.
+	Promised map[catalog.ShardRef]uint64
+}
+
+// Health is how a peer does.
+type Health struct {
+	Alive    bool
+	DeadFor  time.Duration // since the detector gave it up
+	Draining bool          // it is shutting down and wants to hand over what it leads
+}
+
+func (o Observations) alive(id catalog.PeerID) bool { return o.Peers[id].Alive }
+
+// usable tells whether a peer may be given something new.
+func (o Observations) usable(id catalog.PeerID) bool {
+	h := o.Peers[id]
+	return h.Alive && !h.Draining
+}
