@@ -97,7 +97,7 @@ func TestEverythingSurvivesARestartOfAllNodes(t *testing.T) {
 func TestAWipedNodeIsToldApartAndRefilled(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 3})
 	client, cluster := official(t, c, 0), clusterService(t, c, 0)
-	create(t, client, "docs", 4, 2, 1)
+	create(t, client, "docs", 4, 2, 2)
 	fill(t, client, "docs", 0, 100)
 	placed(t, cluster, "docs", 2)
 	if err := c.DropNode(2); err != nil {
