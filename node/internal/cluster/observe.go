@@ -13,7 +13,8 @@ type Observations struct {
 	Now      time.Time
 	Alive    func(catalog.PeerID) bool
 	LastSeen func(catalog.PeerID) time.Time // zero = never
-	// Status is what a replica said of itself; false when it did not answer.
+	// Status is what a replica said of itself; false when it did not answer. Without it, only what the metadata and the
+	// peers' liveness show is told.
 	Status func(ref catalog.ShardRef, r catalog.Replica) (replica.Status, bool)
 }
 

@@ -80,7 +80,10 @@ func (l look) primaryProblem() string {
 	id := l.sh.Primary
 	who := name(l.state, id)
 	if !l.obs.Alive(id) {
-		return fmt.Sprintf("no primary: %s leads by the metadata and %s", who, l.obs.silence(id))
+		return fmt.Sprintf("no primary: %s, the last one, %s", who, l.obs.silence(id))
+	}
+	if l.obs.Status == nil {
+		return "" // nobody was asked
 	}
 	st, ok := l.primary()
 	switch {

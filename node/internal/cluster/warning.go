@@ -26,7 +26,7 @@ func Warnings(state *catalog.State, col *catalog.Collection, obs Observations) [
 		unsafe += sh.UnsafePromotions
 	}
 	if unsafe > 0 {
-		all = append(all, fmt.Sprintf("%d promotions went without the dead primary's answer (write consistency weak): writes that only it held may be lost", unsafe))
+		all = append(all, fmt.Sprintf("unsafe promotions: %d: write consistency is weak and the dead primary did not answer; writes that only it held may be lost", unsafe))
 	}
 	return all
 }
