@@ -1,0 +1,46 @@
+package collection
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ostraka/terraform-provider-ostraka/client"
+)
+
+// Each condition alone must keep an apply waiting, whatever a server's texts say.
+func TestAPlacementIsSettledOnlyWhenEverythingIs(t *testing.T) {
+	shard := func(change func(*client.ShardPlacement)) client.CollectionPlacement {
+		s := client.ShardPlacement{
+			ID: 1, DeclaredReplicas: 2, ActiveReplicas: 2, WriteQuorum: 2, Replicas: make([]client.ReplicaPlacement, 2),
+		}
+		change(&s)
+		return client.CollectionPlacement{
+			ShardNumber: 1, ReplicationFactor: 2, WriteConsistencyFactor: 2, Shards: []client.ShardPlacement{s},
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*client.ShardPlacement)
+		says   string
+	}{
+		"all is well":        {func(*client.ShardPlacement) {}, ""},
+		"a replica is away":  {func(s *client.ShardPlacement) { s.ActiveReplicas = 1 }, "1 active"},
+		"one is left over":   {func(s *client.ShardPlacement) { s.Replicas = make([]client.ReplicaPlacement, 3) }, "3 replicas of 2"},
+		"the old quorum":     {func(s *client.ShardPlacement) { s.WriteQuorum = 1 }, "write quorum 1"},
+		"the server objects": {func(s *client.ShardPlacement) { s.Problem = "no primary" }, "shard 1: no primary"},
+	} {
+		got := unsettled(shard(c.change), 2)
+		if (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
+			t.Errorf("%s: %q, want %q", name, got, c.says)
+		}
+	}
+	if unsettled(client.CollectionPlacement{ShardNumber: 2, ReplicationFactor: 1}, 1) == "" {
+		t.Error("a collection whose shards are not there yet counts as settled")
+	}
+}
+
+func TestOnlyLivingPeersThatWereNotReplacedCanHoldReplicas(t *testing.T) {
+	cluster := &client.Cluster{Peers: []client.Peer{{Alive: true}, {Alive: false}, {Alive: true, Replaced: true}, {Alive: true}}}
+	if got := living(cluster); got != 2 {
+		t.Errorf("living is %d, want 2", got)
+	}
+}
