@@ -156,10 +156,10 @@ func checkMetadata(m map[string]any) error {
 	if len(m) == 0 {
 		return nil
 	}
-	if err := checkValue(map[string]any(m), 1); err != nil {
+	if err := checkValue(m, 1); err != nil {
 		return err
 	}
-	b, err := appendValue(nil, map[string]any(m))
+	b, err := appendValue(nil, m)
 	if err != nil {
 		return err
 	}

@@ -188,7 +188,7 @@ func (c *cluster) leader() *consensus.Node {
 				return n
 			}
 		}
-		time.Sleep(10 * time.Millisecond) // virtual
+		<-time.After(10 * time.Millisecond) // virtual
 	}
 	c.t.Fatal("nobody leads")
 	return nil

@@ -115,7 +115,7 @@ func TestTheLogIsCompactedAndSnapshotsReplaceIt(t *testing.T) {
 		for i := range 60 {
 			c.must(lead.Propose(c.within(time.Minute), declare(fmt.Sprint("c", i))))
 		}
-		time.Sleep(10 * time.Second) // virtual: several looks at the log
+		<-time.After(10 * time.Second) // virtual: several looks at the log
 		if first, err := lead.FirstLogIndex(); err != nil || first < 40 {
 			t.Fatalf("the log starts at %d, %v: not compacted", first, err)
 		}
@@ -280,7 +280,7 @@ func TestAnUnreadableEntryStopsTheStateAndIsNeverCompactedAway(t *testing.T) {
 		if err := lead.RawApply(newer); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second) // virtual: until the followers have it
+		<-time.After(time.Second) // virtual: until the followers have it
 		for id, n := range c.nodes {
 			if !fault.Is(n.Problem(), fault.Unsupported) {
 				t.Errorf("node %d: %v", id, n.Problem())

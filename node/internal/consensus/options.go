@@ -49,7 +49,7 @@ type Timing struct {
 	Heartbeat   time.Duration // without a word from the leader a follower stands for election; default 500 ms
 	Election    time.Duration // a candidate gives up; default 500 ms
 	LeaderLease time.Duration // without a quorum a leader steps down, at most Heartbeat; default 400 ms
-	Commit      time.Duration // an idle leader tells what is committed; default 10 ms
+	Commit      time.Duration // an idle leader tells what is committed; default 20 ms
 	Propose     time.Duration // bounds a Propose whose context has no deadline; default 10 s
 }
 
@@ -73,7 +73,7 @@ func (o Options) normalized() (Options, error) {
 	orDefault(&o.Timing.Heartbeat, 500*time.Millisecond)
 	orDefault(&o.Timing.Election, max(500*time.Millisecond, o.Timing.Heartbeat))
 	orDefault(&o.Timing.LeaderLease, min(400*time.Millisecond, o.Timing.Heartbeat))
-	orDefault(&o.Timing.Commit, 10*time.Millisecond)
+	orDefault(&o.Timing.Commit, 20*time.Millisecond)
 	orDefault(&o.Timing.Propose, 10*time.Second)
 	orDefault(&o.Compaction.Threshold, 4096)
 	orDefault(&o.Compaction.Interval, 30*time.Second)

@@ -85,11 +85,7 @@ func mayRetry(err error, cmds []catalog.Command) bool {
 	if len(cmds) > 0 && fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown {
 		return false
 	}
-	switch fault.ClassOf(err) {
-	case fault.NotPrimary, fault.Unavailable, fault.Exhausted:
-		return true
-	}
-	return false
+	return slices.Contains([]fault.Class{fault.NotPrimary, fault.Unavailable, fault.Exhausted}, fault.ClassOf(err))
 }
 
 // explain adds to an unknown outcome what its proposer has to look at.

@@ -266,7 +266,6 @@ func (r *Runner) outcome(step Step, err error) {
 }
 
 func (r *Runner) promoted(step Step, p catalog.Promote) {
-	delete(r.promised, step.Failover.Ref)
 	if step.Failover.Drain && r.opts.Liveness.Draining(p.Candidate) {
 		r.failed(step) // nobody could take over without loss: writes must go on for a while before the next attempt
 	} else {

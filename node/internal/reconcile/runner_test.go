@@ -210,7 +210,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 
 // pass lets virtual time pass and everything that is due happen.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 
