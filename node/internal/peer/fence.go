@@ -11,7 +11,6 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
 // Fence names a replica that is to promise Term (R5).
@@ -23,8 +22,8 @@ type Fence struct {
 
 // FenceAnswer is a replica's answer; Answered is false when the peer has no such replica open.
 type FenceAnswer struct {
-	Answered bool
-	replica.FenceAnswer
+	Answered                      bool
+	Promised, LastTerm, LastIndex uint64
 }
 
 const maxFences = 64 // at once, per request: each waits for one write to disk, which they share
@@ -38,8 +37,9 @@ func FenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAns
 		gate <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-gate }()
-			answer, err := replicas.Fence(ctx, f.Ref, f.Generation, f.Term)
-			answers[i] = FenceAnswer{Answered: err == nil, FenceAnswer: answer}
+			if a, err := replicas.Fence(ctx, f.Ref, f.Generation, f.Term); err == nil {
+				answers[i] = FenceAnswer{Answered: true, Promised: a.Promised, LastTerm: a.LastTerm, LastIndex: a.LastIndex}
+			}
 		})
 	}
 	wg.Wait()
@@ -80,9 +80,9 @@ func answersFromWire(w *peerpb.FenceResponse, want int) ([]FenceAnswer, error) {
 	}
 	answers := make([]FenceAnswer, want)
 	for i, a := range w.GetAnswers() {
-		answers[i] = FenceAnswer{Answered: a.GetAnswered(), FenceAnswer: replica.FenceAnswer{
-			Promised: a.GetPromised(), LastTerm: a.GetLastTerm(), LastIndex: a.GetLastIndex(),
-		}}
+		answers[i] = FenceAnswer{
+			Answered: a.GetAnswered(), Promised: a.GetPromised(), LastTerm: a.GetLastTerm(), LastIndex: a.GetLastIndex(),
+		}
 	}
 	return answers, nil
 }

@@ -161,8 +161,8 @@ func TestFencesAreAnsweredInOrder(t *testing.T) {
 		}
 		got, err := a.pool.Fence(context.Background(), 2, fences)
 		want := []peer.FenceAnswer{
-			{Answered: true, FenceAnswer: replica.FenceAnswer{Promised: 5, LastTerm: 4, LastIndex: 1}}, {},
-			{Answered: true, FenceAnswer: replica.FenceAnswer{Promised: 7, LastTerm: 6, LastIndex: 2}},
+			{Answered: true, Promised: 5, LastTerm: 4, LastIndex: 1}, {},
+			{Answered: true, Promised: 7, LastTerm: 6, LastIndex: 2},
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v", got, err)
