@@ -145,7 +145,10 @@ func (c *Core) barred() bool {
 	if c.view.Primary != c.self || c.view.Term == 0 {
 		return false
 	}
-	return c.lead == nil || c.lead.outbid > c.lead.term
+	if c.lead != nil {
+		return c.lead.outbid > c.lead.term
+	}
+	return c.follow.term <= c.view.Term // else somebody leads a later term already: the view is merely late
 }
 
 func (c *Core) wantPromotion() { c.want = wish{due: true} }

@@ -64,9 +64,9 @@ func (c *Core) Propose(data ...[]byte) (first Index, err error) {
 func (c *Core) notPrimary() error {
 	e := fault.New(fault.NotPrimary, "replica does not lead").With("term", strconv.FormatUint(uint64(c.view.Term), 10))
 	switch {
-	case c.view.Primary == c.self:
+	case c.barred():
 		e.Text = "replica may not lead its term any more and waits for a promotion"
-	case c.view.Primary != 0:
+	case c.view.Primary != 0 && c.view.Primary != c.self:
 		e = e.With("primary", strconv.FormatUint(uint64(c.view.Primary), 10))
 	}
 	return e

@@ -133,6 +133,10 @@ func (w *world) silence() {
 		w.round()
 	}
 	before := w.sent()
+	if p := w.primary(); p == nil || !p.core.Quiet() {
+		w.failure = &failure{mild: true, text: "an idle shard's primary is not quiet"}
+		return
+	}
 	for range 20 {
 		w.round()
 	}

@@ -49,6 +49,9 @@ func (m Message) wellFormed() bool {
 func (c *Core) fence(m Message) {
 	if m.Term > c.state.Promised && c.keeps(r5) {
 		c.promise(m.Term)
+		if c.barred() {
+			c.wantPromotion()
+		}
 	}
 	reply := Message{Type: MsgFenceReply, From: c.self, To: m.From, Term: max(c.state.Promised, m.Term), Generation: c.generation}
 	if c.keeps(r5) {
@@ -64,9 +67,6 @@ func (c *Core) promise(t Term) {
 	c.lead = nil
 	// Replies in lower terms would speak for entries that the new term may cut before they are durable.
 	c.outbox.replies = slices.DeleteFunc(c.outbox.replies, func(m Message) bool { return m.Type == MsgAppendReply })
-	if c.view.Primary == c.self {
-		c.wantPromotion()
-	}
 }
 
 // handleAppend makes the log agree with the primary's as far as the message reaches.
@@ -81,7 +81,7 @@ func (c *Core) handleAppend(m Message) {
 		return // there is one primary in a term, and it is this one
 	}
 	if c.follow.term != m.Term {
-		c.follow = following{term: m.Term}
+		c.follow, c.want = following{term: m.Term}, wish{}
 	}
 	c.follow.primary = m.From
 	if c.follow.diverged != 0 {
