@@ -74,8 +74,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node answered.`,
   ostraka query --collection words --where word=king      search it`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
+		Args:                       noArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(w.In)
 	root.SetOut(w.Out)

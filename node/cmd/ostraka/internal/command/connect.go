@@ -55,7 +55,8 @@ func completeCollections(w World, cmd *cobra.Command, table config.Table) {
 	err := cmd.RegisterFlagCompletionFunc("collection", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		names, err := collectionNames(w, cmd, table)
 		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp // a shell has no place for an error
+			cobra.CompErrorln(err.Error()) // shown only where completion is debugged
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var out []string
 		for _, name := range names {

@@ -17,7 +17,7 @@ func devTable() config.Table {
 		{Name: "nodes", Kind: config.Int, Placeholder: "N", Default: "3", Usage: "how many nodes"},
 		{Name: "data-dir", Placeholder: "DIR", Usage: "where they keep their data (default: a folder that is removed in the end)"},
 		{Name: "base-port", Kind: config.Int, Placeholder: "PORT", Default: "6333", Usage: "first port: node i takes base+10(i-1) for HTTP, and the next two for clients and peers; 0: free ones"},
-		{Name: "log-level", Placeholder: "LEVEL", Default: "warn", Usage: "trace, debug, info, warn or error"},
+		{Name: "log-level", Placeholder: "LEVEL", Default: "error", Usage: "trace, debug, info, warn or error"},
 		{Name: "log-format", Placeholder: "FORMAT", Default: "text", Usage: "text or json"},
 	}
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 type rawFlag struct {
 	setting config.Setting
 	text    string
-	given   bool
+	pieces  []string // as given, one a flag
 }
 
 // String returns what was typed, or the default.
@@ -22,13 +23,18 @@ func (f *rawFlag) String() string { return f.text }
 // Type is what --help shows behind the flag.
 func (f *rawFlag) Type() string { return f.setting.Placeholder }
 
-// Set takes what was typed. A list may be given piece by piece.
+// Set takes what was typed. A list may be given piece by piece; the same piece again changes nothing, because cobra parses
+// a command line twice when it completes one.
 func (f *rawFlag) Set(text string) error {
 	separator := map[config.Kind]string{config.List: ",", config.Lines: "\n"}[f.setting.Kind]
-	if f.given && separator != "" {
-		text = f.text + separator + text
+	if separator == "" {
+		f.text = text
+		return nil
 	}
-	f.text, f.given = text, true
+	if !slices.Contains(f.pieces, text) {
+		f.pieces = append(f.pieces, text)
+	}
+	f.text = strings.Join(f.pieces, separator)
 	return nil
 }
 

@@ -79,6 +79,7 @@ func query(w World, cmd *cobra.Command) error {
 		return printJSON(w.Out, q.json(found))
 	}
 	p := newPrinter(w)
+	p.cut = true // payloads may be of any length; -o json has them whole
 	q.print(p, found)
 	return p.err
 }

@@ -64,8 +64,11 @@ func peerState(peer client.Peer, now time.Time) (text, colour string) {
 }
 
 func ago(d time.Duration) string {
-	if d < time.Second {
+	switch {
+	case d < time.Second:
 		return "just now"
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days ago", d/(24*time.Hour))
 	}
 	return d.Truncate(time.Second).String() + " ago"
 }

@@ -18,11 +18,15 @@ const (
 	bold   = "1"
 )
 
+// minColumn is the narrowest that a column is cut to: less would say nothing.
+const minColumn = 20
+
 // printer writes for a person: tables, and colours where they can be seen.
 type printer struct {
 	out     io.Writer
-	width   int // of the terminal; 0: there is none, nothing is cut
+	width   int // of the terminal; 0: there is none
 	colours bool
+	cut     bool // the last column of a table ends at the terminal's edge
 	err     error
 }
 
@@ -45,7 +49,7 @@ type cell struct {
 	colour string
 }
 
-// table prints rows in columns that are as wide as they need; the last column ends at the terminal's edge.
+// table prints rows in columns that are as wide as they need.
 func (p *printer) table(header []string, rows [][]cell) {
 	widths := make([]int, len(header))
 	all := [][]cell{make([]cell, len(header))}
@@ -85,11 +89,8 @@ func (p *printer) row(row []cell, widths []int) {
 // fit cuts what would run over the terminal's edge.
 func (p *printer) fit(text string, column int) string {
 	room := p.width - column
-	if p.width == 0 || utf8.RuneCountInString(text) <= room {
+	if !p.cut || p.width == 0 || room < minColumn || utf8.RuneCountInString(text) <= room {
 		return text
-	}
-	if room < 2 {
-		return ""
 	}
 	return string([]rune(text)[:room-1]) + "…"
 }
