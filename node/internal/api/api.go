@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -20,9 +21,9 @@ import (
 // Points reads and writes the points of all shards of a collection, given by its name or an alias.
 type Points interface {
 	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
-	Write(ctx context.Context, collection string, op point.Op, o WriteOptions) (WriteResult, error)
+	Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error)
 	// Search answers every query, best first, its offset taken off.
-	Search(ctx context.Context, collection string, queries []Query) ([][]shard.Scored, error)
+	Search(ctx context.Context, collection string, queries []coordinator.Query) ([][]shard.Scored, error)
 	// Get returns the points that exist, in the order of the request.
 	Get(ctx context.Context, collection string, r shard.GetRequest) ([]point.Record, error)
 	// Scroll returns points in the order of their ids, and the first id after them if there is one.
@@ -41,7 +42,7 @@ type Metadata interface {
 
 // Inspector counts what a collection holds, over all peers.
 type Inspector interface {
-	Info(ctx context.Context, collection string) (Info, error)
+	Info(ctx context.Context, collection string) (coordinator.Info, error)
 }
 
 // Options say what the services stand on. Points, Metadata, Inspector and Self are needed.

@@ -8,6 +8,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 )
 
 // infoTimeout bounds the counting of points, so that what is declared can be read while shards are away.
@@ -45,7 +46,7 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 }
 
 // silentShards says which shards' points are not in the count.
-func silentShards(counts Info, err error) []string {
+func silentShards(counts coordinator.Info, err error) []string {
 	if err != nil {
 		return []string{fmt.Sprintf("the points cannot be counted: %v", err)}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -14,9 +15,9 @@ const defaultLimit = 10
 
 // query is a read in the making. At most one of search and scroll is to be run.
 type query struct {
-	Query            // the search
-	byID   *point.ID // the search's vector is this point's, which the result leaves out
-	scroll bool      // no search: points in the order of their ids
+	coordinator.Query           // the search
+	byID              *point.ID // the search's vector is this point's, which the result leaves out
+	scroll            bool      // no search: points in the order of their ids
 }
 
 // searchFrom reads a Search.
@@ -25,7 +26,7 @@ func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	if err != nil {
 		return query{}, err
 	}
-	q := query{Query: Query{Offset: r.GetOffset()}}
+	q := query{Query: coordinator.Query{Offset: r.GetOffset()}}
 	q.Vector, q.Using, q.Limit = r.GetVector(), r.GetVectorName(), r.GetLimit()
 	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
 	q.setParams(r.GetParams())
@@ -41,7 +42,7 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	if err != nil {
 		return query{}, err
 	}
-	q := query{Query: Query{Offset: r.GetOffset()}}
+	q := query{Query: coordinator.Query{Offset: r.GetOffset()}}
 	q.Using, q.Limit = r.GetUsing(), defaultLimit
 	if r.Limit != nil {
 		q.Limit = r.GetLimit()

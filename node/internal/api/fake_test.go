@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -93,17 +93,17 @@ func (c *cluster) Propose(ctx context.Context, commands ...catalog.Command) ([]c
 	return results, results[0].Err
 }
 
-func (c *cluster) Info(ctx context.Context, collection string) (api.Info, error) {
+func (c *cluster) Info(ctx context.Context, collection string) (coordinator.Info, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.note(ctx, "info "+collection)
 	found, ok := c.mu.state.Lookup(collection)
 	if !ok || c.infoErr != nil {
-		return api.Info{}, c.infoErr
+		return coordinator.Info{}, c.infoErr
 	}
-	info := api.Info{Points: uint64(len(c.mu.points[found.ID]))}
+	info := coordinator.Info{Points: uint64(len(c.mu.points[found.ID]))}
 	for _, sh := range found.Shards {
-		info.Shards = append(info.Shards, api.ShardInfo{ID: sh.ID, Answered: !slices.Contains(c.silent, sh.ID)})
+		info.Shards = append(info.Shards, coordinator.ShardInfo{ID: sh.ID, Answered: !slices.Contains(c.silent, sh.ID)})
 	}
 	return info, nil
 }
@@ -176,7 +176,7 @@ func (c *cluster) Count(ctx context.Context, collection string, f *filter.Filter
 	return uint64(len(matched)), err
 }
 
-func (c *cluster) Search(ctx context.Context, collection string, queries []api.Query) ([][]shard.Scored, error) {
+func (c *cluster) Search(ctx context.Context, collection string, queries []coordinator.Query) ([][]shard.Scored, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.note(ctx, queries)
@@ -195,7 +195,7 @@ func (c *cluster) Search(ctx context.Context, collection string, queries []api.Q
 	return out, nil
 }
 
-func search(points map[point.ID]point.Record, params catalog.VectorParams, q api.Query) ([]shard.Scored, error) {
+func search(points map[point.ID]point.Record, params catalog.VectorParams, q coordinator.Query) ([]shard.Scored, error) {
 	matched, err := matching(points, q.Filter)
 	if err != nil {
 		return nil, err
@@ -264,7 +264,7 @@ func matching(points map[point.ID]point.Record, f *filter.Filter) ([]point.Recor
 	return out, nil
 }
 
-func (c *cluster) Write(ctx context.Context, collection string, op point.Op, o api.WriteOptions) (api.WriteResult, error) {
+func (c *cluster) Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.note(ctx, op)
@@ -272,15 +272,15 @@ func (c *cluster) Write(ctx context.Context, collection string, op point.Op, o a
 		c.mu.calls = append(c.mu.calls, "wait")
 	}
 	if c.writeErr != nil {
-		return api.WriteResult{}, c.writeErr
+		return coordinator.WriteResult{}, c.writeErr
 	}
 	found, points, err := c.open(collection)
 	if err != nil {
-		return api.WriteResult{}, err
+		return coordinator.WriteResult{}, err
 	}
 	c.mu.op++
 	w := writer{config: found.Config, points: points, version: c.mu.op}
-	return api.WriteResult{OperationID: c.mu.op, Completed: o.Wait && !c.neverApplied}, w.apply(op)
+	return coordinator.WriteResult{OperationID: c.mu.op, Completed: o.Wait && !c.neverApplied}, w.apply(op)
 }
 
 // writer applies one operation the plain way.

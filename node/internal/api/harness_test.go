@@ -18,6 +18,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -136,3 +138,10 @@ func protoTypes(name protoreflect.FullName) (protoreflect.MessageType, error) {
 }
 
 func valueOfString(s string) protoreflect.Value { return protoreflect.ValueOfString(s) }
+
+// The cluster's own parts fit without an adapter.
+var (
+	_ api.Points    = (*coordinator.Coordinator)(nil)
+	_ api.Inspector = (*coordinator.Coordinator)(nil)
+	_ api.Metadata  = (*consensus.Node)(nil)
+)

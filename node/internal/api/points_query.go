@@ -7,6 +7,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -155,7 +156,7 @@ func (q *query) check(declared map[string]catalog.VectorParams) error {
 }
 
 func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult) error {
-	var searches []Query
+	var searches []coordinator.Query
 	var places []int
 	for i, q := range queries {
 		if !q.scroll {

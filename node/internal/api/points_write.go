@@ -7,6 +7,7 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -49,7 +50,7 @@ func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []poin
 	}
 	results := make([]*qdrant.UpdateResult, len(ops))
 	for i, op := range ops {
-		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, WriteOptions{Wait: r.GetWait()})
+		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, coordinator.WriteOptions{Wait: r.GetWait()})
 		if err != nil {
 			return nil, half(numbered(err, i, len(ops), "those before it are applied"), i)
 		}
@@ -78,7 +79,7 @@ func half(err error, i int) error {
 
 // updateResult says what became of a write: acknowledged means stored by as many replicas as declared, completed
 // that they show it. A write that was to be completed but only got acknowledged ran out of time on the way.
-func updateResult(r WriteResult, wait bool) *qdrant.UpdateResult {
+func updateResult(r coordinator.WriteResult, wait bool) *qdrant.UpdateResult {
 	id := r.OperationID
 	out := &qdrant.UpdateResult{OperationId: &id, Status: qdrant.UpdateStatus_Acknowledged}
 	switch {
