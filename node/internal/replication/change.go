@@ -32,13 +32,24 @@ func (c *Core) planChange() {
 		return // its outcome is unknown until a newer view
 	}
 	c.planRaise()
-	for _, plan := range []func() (Change, bool){c.planDemote, c.planQuorum, c.planActivate, c.planReceive} {
-		if change, ok := plan(); ok {
-			change.Version = c.view.Version
-			l.change, l.announced = &change, false
-			return
-		}
+	if change, ok := c.nextChange(); ok {
+		change.Version = c.view.Version
+		l.change, l.announced = &change, false
 	}
+}
+
+// nextChange returns the most urgent change that the rules allow.
+func (c *Core) nextChange() (Change, bool) {
+	if change, ok := c.planDemote(); ok {
+		return change, true
+	}
+	if change, ok := c.planQuorum(); ok {
+		return change, true
+	}
+	if change, ok := c.planActivate(); ok {
+		return change, true
+	}
+	return c.planReceive()
 }
 
 // failing reports whether p is to be demoted.
