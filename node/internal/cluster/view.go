@@ -68,6 +68,7 @@ func stateToWire(s catalog.ReplicaState) clusterpb.ReplicaState {
 		return clusterpb.ReplicaState_ACTIVE
 	case catalog.Partial:
 		return clusterpb.ReplicaState_PARTIAL
+	default:
+		return clusterpb.ReplicaState_DEAD
 	}
-	return clusterpb.ReplicaState_DEAD
 }

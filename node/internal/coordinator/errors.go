@@ -95,8 +95,9 @@ func ofShard(err error, id catalog.ShardID) error {
 	switch fault.ClassOf(err) {
 	case fault.Invalid, fault.NotFound, fault.Unsupported:
 		return err
+	default:
+		return &fault.Error{Class: fault.ClassOf(err), Text: inShard(err, id), Hints: hintsOf(err)}
 	}
-	return &fault.Error{Class: fault.ClassOf(err), Text: inShard(err, id), Hints: hintsOf(err)}
 }
 
 // inShard is err's text with the shard's name before it, once.

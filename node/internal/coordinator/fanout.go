@@ -105,6 +105,7 @@ func elsewhere(err error) bool {
 	switch fault.ClassOf(err) {
 	case fault.Invalid, fault.Unsupported, fault.Unauthenticated, fault.Denied:
 		return false
+	default:
+		return true
 	}
-	return true
 }

@@ -291,3 +291,6 @@ func within(d time.Duration) (context.Context, context.CancelFunc) {
 }
 
 type ids = []catalog.PeerID
+
+// pass lets virtual time pass: only for use in a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }

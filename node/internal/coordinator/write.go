@@ -183,8 +183,9 @@ func sure(err error) bool {
 	switch fault.ClassOf(err) {
 	case fault.NotPrimary, fault.StaleEpoch, fault.Unavailable, fault.Exhausted:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // hintOf reads whom a replica took for the primary.

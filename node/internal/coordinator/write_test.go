@@ -210,6 +210,7 @@ func TestWriteIsSentAgainOnlyIfItWasSurelyNotApplied(t *testing.T) {
 					if !unknown(err) || !strings.Contains(err.Error(), "may still be committed") || !strings.Contains(err.Error(), "2 replicas") || !strings.HasPrefix(err.Error(), "shard 0: ") {
 						t.Errorf("the unknown outcome is not told: %v", err)
 					}
+				default: // the error itself says all
 				}
 			}, ids{2, 3})
 		})
@@ -238,7 +239,7 @@ func TestWriteFollowsAHintAtOnceAndNewsOfTheCatalog(t *testing.T) {
 			return 0, false, notPrimary(2, 1) // knows no better
 		}
 		go func() {
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			w.change(0, func(s *catalog.Shard) { s.Primary, s.Term, s.Version = 1, 8, 2 })
 		}()
 		start = time.Now()
@@ -256,7 +257,7 @@ func TestWriteWaitsForADeadPrimarysSuccessor(t *testing.T) {
 		w.kill(2)
 		w.write = func(_ context.Context, n int, c call) (uint64, bool, error) { return 1, true, nil }
 		go func() {
-			time.Sleep(3 * time.Second)
+			pass(3 * time.Second)
 			w.change(0, func(s *catalog.Shard) { s.Primary, s.Term = 3, 2 })
 		}()
 		if _, err := w.c.Write(context.Background(), col, upsert(1), wait); err != nil {
@@ -299,7 +300,7 @@ func TestWriteGivesUpAtItsDeadlineAndSaysThatNothingWasApplied(t *testing.T) {
 			t.Errorf("%d attempts in 30 s", n)
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		go func() { time.Sleep(time.Second); cancel() }()
+		go func() { pass(time.Second); cancel() }()
 		start = time.Now()
 		if _, err = w.c.Write(ctx, col, upsert(1), wait); !fault.Is(err, fault.Canceled) || unknown(err) || time.Since(start) != time.Second {
 			t.Errorf("canceled: %v after %v", err, time.Since(start))

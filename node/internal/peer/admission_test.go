@@ -18,7 +18,6 @@ type raftFake struct {
 	leader catalog.PeerID
 	addr   string
 	voters map[catalog.PeerID]string
-	log    []string
 	fail   error
 }
 

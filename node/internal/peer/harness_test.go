@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
@@ -253,3 +254,6 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// pass lets virtual time pass: only for use in a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }

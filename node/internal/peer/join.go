@@ -108,8 +108,9 @@ func final(err error) bool {
 	switch fault.ClassOf(err) {
 	case fault.Exists, fault.Invalid, fault.Denied, fault.Unauthenticated, fault.Unsupported, fault.FailedPrecondition:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // joinRound asks each address once.

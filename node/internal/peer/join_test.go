@@ -32,7 +32,7 @@ func TestJoinTriesEveryAddressUntilOneAnswers(t *testing.T) {
 			return peer.JoinAnswer{ClusterID: "c", Peers: []catalog.Peer{info(1), info(2)}}, nil
 		}
 		go func() {
-			time.Sleep(5 * time.Second) // the member starts later than who wants to join
+			pass(5 * time.Second) // the member starts later than who wants to join
 			a.start(t, n)
 		}()
 		kept := ""
@@ -105,7 +105,7 @@ func TestNodesThatStartAlikeChooseOneFounder(t *testing.T) {
 							_ = node.membership.Adopt("c")
 						}
 					})
-					time.Sleep(10 * time.Second) // they start one after the other
+					pass(10 * time.Second) // they start one after the other
 				}
 				wg.Wait()
 				if parts[1] != peer.FoundCluster || parts[2] != peer.JoinCluster || parts[3] != peer.JoinCluster {

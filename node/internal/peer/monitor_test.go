@@ -93,18 +93,18 @@ func TestMonitorDeclaresDeadAfterTheGraceAndNotBefore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
-				time.Sleep(time.Second)
+				pass(time.Second)
 				if !m.Alive(2) || time.Since(m.LastSeen(2)) > 250*time.Millisecond {
 					t.Fatalf("alive %v, last seen %v ago", m.Alive(2), time.Since(m.LastSeen(2)))
 				}
 				seen := m.LastSeen(2)
 				p.with(func() { fail(p) })
 				changed := m.Changed()
-				time.Sleep(time.Until(seen.Add(1490 * time.Millisecond)))
+				pass(time.Until(seen.Add(1490 * time.Millisecond)))
 				if !m.Alive(2) || closed(changed) {
 					t.Error("dead before the grace has passed")
 				}
-				time.Sleep(300 * time.Millisecond)
+				pass(300 * time.Millisecond)
 				if m.Alive(2) || !closed(changed) {
 					t.Error("alive long after the grace")
 				}
@@ -113,7 +113,7 @@ func TestMonitorDeclaresDeadAfterTheGraceAndNotBefore(t *testing.T) {
 				}
 				p.with(func() { p.mu.silent[2], p.mu.refused[2], p.mu.as[2] = false, false, 0 })
 				changed = m.Changed()
-				time.Sleep(time.Second)
+				pass(time.Second)
 				if !m.Alive(2) || !closed(changed) {
 					t.Error("not alive again")
 				}
@@ -126,11 +126,11 @@ func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
 	p := newPinger()
 	p.mu.silent[2], p.mu.silent[3] = true, true
 	monitoredWith(t, p, func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata) {
-		time.Sleep(1400 * time.Millisecond)
+		pass(1400 * time.Millisecond)
 		if !m.Alive(2) || !m.LastSeen(2).IsZero() {
 			t.Error("a peer never reached is not given the grace")
 		}
-		time.Sleep(200 * time.Millisecond)
+		pass(200 * time.Millisecond)
 		if m.Alive(2) {
 			t.Error("a peer never reached stays alive")
 		}
@@ -138,7 +138,7 @@ func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
 		if !m.Alive(3) { // at once, before the monitor has looked
 			t.Error("a new peer is not given the grace")
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if m.Alive(3) {
 			t.Error("a new peer that never answers stays alive")
 		}
@@ -153,14 +153,14 @@ func TestMonitorKnowsItselfAndForgetsWhoLeft(t *testing.T) {
 		if m.Alive(7) {
 			t.Error("who is not in the catalog is alive")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		meta.set("c", info(1))
 		synctest.Wait()
 		if m.Alive(2) {
 			t.Error("who left is alive")
 		}
 		pings := p.mu.pings
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if p.mu.pings != pings {
 			t.Error("who left is still pinged")
 		}
@@ -169,10 +169,10 @@ func TestMonitorKnowsItselfAndForgetsWhoLeft(t *testing.T) {
 
 func TestMonitorTellsOfDrainingPeers(t *testing.T) {
 	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
-		time.Sleep(time.Second)
+		pass(time.Second)
 		changed := m.Changed()
 		p.with(func() { p.mu.draining[2] = true })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if !m.Draining(2) || !closed(changed) || !m.Alive(2) {
 			t.Error("draining is not told")
 		}

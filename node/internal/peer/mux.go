@@ -110,7 +110,10 @@ func (m *Mux) accept() {
 			if !temporary(err) {
 				return
 			}
-			time.Sleep(10 * time.Millisecond) // out of file descriptors: do not spin
+			select { // out of file descriptors: do not spin
+			case <-time.After(10 * time.Millisecond):
+			case <-m.grpc.done:
+			}
 			continue
 		}
 		if !m.track(conn) {

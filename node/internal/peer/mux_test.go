@@ -60,7 +60,7 @@ func TestMuxHandsRaftStreamOverWithoutPreface(t *testing.T) {
 		if _, err := io.ReadFull(in, buf); err != nil || string(buf) != "raft says hello" {
 			t.Fatalf("got %q, %v", buf, err)
 		}
-		time.Sleep(time.Minute) // the preface's deadline no longer holds
+		pass(time.Minute) // the preface's deadline no longer holds
 		_, err = conn.Write([]byte("x"))
 		check(t, err)
 		if _, err := in.Read(buf); err != nil {
@@ -204,7 +204,7 @@ func TestMuxCarriesRaftBesideGRPC(t *testing.T) {
 				c()
 			}
 		}()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		leaders := 0
 		for _, r := range rafts {
 			if r.State() == raft.Leader {

@@ -27,8 +27,8 @@ type preface struct {
 	target  catalog.PeerID
 }
 
-func appendPreface(dst []byte, p preface) []byte {
-	dst = append(dst, raftByte, prefaceVersion, byte(len(p.cluster)))
+func encodePreface(p preface) []byte {
+	dst := append([]byte{}, raftByte, prefaceVersion, byte(len(p.cluster)))
 	dst = append(dst, p.cluster...)
 	return binary.BigEndian.AppendUint64(dst, uint64(p.target))
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestPrefaceBytesAreGolden(t *testing.T) {
-	got := appendPreface(nil, preface{cluster: "c1", target: 0x0102})
+	got := encodePreface(preface{cluster: "c1", target: 0x0102})
 	want := []byte{'R', 1, 2, 'c', '1', 0, 0, 0, 0, 0, 0, 1, 2}
 	if !bytes.Equal(got, want) {
 		t.Errorf("got % x", got)
@@ -14,7 +14,7 @@ func TestPrefaceBytesAreGolden(t *testing.T) {
 }
 
 func FuzzPreface(f *testing.F) {
-	f.Add(appendPreface(nil, preface{cluster: "c", target: 7})[1:])
+	f.Add(encodePreface(preface{cluster: "c", target: 7})[1:])
 	f.Add([]byte{1, 255})
 	f.Add([]byte{9})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -22,7 +22,7 @@ func FuzzPreface(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if again := appendPreface(nil, p)[1:]; !bytes.HasPrefix(b, again) {
+		if again := encodePreface(p)[1:]; !bytes.HasPrefix(b, again) {
 			t.Errorf("% x was read as %+v", b, p)
 		}
 	})

@@ -25,12 +25,12 @@ func TestWishesForPromotionReachWhoeverLeads(t *testing.T) {
 		p.WantPromotion(ref, 4) // replaces the first
 		p.WantPromotion(ref, 2) // is older
 		p.WantPromotion(other, 1)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if len(a.wants)+len(b.wants) != 0 {
 			t.Fatal("somebody heard though nobody leads")
 		}
 		leader.Store(2)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		got := map[catalog.ShardRef]uint64{}
 		for range 2 {
 			w := <-b.wants
@@ -44,9 +44,9 @@ func TestWishesForPromotionReachWhoeverLeads(t *testing.T) {
 		n.setCut(b.peer.PeerAddr, true)
 		a.pool.Reset(2)
 		p.WantPromotion(ref, 5)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		leader.Store(1)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		synctest.Wait()
 		if w := <-a.wants; w != (want{1, ref, 5}) {
 			t.Errorf("this node leads and heard %+v", w)

@@ -235,12 +235,12 @@ func (l *lane) stream(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { // the receiver answers only the end; this notices a broken stream while there is nothing to send
 		ended <- stream.RecvMsg(new(peerpb.ReplicateResponse))
+		close(ended)
 	}()
 	err = l.pump(ctx, stream.Send, ended)
 	cancel()
-	if err == nil {
-		<-ended
-		return nil
+	for range ended { // its goroutine ends before this returns
+		continue
 	}
 	return fault.FromStatus(err)
 }

@@ -37,7 +37,7 @@ func TestSenderKeepsOrderAndBatches(t *testing.T) {
 			s.Send(2, ref, 4, appendMessage(i, bytes.Repeat([]byte{byte(i)}, i%300)))
 		}
 		s.Send(2, ref, 4, appendMessage(count, make([]byte, 100_000))) // larger than a frame: alone
-		time.Sleep(time.Second)
+		pass(time.Second)
 		steps := b.replicas.stepped()
 		if len(steps) != count+1 {
 			t.Fatalf("%d of %d messages arrived", len(steps), count+1)
@@ -84,7 +84,7 @@ func TestSenderDropsWhatDoesNotFitAndNeverBlocks(t *testing.T) {
 		if time.Since(start) != 0 {
 			t.Errorf("Send blocked for %v", time.Since(start))
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if dropped := metric(t, registry, "ostraka_peer_replication_dropped_messages_total"); dropped < 180 {
 			t.Errorf("%v dropped", dropped)
 		}
@@ -97,22 +97,22 @@ func TestSenderReconnectsWhenThePeerReturns(t *testing.T) {
 		s := newSender(t, peer.SenderOptions{Pool: a.pool, Metrics: peer.NewMetrics(registry)})
 		defer s.Close()
 		s.Send(2, ref, 4, appendMessage(0, nil))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		n.setCut(b.peer.PeerAddr, true)
 		a.pool.Reset(2)
 		for i := range 20 { // the protocol sends again and again
 			s.Send(2, ref, 4, appendMessage(i, nil))
-			time.Sleep(100 * time.Millisecond)
+			pass(100 * time.Millisecond)
 		}
 		if got := len(b.replicas.stepped()); got != 1 {
 			t.Fatalf("%d messages crossed the cut", got)
 		}
 		n.setCut(b.peer.PeerAddr, false)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		s.Send(2, ref, 4, appendMessage(99, nil))
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		s.Send(2, ref, 4, appendMessage(100, nil))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		steps := b.replicas.stepped()
 		if last := steps[len(steps)-1].Message.PrevIndex; last != 100 {
 			t.Errorf("the last message that arrived is %d", last)
@@ -129,11 +129,11 @@ func TestSenderNoticesABrokenStreamWhileIdle(t *testing.T) {
 		s := newSender(t, peer.SenderOptions{Pool: a.pool, Metrics: peer.NewMetrics(registry)})
 		defer s.Close()
 		s.Send(2, ref, 4, appendMessage(0, nil))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		a.pool.Reset(2)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		s.Send(2, ref, 4, appendMessage(1, nil)) // the first after the break is not lost
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := len(b.replicas.stepped()); got != 2 {
 			t.Errorf("%d messages arrived", got)
 		}
@@ -147,7 +147,7 @@ func TestMessagesForAnotherPeerEndTheStream(t *testing.T) {
 		m := appendMessage(0, nil)
 		m.To = 7
 		s.Send(2, ref, 4, m)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if got := b.replicas.stepped(); len(got) != 0 {
 			t.Errorf("peer 2 took %+v", got)
 		}
@@ -158,11 +158,11 @@ func TestSenderForgetsPeersThatLeft(t *testing.T) {
 	pair(t, func(t *testing.T, _ *network, a, b *node) {
 		s := newSender(t, peer.SenderOptions{Pool: a.pool})
 		s.Send(2, ref, 4, appendMessage(0, nil))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		a.meta.set("c", info(1))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		s.Send(2, ref, 4, appendMessage(1, nil))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		check(t, s.Close())
 		s.Send(2, ref, 4, appendMessage(2, nil)) // after Close: dropped
 		synctest.Wait()

@@ -128,11 +128,11 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 			t.Errorf("never connected: %v (unknown: %v)", err, unknown(err))
 		}
 		n.setCut(b.peer.PeerAddr, false)
-		time.Sleep(2 * time.Second) // the connection's backoff
+		pass(2 * time.Second) // the connection's backoff
 
 		hang := func(ctx context.Context, _ catalog.ShardRef, _ uint64, _ []byte, _ bool) (uint64, bool, error) {
 			<-ctx.Done()
-			time.Sleep(time.Minute) // it does not even answer in time
+			pass(time.Minute) // it does not even answer in time
 			return 0, false, ctx.Err()
 		}
 		b.replicas.write = hang
@@ -140,13 +140,13 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 			t.Errorf("no answer in time: %v (unknown: %v)", err, unknown(err))
 		}
 		go func() {
-			time.Sleep(time.Second)
+			pass(time.Second)
 			a.pool.Reset(2)
 		}()
 		if err := write(time.Minute); !fault.Is(err, fault.Unavailable) || !unknown(err) {
 			t.Errorf("connection closed under the call: %v (unknown: %v)", err, unknown(err))
 		}
-		time.Sleep(10 * time.Minute) // the handlers end
+		pass(10 * time.Minute) // the handlers end
 
 		if _, _, err := a.pool.Write(context.Background(), 8, ref, 6, nil, true); !fault.Is(err, fault.Unavailable) || unknown(err) {
 			t.Errorf("no such peer: %v", err)

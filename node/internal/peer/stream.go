@@ -49,7 +49,7 @@ func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 		p.target = s.opts.Target(string(address))
 	}
 	_ = conn.SetWriteDeadline(time.Now().Add(timeout))
-	if _, err := conn.Write(appendPreface(nil, p)); err != nil {
+	if _, err := conn.Write(encodePreface(p)); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
