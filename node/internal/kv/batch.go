@@ -144,7 +144,8 @@ func (b *Batch) SetLogBase(generation, index, term uint64) {
 // Refs tells where both records of a point are.
 type Refs struct{ Payload, Vectors Ref }
 
-// PutPoint stores both records of a point: its encoded payload and its encoded vectors (nil: none), with the index of
+// PutPoint stores both records of a point, each at most MaxBody long: its encoded payload and its encoded vectors (nil:
+// none), with the index of
 // the operation that made them. They change together, whatever the batch's size. old is where what they replace is (the
 // zero Refs if there is nothing); the result is to be given to the next change of the point.
 func (b *Batch) PutPoint(generation uint64, id point.ID, version uint64, payload, vectors []byte, old Refs) Refs {

@@ -2,8 +2,12 @@ package kv
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // FailCommitsAfter lets n more transactions through; the others fail with err, if it is not nil, and store nothing.
@@ -60,4 +64,33 @@ var (
 func (s *Store) Raw(key []byte) (value []byte) {
 	_ = s.withView(func(v *View) (err error) { value, err = v.get(key); return err })
 	return value
+}
+
+// Dump lists everything that is stored, in hex, a key and its value per line.
+func (s *Store) Dump() string {
+	var out strings.Builder
+	err := s.withView(func(v *View) error {
+		return v.scan(context.Background(), nil, nil, func(key []byte, item *badger.Item) (bool, error) {
+			return true, item.Value(func(value []byte) error {
+				_, err := fmt.Fprintf(&out, "%x = %x\n", key, value)
+				return err
+			})
+		})
+	})
+	if err != nil {
+		panic(err)
+	}
+	return out.String()
+}
+
+// OpenValues tries each decoder of values on b and returns what they found wrong.
+func OpenValues(b []byte) []error {
+	none := func(Ref, uint16) ([]byte, error) { return nil, nil }
+	_, e1 := openNumbers([]byte{1}, b, 2)
+	_, e2 := openSmall([]byte{1}, b)
+	_, e3 := openEntryHeader(1, b)
+	_, _, _, e4 := openRecord(point.Num(1), b, none)
+	_, _, e5 := cutLogKey(b)
+	r := logReader{next: 1, end: 2, left: 10}
+	return []error{e1, e2, e3, e4, e5, r.add(b)}
 }

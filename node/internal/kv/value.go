@@ -175,8 +175,10 @@ func openRecord(id point.ID, v []byte, fetch func(Ref, uint16) ([]byte, error)) 
 	version = binary.BigEndian.Uint64(v[crcLen:])
 	body = v[recordHeaderLen:]
 	if n := binary.BigEndian.Uint16(v[crcLen+8:]); n > 0 {
-		ref = Ref{Version: version, Pieces: n}
-		body = make([]byte, 0, int(n)*partSize) // never append to Badger's memory
+		if len(body) > 0 || n > MaxBody/partSize {
+			return 0, nil, Ref{}, damaged("record of point %s: %d pieces", id, n)
+		}
+		ref, body = Ref{Version: version, Pieces: n}, nil // never append to Badger's memory
 		for part := range n {
 			piece, err := fetch(ref, part)
 			if err != nil {
