@@ -112,8 +112,9 @@ func (e *Error) outcomeUnknown() bool {
 	switch e.Class {
 	case ClassUnavailable, ClassTimeout, ClassCanceled, ClassInternal:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // mayRepeat is the table in the package's doc.
@@ -128,8 +129,9 @@ func (op operation) mayRepeat(e *Error) bool {
 		return op.ddl
 	case ClassUnavailable, ClassTimeout:
 		return op.kind != once || !e.sent
+	default:
+		return false
 	}
-	return false
 }
 
 // withKey adds the API key to what a call sends.

@@ -30,7 +30,7 @@ func fullInfo() *qdrant.CollectionInfo {
 				ReadFanOutFactor: ptr(uint32(1)), ReadFanOutDelayMs: ptr(uint64(30)),
 				VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{
 					"vector": {Size: 768, Distance: qdrant.Distance_Cosine, OnDisk: ptr(true), HnswConfig: &qdrant.HnswConfigDiff{M: ptr(uint64(8))}},
-					"multi":  {Size: 2, Distance: qdrant.Distance_Dot, MultivectorConfig: &qdrant.MultiVectorConfig{}, Datatype: qdrant.Datatype_Uint8.Enum()},
+					"multi":  {Size: 2, Distance: qdrant.Distance_Dot, MultivectorConfig: &qdrant.MultiVectorConfig{}, Datatype: qdrant.Datatype_Uint8.Enum(), Memory: qdrant.Memory_Cold.Enum()},
 				}),
 				ShardingMethod: qdrant.ShardingMethod_Custom.Enum(),
 			},
@@ -93,7 +93,7 @@ func TestGetCollectionReadsEveryField(t *testing.T) {
 			HNSW: fullHNSW(), Optimizers: fullOptimizers(), WAL: fullWAL(),
 			Metadata: map[string]any{"owner": "search", "n": int64(1), "f": 1.5, "l": []any{nil, true}, "o": map[string]any{}},
 			Status:   client.Yellow, OptimizerError: "disk", Points: 6000, Warnings: []string{"under-replicated"},
-			Foreign: []string{"datatype", "multivector_config", "quantization_config", "sharding_method"},
+			Foreign: []string{"datatype", "memory", "multivector_config", "quantization_config", "sharding_method"},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)

@@ -220,12 +220,14 @@ func foreign(config *qdrant.CollectionConfig) []string {
 	note(params.GetShardingMethod() != qdrant.ShardingMethod_Auto, "sharding_method")
 	note(config.GetQuantizationConfig().GetQuantization() != nil, "quantization_config")
 	note(config.GetStrictModeConfig().GetEnabled(), "strict_mode_config")
+	note(config.GetHnswConfig().GetMemory() != 0 || params.GetPayload().GetMemory() != 0, "memory")
 	wire := []*qdrant.VectorParams{params.GetVectorsConfig().GetParams()}
 	for _, v := range params.GetVectorsConfig().GetParamsMap().GetMap() {
 		wire = append(wire, v)
 	}
 	for _, v := range wire {
 		note(v.GetQuantizationConfig().GetQuantization() != nil, "quantization_config")
+		note(v.GetMemory() != 0 || v.GetHnswConfig().GetMemory() != 0, "memory")
 		note(v.GetMultivectorConfig() != nil, "multivector_config")
 		note(v.GetDatatype() > qdrant.Datatype_Float32, "datatype")
 	}

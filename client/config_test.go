@@ -183,7 +183,7 @@ func (a *authority) serveTLS() string {
 		Certificates: []tls.Certificate{pair}, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
 	})))
 	n.register()
-	go n.server.Serve(listener) //nolint:errcheck // ends with Stop
+	go n.server.Serve(listener)
 	a.t.Cleanup(n.server.Stop)
 	return listener.Addr().String()
 }
@@ -210,7 +210,7 @@ func TestTLSChecksTheServerAndProvesTheClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer cl.Close() //nolint:errcheck // nothing is written
+			defer cl.Close()
 			_, err = cl.ListCollections(t.Context())
 			if (err == nil) != c.good {
 				t.Errorf("got %v", err)
@@ -228,7 +228,7 @@ func TestPlainTextToATLSServerFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // nothing is written
+	defer c.Close()
 	if _, err := c.ListCollections(t.Context()); !client.IsUnavailable(err) {
 		t.Errorf("got %v", err)
 	}

@@ -44,8 +44,9 @@ func (c Consistency) Factor(replicationFactor uint32) uint32 {
 		return replicationFactor/2 + 1
 	case Strong:
 		return max(replicationFactor, 1)
+	default:
+		return 1
 	}
-	return 1
 }
 
 // String returns the name that ParseConsistency reads.
@@ -55,6 +56,7 @@ func (c Consistency) String() string {
 		return "quorum"
 	case Strong:
 		return "strong"
+	default:
+		return "weak"
 	}
-	return "weak"
 }

@@ -131,8 +131,9 @@ func IsUnavailable(err error) bool {
 	switch ClassOf(err) {
 	case ClassUnavailable, ClassNotPrimary, ClassStaleEpoch:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // IsTransient reports whether the same request may succeed later without anybody changing it. For a write, look at
@@ -141,8 +142,9 @@ func IsTransient(err error) bool {
 	switch ClassOf(err) {
 	case ClassTimeout, ClassExhausted, ClassConflict:
 		return true
+	default:
+		return IsUnavailable(err)
 	}
-	return IsUnavailable(err)
 }
 
 // OutcomeUnknown reports whether a write that failed with err may have been applied, or may be yet.
@@ -204,6 +206,7 @@ func classOfCode(code codes.Code) Class {
 		return ClassUnavailable
 	case codes.OutOfRange:
 		return ClassInvalid
+	default:
 	}
 	for class, c := range Classes() {
 		if c == code {

@@ -137,7 +137,7 @@ func (n *node) restart() {
 	n.listener = bufconn.Listen(1 << 16)
 	n.server = grpc.NewServer(append(n.options, grpc.UnaryInterceptor(n.intercept), grpc.WaitForHandlers(true))...)
 	n.register()
-	go n.server.Serve(n.listener) //nolint:errcheck // ends with Stop
+	go n.server.Serve(n.listener)
 }
 
 func (n *node) register() {

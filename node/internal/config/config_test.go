@@ -66,8 +66,9 @@ func TestEverySettingHasAFlagAVariableAndAKey(t *testing.T) {
 			return v.Int(s.Name)
 		case config.List:
 			return v.List(s.Name)
+		default:
+			return v.String(s.Name)
 		}
-		return v.String(s.Name)
 	}
 	for _, s := range config.Serve() {
 		table := config.Table{s}

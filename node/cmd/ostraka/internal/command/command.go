@@ -54,7 +54,7 @@ func Run(ctx context.Context, w World, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(w.Err, "ostraka: %s\n", explain(err))
+	fmt.Fprintf(w.Err, "ostraka: %s\n", explain(err)) //nolint:errcheck // there is nobody left to tell
 	return exitCode(err)
 }
 
@@ -123,8 +123,9 @@ func explain(err error) string {
 		return fmt.Sprintf("%s: %s", e.Endpoint, text)
 	case client.ClassUnauthenticated, client.ClassDenied:
 		return fmt.Sprintf("%s: %s\nGive an API key that allows it in OSTRAKA_API_KEY", e.Endpoint, text)
+	default:
+		return text
 	}
-	return text
 }
 
 // noArgs refuses arguments, and on the root a command that does not exist.

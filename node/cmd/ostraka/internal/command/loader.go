@@ -144,7 +144,7 @@ func (l *loader) reap(ctx context.Context) error {
 	l.points += uint64(at)
 	l.in = b.lines[at] - 1
 	for _, b := range l.queue {
-		<-b.done
+		<-b.done //nolint:errcheck // the first failure is the one to tell
 	}
 	l.queue = nil
 	if ctx.Err() != nil {
