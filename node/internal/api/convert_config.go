@@ -26,7 +26,7 @@ func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
 	c.ShardNumber = r.GetShardNumber()
 	setValue(&c.ReplicationFactor, r.ReplicationFactor)
 	setValue(&c.WriteConsistencyFactor, r.WriteConsistencyFactor)
-	setValue(&c.OnDiskPayload, r.OnDiskPayload) //nolint:staticcheck // its replacement is not built
+	setValue(&c.OnDiskPayload, r.OnDiskPayload)
 	if len(r.GetMetadata()) > 0 {
 		c.Metadata, err = payloadFrom(r.GetMetadata())
 	}
@@ -76,7 +76,7 @@ func oneVectorParamsFrom(name string, p *qdrant.VectorParams) (catalog.VectorPar
 	}
 	return catalog.VectorParams{
 		Size: p.GetSize(), Distance: distance, HNSW: hnswFrom(p.GetHnswConfig()),
-		OnDisk: p.OnDisk, //nolint:staticcheck // its replacement is not built
+		OnDisk: p.OnDisk,
 	}, nil
 }
 
@@ -88,7 +88,7 @@ func hnswFrom(h *qdrant.HnswConfigDiff) *catalog.HNSWDiff {
 	d := catalog.HNSWDiff{
 		M: h.M, EfConstruct: h.EfConstruct, FullScanThreshold: h.FullScanThreshold,
 		MaxIndexingThreads: h.MaxIndexingThreads, PayloadM: h.PayloadM,
-		OnDisk: h.OnDisk, //nolint:staticcheck // its replacement is not built
+		OnDisk: h.OnDisk,
 	}
 	if d == (catalog.HNSWDiff{}) {
 		return nil

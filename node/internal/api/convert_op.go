@@ -39,8 +39,9 @@ func modeFrom(m qdrant.UpdateMode) point.UpsertMode {
 		return point.InsertOnly
 	case qdrant.UpdateMode_UpdateOnly:
 		return point.UpdateOnly
+	default:
+		return point.InsertOrReplace
 	}
-	return point.InsertOrReplace
 }
 
 func pointFrom(p *qdrant.PointStruct) (out point.Point, err error) {

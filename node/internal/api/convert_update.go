@@ -31,7 +31,7 @@ func setParams(c *catalog.Config, p *qdrant.CollectionParamsDiff) {
 	}
 	setValue(&c.ReplicationFactor, p.ReplicationFactor)
 	setValue(&c.WriteConsistencyFactor, p.WriteConsistencyFactor)
-	setValue(&c.OnDiskPayload, p.OnDiskPayload) //nolint:staticcheck // its replacement is not built
+	setValue(&c.OnDiskPayload, p.OnDiskPayload)
 	setPointer(&c.ReadFanOutFactor, p.ReadFanOutFactor)
 	if p.ReadFanOutDelayMs != nil {
 		delay := time.Duration(min(p.GetReadFanOutDelayMs(), uint64(maxTimeout/time.Millisecond))) * time.Millisecond
@@ -58,7 +58,7 @@ func updatedVectors(base map[string]catalog.VectorParams, d *qdrant.VectorsConfi
 		if err != nil {
 			return nil, err
 		}
-		setPointer(&params.OnDisk, diff.OnDisk) //nolint:staticcheck // its replacement is not built
+		setPointer(&params.OnDisk, diff.OnDisk)
 		params.HNSW = updatedHNSW(params.HNSW, diff.GetHnswConfig())
 		out[name] = params
 	}

@@ -37,8 +37,7 @@ func namedVectorsFrom(named map[string]*qdrant.Vector) (point.Vectors, error) {
 
 // vectorFrom reads one dense vector in its typed or its older, bare form. Other kinds are refused by the guard.
 func vectorFrom(v *qdrant.Vector) ([]float32, error) {
-	//nolint:staticcheck // older clients still send the bare form
-	bare := v.GetData()
+	bare := v.GetData() // as older clients still send it
 	if v.GetVector() == nil {
 		return bare, finite(bare)
 	}

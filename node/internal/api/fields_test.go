@@ -448,8 +448,9 @@ func scalar(old protoreflect.Value, f protoreflect.FieldDescriptor) protoreflect
 		return protoreflect.ValueOfFloat32(float32(old.Float() + 0.5))
 	case protoreflect.DoubleKind:
 		return protoreflect.ValueOfFloat64(old.Float() + 0.25)
+	default:
+		panic(fmt.Sprintf("%s has kind %s", f.FullName(), f.Kind()))
 	}
-	panic(fmt.Sprintf("%s has kind %s", f.FullName(), f.Kind()))
 }
 
 // text is another text that can stand where the old one stood.

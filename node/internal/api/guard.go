@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,22 +25,25 @@ type guard struct {
 	logger hclog.Logger
 }
 
-// messageRules is what is to be looked at in messages of one type.
+// messageRules is what is to be looked at in messages of one type: the fields that can be there at the same time, and
+// the oneofs, of each of which one field at most is there.
 type messageRules struct {
-	refused  []refusedField
-	bounded  []boundedField
-	enums    []protoreflect.FieldDescriptor
-	children []protoreflect.FieldDescriptor
+	name    protoreflect.Name
+	fields  []*fieldRules
+	choices []choice
 }
 
-type refusedField struct {
-	field protoreflect.FieldDescriptor
-	noun  string
+type choice struct {
+	oneof  protoreflect.OneofDescriptor
+	fields map[protoreflect.FieldNumber]*fieldRules
 }
 
-type boundedField struct {
-	field protoreflect.FieldDescriptor
-	limits
+// fieldRules is what is to be looked at in one field.
+type fieldRules struct {
+	field  protoreflect.FieldDescriptor
+	noun   string // what is not built; "" if the field is
+	limits *limits
+	child  *messageRules // of the messages that it holds, if it holds any
 }
 
 // newGuard learns the rules of every message that a request of these services can hold.
@@ -54,33 +58,48 @@ func newGuard(logger hclog.Logger, services ...protoreflect.ServiceDescriptor) *
 	return g
 }
 
-func (g *guard) learn(message protoreflect.MessageDescriptor) {
-	if _, known := g.rules[message.FullName()]; known {
-		return
+func (g *guard) learn(message protoreflect.MessageDescriptor) *messageRules {
+	if r, known := g.rules[message.FullName()]; known {
+		return r
 	}
-	r := &messageRules{}
+	r := &messageRules{name: message.Name()}
 	g.rules[message.FullName()] = r
 	fields := message.Fields()
 	for i := range fields.Len() {
-		field := fields.Get(i)
-		r.add(field)
-		if child := childOf(field); child != nil {
-			r.children = append(r.children, field)
-			g.learn(child)
+		if f := g.learnField(fields.Get(i)); f != nil {
+			r.add(f)
 		}
 	}
+	return r
 }
 
-func (r *messageRules) add(field protoreflect.FieldDescriptor) {
-	if noun, ok := notBuilt[field.FullName()]; ok {
-		r.refused = append(r.refused, refusedField{field, noun})
-	}
+// learnField returns nil for a field in which nothing is to be looked at.
+func (g *guard) learnField(field protoreflect.FieldDescriptor) *fieldRules {
+	f := &fieldRules{field: field, noun: notBuilt[field.FullName()]}
 	if l, ok := limitsOf(field); ok {
-		r.bounded = append(r.bounded, boundedField{field, l})
+		f.limits = &l
 	}
-	if field.Kind() == protoreflect.EnumKind {
-		r.enums = append(r.enums, field)
+	if child := childOf(field); child != nil {
+		f.child = g.learn(child)
 	}
+	if f.noun == "" && f.limits == nil && f.child == nil && field.Kind() != protoreflect.EnumKind {
+		return nil
+	}
+	return f
+}
+
+func (r *messageRules) add(f *fieldRules) {
+	oneof := f.field.ContainingOneof()
+	if oneof == nil || oneof.IsSynthetic() {
+		r.fields = append(r.fields, f)
+		return
+	}
+	i := slices.IndexFunc(r.choices, func(c choice) bool { return c.oneof == oneof })
+	if i < 0 {
+		i = len(r.choices)
+		r.choices = append(r.choices, choice{oneof, map[protoreflect.FieldNumber]*fieldRules{}})
+	}
+	r.choices[i].fields[f.field.Number()] = f
 }
 
 // childOf returns the type of the messages that a field holds, singly, in a list or as values of a map.
@@ -126,56 +145,106 @@ func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 
 // examine refuses what no handler may see: fields that this server does not know, fields that are not built, enum
 // numbers without a name, values outside their bounds, and messages nested too deeply.
-func (g *guard) examine(req proto.Message) error { return g.message(req.ProtoReflect(), 1) }
+func (g *guard) examine(req proto.Message) error {
+	m := req.ProtoReflect()
+	return g.rules[m.Descriptor().FullName()].check(m, 1)
+}
 
-func (g *guard) message(m protoreflect.Message, depth int) error {
-	name := m.Descriptor().Name()
+func (r *messageRules) check(m protoreflect.Message, depth int) error {
 	if depth > maxNesting {
-		return invalid("%s: messages are nested more than %d levels deep", name, maxNesting)
+		return invalid("%s: messages are nested more than %d levels deep", r.name, maxNesting)
 	}
 	if len(m.GetUnknown()) > 0 {
-		return invalid("%s: it has a field that this server does not know; is the client newer than the server?", name)
+		return unknownField(r.name)
 	}
-	r := g.rules[m.Descriptor().FullName()]
-	for _, f := range r.refused {
-		if m.Has(f.field) {
-			return missing(f.noun, string(name)+"."+string(f.field.Name()))
+	if v, ok := m.Interface().(*qdrant.Value); ok {
+		return r.checkValue(v, depth)
+	}
+	for _, f := range r.fields {
+		if f.limits != nil {
+			if err := f.limits.check(m, f.field); err != nil {
+				return err
+			}
 		}
-	}
-	for _, f := range r.enums {
-		if err := knownEnum(m, f); err != nil {
+		if !m.Has(f.field) {
+			continue
+		}
+		if err := f.check(m, depth); err != nil {
 			return err
 		}
 	}
-	for _, f := range r.bounded {
-		if err := f.check(m, f.field); err != nil {
-			return err
+	for _, c := range r.choices {
+		chosen := m.WhichOneof(c.oneof)
+		if chosen == nil || c.fields[chosen.Number()] == nil {
+			continue
 		}
-	}
-	for _, field := range r.children {
-		if err := g.child(m, field, depth+1); err != nil {
+		if err := c.fields[chosen.Number()].check(m, depth); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *guard) child(m protoreflect.Message, field protoreflect.FieldDescriptor, depth int) (err error) {
-	if !m.Has(field) {
+func unknownField(message protoreflect.Name) error {
+	return invalid("%s: it has a field that this server does not know; is the client newer than the server?", message)
+}
+
+// checkValue is check for payload values, of which a large upsert has hundreds of thousands: the same by the fields
+// of the generated type, without reflection.
+func (r *messageRules) checkValue(v *qdrant.Value, depth int) (err error) {
+	switch k := v.GetKind().(type) {
+	case *qdrant.Value_NullValue:
+		return knownEnum(v.ProtoReflect(), v.ProtoReflect().Descriptor().Fields().ByName("null_value"))
+	case *qdrant.Value_StructValue:
+		if len(k.StructValue.ProtoReflect().GetUnknown()) > 0 {
+			return unknownField("Struct")
+		}
+		for _, e := range k.StructValue.GetFields() {
+			if err = r.check(e.ProtoReflect(), depth+2); err != nil {
+				return err
+			}
+		}
+	case *qdrant.Value_ListValue:
+		if len(k.ListValue.ProtoReflect().GetUnknown()) > 0 {
+			return unknownField("ListValue")
+		}
+		for _, e := range k.ListValue.GetValues() {
+			if err = r.check(e.ProtoReflect(), depth+2); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check looks at a field that is there.
+func (f *fieldRules) check(m protoreflect.Message, depth int) error {
+	if f.noun != "" {
+		return missing(f.noun, string(m.Descriptor().Name())+"."+string(f.field.Name()))
+	}
+	if f.field.Kind() == protoreflect.EnumKind {
+		return knownEnum(m, f.field)
+	}
+	if f.child == nil {
 		return nil
 	}
-	switch v := m.Get(field); {
-	case field.IsList():
-		for i := 0; i < v.List().Len() && err == nil; i++ {
-			err = g.message(v.List().Get(i).Message(), depth)
+	return f.checkChildren(m.Get(f.field), depth+1)
+}
+
+func (f *fieldRules) checkChildren(v protoreflect.Value, depth int) (err error) {
+	switch {
+	case f.field.IsList():
+		list := v.List()
+		for i := 0; i < list.Len() && err == nil; i++ {
+			err = f.child.check(list.Get(i).Message(), depth)
 		}
-	case field.IsMap():
+	case f.field.IsMap():
 		v.Map().Range(func(_ protoreflect.MapKey, e protoreflect.Value) bool {
-			err = g.message(e.Message(), depth)
+			err = f.child.check(e.Message(), depth)
 			return err == nil
 		})
 	default:
-		err = g.message(v.Message(), depth)
+		err = f.child.check(v.Message(), depth)
 	}
 	return err
 }

@@ -26,8 +26,9 @@ func prefix(c fault.Class) string {
 		return "Timeout: "
 	case fault.Denied:
 		return "Forbidden: "
+	default:
+		return ""
 	}
-	return ""
 }
 
 // statusError words err for the users of Qdrant's API and keeps its class in the status's details. Errors that are
@@ -49,7 +50,7 @@ func statusError(err error) error {
 // isStatus reports whether err itself is a status. One that only wraps a status, such as the failed call to a peer,
 // has the class that the wrapping gave it.
 func isStatus(err error) bool {
-	_, ok := err.(interface{ GRPCStatus() *status.Status }) //nolint:errorlint // the outermost error is meant
+	_, ok := err.(interface{ GRPCStatus() *status.Status })
 	return ok
 }
 

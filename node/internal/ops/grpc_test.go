@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestRequestsAreCountedByMethodAndCode(t *testing.T) {
 	info := &grpc.UnaryServerInfo{FullMethod: "/s/M"}
 	answer := func(err error) {
 		_, got := m.Unary(context.Background(), nil, info, func(context.Context, any) (any, error) { return 1, err })
-		if got != err {
+		if !errors.Is(got, err) {
 			t.Errorf("the error became %v", got)
 		}
 	}
