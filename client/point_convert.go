@@ -74,7 +74,7 @@ func denseOf(v *qdrant.VectorOutput) []float32 {
 	if d := v.GetDense(); d != nil {
 		return d.GetData()
 	}
-	return v.GetData() //nolint:staticcheck // what servers before 1.16 fill in
+	return v.GetData() // what servers before 1.16 fill in
 }
 
 func recordOf(p *qdrant.RetrievedPoint) Record {
