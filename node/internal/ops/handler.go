@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -15,9 +16,12 @@ import (
 
 // Options say what is shown. Gatherer and Ready are needed.
 type Options struct {
-	Title   string // what the service calls itself; clients in Python read title and version when they start
-	Version string // of the API, as HealthCheck tells it
-	Commit  string // of this program
+	// Title and APIVersion are what HealthCheck tells too: clients in Python read them at "/" when they start, and
+	// warn about an API version that is far from their own. An empty APIVersion shows Version in its place.
+	Title      string
+	APIVersion string
+	Version    string // of this program
+	Commit     string
 
 	Gatherer prometheus.Gatherer
 	// Ready tells why this node cannot serve at this moment; a nil error means that it can.
@@ -55,7 +59,11 @@ func Handler(o Options) (http.Handler, error) {
 const maxScrapes = 8
 
 func (o Options) root(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]string{"title": o.Title, "version": o.Version, "commit": o.Commit})
+	shown := map[string]string{"title": o.Title, "version": o.APIVersion, "commit": strings.TrimSpace("ostraka " + o.Version + " " + o.Commit)}
+	if o.APIVersion == "" {
+		shown["version"] = o.Version
+	}
+	writeJSON(w, http.StatusOK, shown)
 }
 
 func (o Options) alive(w http.ResponseWriter, _ *http.Request) {

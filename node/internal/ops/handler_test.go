@@ -21,7 +21,7 @@ func options(reason *atomic.Pointer[string]) ops.Options {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ostraka_test_answer_count"}, func() float64 { return 42 }))
 	return ops.Options{
-		Title: "a title", Version: "1.19.0", Commit: "abc", Gatherer: reg,
+		Title: "a title", APIVersion: "1.19.0", Version: "0.1.0", Commit: "abc", Gatherer: reg,
 		Ready: func() error {
 			if r := reason.Load(); r != nil {
 				return errors.New(*r)
@@ -77,7 +77,7 @@ func TestRootTellsTitleAndVersionAsJSON(t *testing.T) {
 	if err := json.Unmarshal(ask(t, h, "GET", "/").Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got["title"] != "a title" || got["version"] != "1.19.0" || got["commit"] != "abc" {
+	if got["title"] != "a title" || got["version"] != "1.19.0" || got["commit"] != "ostraka 0.1.0 abc" {
 		t.Errorf("got %v", got)
 	}
 }
