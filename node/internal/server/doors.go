@@ -105,7 +105,10 @@ func stopGRPC(server *grpc.Server) {
 
 // openHTTPDoor serves health and metrics, also while the node is not a member yet.
 func (s *Server) openHTTPDoor(context.Context) error {
-	handler, err := ops.Handler(ops.Options{Version: s.opts.Version, Commit: s.opts.Commit, Ready: s.ready, Gatherer: s.registry})
+	handler, err := ops.Handler(ops.Options{
+		Title: api.Title, APIVersion: api.Compatible, Version: s.opts.Version, Commit: s.opts.Commit,
+		Ready: s.ready, Gatherer: s.registry, Logger: s.logger.Named("http"),
+	})
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
