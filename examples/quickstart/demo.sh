@@ -26,12 +26,13 @@ tf() { (cd "$WORK/quickstart" && "$TF" "$@"); }
 step "1. Three nodes on loopback: $A, $B, $C"
 bin/ostraka dev --nodes 3 --data-dir "$WORK/data" --base-port "$PORT" >"$WORK/nodes.log" 2>&1 &
 NODES=$!
-for _ in $(seq 100); do
-  ostraka status --endpoint "$A" >/dev/null 2>&1 && break
+for _ in $(seq 150); do
+  ostraka status --endpoint "$A" >"$WORK/status.txt" 2>&1 && grep -q '3 of 3 peers alive' "$WORK/status.txt" && break
   kill -0 "$NODES" 2>/dev/null || die "the nodes did not start"
   sleep 0.2
 done
-ostraka status --endpoint "$A" || die "the nodes do not answer"
+cat "$WORK/status.txt"
+grep -q '3 of 3 peers alive' "$WORK/status.txt" || die "the three nodes did not find each other"
 
 step "2. $(basename "$TF") init and apply: the collections of examples/quickstart/main.tf"
 mkdir "$WORK/quickstart" && cp examples/quickstart/*.tf "$WORK/quickstart/"
@@ -39,7 +40,7 @@ cat >"$WORK/cli.tfrc" <<X
 provider_installation {
   filesystem_mirror {
     path    = "$PWD/bin/mirror"
-    include = ["*/ostraka/ostraka"]
+    include = ["registry.terraform.io/ostraka/ostraka", "registry.opentofu.org/ostraka/ostraka"]
   }
 }
 X
