@@ -3,6 +3,8 @@ package consensus_test
 import (
 	"context"
 	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,11 +15,35 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
 )
 
-// tcp is the plainest stream layer.
-type tcp struct{ net.Listener }
+// tcp is the plainest stream layer; it counts the connections that are open.
+type tcp struct {
+	net.Listener
+	open *atomic.Int64
+}
 
-func (tcp) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", string(addr), timeout)
+func (l tcp) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	return l.count(net.DialTimeout("tcp", string(addr), timeout))
+}
+
+func (l tcp) Accept() (net.Conn, error) { return l.count(l.Listener.Accept()) }
+
+func (l tcp) count(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &counted{Conn: c, open: l.open}, nil
+}
+
+type counted struct {
+	net.Conn
+	open *atomic.Int64
+	once sync.Once
+}
+
+func (c *counted) Close() error {
+	c.once.Do(func() { c.open.Add(-1) })
+	return c.Conn.Close()
 }
 
 // TestNodesOverSocketsLeaveNothingBehind runs two nodes over real sockets; one closes while the other still holds
@@ -27,13 +53,14 @@ func TestNodesOverSocketsLeaveNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	dirs := map[catalog.PeerID]string{1: t.TempDir(), 2: t.TempDir()}
+	var conns [3]atomic.Int64 // by peer
 	open := func(id catalog.PeerID) (*consensus.Node, string) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		addr := l.Addr().String()
-		n, err := consensus.Open(consensus.Options{Dir: dirs[id], Self: id, Address: addr, Layer: tcp{l}})
+		n, err := consensus.Open(consensus.Options{Dir: dirs[id], Self: id, Address: addr, Layer: tcp{l, &conns[id]}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,8 +102,14 @@ func TestNodesOverSocketsLeaveNothingBehind(t *testing.T) {
 			t.Fatal("nobody leads")
 		}
 	}
+	if conns[2].Load() == 0 {
+		t.Error("the nodes never met again")
+	}
+	check(two.Close()) // while the other one holds connections to it
+	if n := conns[2].Load(); n != 0 {
+		t.Errorf("%d connections are open after Close", n)
+	}
 	check(one.Close())
-	check(two.Close())
 	if _, err := one.Propose(ctx, at(1, addrOne)); err == nil {
 		t.Error("a closed node made a change")
 	}

@@ -337,9 +337,14 @@ func TestAReplicaThatNeverAnswersDoesNotBlockAWeakShardForEver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		w.create("docs", 1, 3, 1)
-		w.start()
+		r, _ := w.start()
 		w.silent[2] = true
 		w.lead(1, true)
+		r.WantPromotion(1, catalog.ShardRef{Collection: 1}, 1) // all are alive, and R6 asks for all three
+		pass(1900 * time.Millisecond)
+		if sh := w.shard(catalog.ShardRef{Collection: 1}); sh.Term != 1 {
+			t.Fatalf("before the grace: %s", sh)
+		}
 		w.set(func() { w.dead[1] = true })
 		pass(10 * time.Second)
 		if sh := w.shard(catalog.ShardRef{Collection: 1}); sh.Primary != 3 || sh.UnsafePromotions != 1 {
