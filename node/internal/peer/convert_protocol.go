@@ -21,7 +21,7 @@ func envelopeToWire(e Envelope) *peerpb.ShardMessage {
 		From: uint64(m.From), To: uint64(m.To), Term: uint64(m.Term),
 		PrevIndex: uint64(m.PrevIndex), PrevTerm: uint64(m.PrevTerm), Commit: uint64(m.Commit),
 		Reject: m.Reject, Match: uint64(m.Match), Applied: uint64(m.Applied),
-		LastTerm: uint64(m.LastTerm), LastIndex: uint64(m.LastIndex),
+		LastTerm: uint64(m.LastTerm), LastIndex: uint64(m.LastIndex), FromGeneration: m.Generation,
 	}
 	if len(m.Entries) > 0 {
 		w.Entries = make([]*peerpb.Entry, len(m.Entries))
@@ -45,6 +45,7 @@ func envelopeFromWire(w *peerpb.ShardMessage) (Envelope, error) {
 		Term: replication.Term(w.GetTerm()), PrevIndex: replication.Index(w.GetPrevIndex()), PrevTerm: replication.Term(w.GetPrevTerm()),
 		Commit: replication.Index(w.GetCommit()), Reject: w.GetReject(), Match: replication.Index(w.GetMatch()),
 		Applied: replication.Index(w.GetApplied()), LastTerm: replication.Term(w.GetLastTerm()), LastIndex: replication.Index(w.GetLastIndex()),
+		Generation: w.GetFromGeneration(),
 	}
 	if m.Entries, err = entriesFromWire(w, m); err != nil {
 		return Envelope{}, err

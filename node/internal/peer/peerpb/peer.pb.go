@@ -725,24 +725,25 @@ func (*ReplicateResponse) Descriptor() ([]byte, []int) {
 }
 
 type ShardMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
-	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"` // of the receiving replica: one that is gone gets nothing
-	Type          uint32                 `protobuf:"varint,3,opt,name=type,proto3" json:"type,omitempty"`
-	From          uint64                 `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"`
-	To            uint64                 `protobuf:"varint,5,opt,name=to,proto3" json:"to,omitempty"`
-	Term          uint64                 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"`
-	PrevIndex     uint64                 `protobuf:"varint,7,opt,name=prev_index,json=prevIndex,proto3" json:"prev_index,omitempty"`
-	PrevTerm      uint64                 `protobuf:"varint,8,opt,name=prev_term,json=prevTerm,proto3" json:"prev_term,omitempty"`
-	Entries       []*Entry               `protobuf:"bytes,9,rep,name=entries,proto3" json:"entries,omitempty"`
-	Commit        uint64                 `protobuf:"varint,10,opt,name=commit,proto3" json:"commit,omitempty"`
-	Reject        bool                   `protobuf:"varint,11,opt,name=reject,proto3" json:"reject,omitempty"`
-	Match         uint64                 `protobuf:"varint,12,opt,name=match,proto3" json:"match,omitempty"`
-	Applied       uint64                 `protobuf:"varint,13,opt,name=applied,proto3" json:"applied,omitempty"`
-	LastTerm      uint64                 `protobuf:"varint,14,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
-	LastIndex     uint64                 `protobuf:"varint,15,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Shard          *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Generation     uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"` // of the receiving replica: one that is gone gets nothing
+	Type           uint32                 `protobuf:"varint,3,opt,name=type,proto3" json:"type,omitempty"`
+	From           uint64                 `protobuf:"varint,4,opt,name=from,proto3" json:"from,omitempty"`
+	To             uint64                 `protobuf:"varint,5,opt,name=to,proto3" json:"to,omitempty"`
+	Term           uint64                 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"`
+	PrevIndex      uint64                 `protobuf:"varint,7,opt,name=prev_index,json=prevIndex,proto3" json:"prev_index,omitempty"`
+	PrevTerm       uint64                 `protobuf:"varint,8,opt,name=prev_term,json=prevTerm,proto3" json:"prev_term,omitempty"`
+	Entries        []*Entry               `protobuf:"bytes,9,rep,name=entries,proto3" json:"entries,omitempty"`
+	Commit         uint64                 `protobuf:"varint,10,opt,name=commit,proto3" json:"commit,omitempty"`
+	Reject         bool                   `protobuf:"varint,11,opt,name=reject,proto3" json:"reject,omitempty"`
+	Match          uint64                 `protobuf:"varint,12,opt,name=match,proto3" json:"match,omitempty"`
+	Applied        uint64                 `protobuf:"varint,13,opt,name=applied,proto3" json:"applied,omitempty"`
+	LastTerm       uint64                 `protobuf:"varint,14,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	LastIndex      uint64                 `protobuf:"varint,15,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	FromGeneration uint64                 `protobuf:"varint,16,opt,name=from_generation,json=fromGeneration,proto3" json:"from_generation,omitempty"` // of the replying replica: an acknowledgement of a copy that is gone counts for nothing
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ShardMessage) Reset() {
@@ -876,6 +877,13 @@ func (x *ShardMessage) GetLastTerm() uint64 {
 func (x *ShardMessage) GetLastIndex() uint64 {
 	if x != nil {
 		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *ShardMessage) GetFromGeneration() uint64 {
+	if x != nil {
+		return x.FromGeneration
 	}
 	return 0
 }
@@ -2489,7 +2497,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\"M\n" +
 	"\x10ReplicateRequest\x129\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1d.ostraka.peer.v1.ShardMessageR\bmessages\"\x13\n" +
-	"\x11ReplicateResponse\"\xb5\x03\n" +
+	"\x11ReplicateResponse\"\xde\x03\n" +
 	"\fShardMessage\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -2510,7 +2518,8 @@ const file_peer_proto_rawDesc = "" +
 	"\aapplied\x18\r \x01(\x04R\aapplied\x12\x1b\n" +
 	"\tlast_term\x18\x0e \x01(\x04R\blastTerm\x12\x1d\n" +
 	"\n" +
-	"last_index\x18\x0f \x01(\x04R\tlastIndex\"Y\n" +
+	"last_index\x18\x0f \x01(\x04R\tlastIndex\x12'\n" +
+	"\x0ffrom_generation\x18\x10 \x01(\x04R\x0efromGeneration\"Y\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x12\n" +
