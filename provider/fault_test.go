@@ -62,7 +62,7 @@ func TestACreationWhoseReplicasAreLateIsKeptWithAWarning(t *testing.T) {
 	w.cluster.SetAlive(1) // when it is created there is one peer,
 	w.cluster.Freeze(true)
 	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlacement", Times: 1, Do: func() { w.cluster.SetAlive(3) }}) // then all
-	config := minimal(prototest.Config{"replication_factor": 2, "timeouts": prototest.Config{"create": "200ms"}})
+	config := minimal(prototest.Config{"replication_factor": 2, "timeouts": prototest.Config{"create": "700ms"}})
 	plan := w.Plan(t, collectionType, w.None(collectionType), config)
 	r, diags := w.Apply(t, plan)
 	wantEqual(t, "errors", diags.Errors(), nil)
@@ -154,7 +154,7 @@ func TestAnUpdateThatRunsOutOfTimeSaysHowFarItGot(t *testing.T) {
 	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 2}))
 	w.cluster.Freeze(true)
 	after := minimal(prototest.Config{
-		"shard_number": 2, "replication_factor": 2, "write_consistency": "strong", "timeouts": prototest.Config{"update": "150ms"},
+		"shard_number": 2, "replication_factor": 2, "write_consistency": "strong", "timeouts": prototest.Config{"update": "700ms"},
 	})
 	r, diags := w.Apply(t, w.Plan(t, collectionType, r, after))
 	wantOne(t, "errors", diags.Errors(), "waiting for the placement", "0 of 2 shards", "shard 1: 2 replicas declared, 1 active")

@@ -154,11 +154,11 @@ func TestDescriptionsSayWhatAChangeDoes(t *testing.T) {
 	const replaces, inPlace = "Changing it replaces the collection", "Changed in place"
 	for path, want := range map[string][]string{
 		"name":                         {replaces},
-		"shard_number":                 {replaces, "Between 1 and 4096"},
+		"shard_number":                 {replaces, "Between 1 and 1024"},
 		"vectors.size":                 {replaces, "Between 1 and 65536"},
 		"vectors.distance":             {replaces, "One of `Cosine`, `Dot`, `Euclid`, `Manhattan`"},
 		"vectors.on_disk":              {inPlace, "Default: `false`"},
-		"replication_factor":           {inPlace, "Default: `1`", "At least 1"},
+		"replication_factor":           {inPlace, "Default: `1`", "Between 1 and 64"},
 		"write_consistency":            {inPlace, "`weak`, `quorum`, `strong`"},
 		"on_disk_payload":              {inPlace, "Default: `true`"},
 		"optimizers.deleted_threshold": {inPlace, "Default: `0.2`", "Between 0 and 1"},

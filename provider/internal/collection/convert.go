@@ -137,7 +137,7 @@ func observeGraph(h client.HNSW) hnswModel {
 		M: int64Or(h.M, defaultM), EfConstruct: int64Or(h.EfConstruct, defaultEfConstruct),
 		FullScanThreshold:  int64Or(h.FullScanThreshold, defaultFullScanThreshold),
 		MaxIndexingThreads: int64Or(h.MaxIndexingThreads, defaultMaxIndexingThreads),
-		OnDisk:             boolOr(h.OnDisk, false),
+		OnDisk:             boolOf(h.OnDisk),
 	}
 	out.PayloadM = int64Or(h.PayloadM, out.M.ValueInt64()) // unset on the server means m
 	return out
@@ -153,7 +153,7 @@ func observeOptimizers(o client.Optimizers) optimizersModel {
 		IndexingThreshold:      int64Or(o.IndexingThreshold, defaultIndexingThreshold),
 		FlushIntervalSec:       int64Or(o.FlushIntervalSec, defaultFlushIntervalSec),
 		MaxOptimizationThreads: int64OrNull(o.MaxOptimizationThreads),
-		PreventUnoptimized:     boolOr(o.PreventUnoptimized, false),
+		PreventUnoptimized:     boolOf(o.PreventUnoptimized),
 	}
 	if o.DeletedThreshold != nil {
 		out.DeletedThreshold = types.Float64Value(*o.DeletedThreshold)
@@ -166,7 +166,7 @@ func observeVectors(ctx context.Context, prior types.Map, vectors map[string]cli
 	for name, v := range vectors {
 		out[name] = vectorModel{
 			Size: types.Int64Value(int64(v.Size)), Distance: types.StringValue(string(v.Distance)),
-			OnDisk: boolOr(v.OnDisk, false), HNSW: observeOverride(priorOverride(prior, name), v.HNSW),
+			OnDisk: boolOf(v.OnDisk), HNSW: observeOverride(priorOverride(prior, name), v.HNSW),
 		}
 	}
 	return types.MapValueFrom(ctx, vectorType(), out)
@@ -251,9 +251,5 @@ func int64OrNull(v *uint64) types.Int64 {
 	return types.Int64Value(int64(*v))
 }
 
-func boolOr(v *bool, fallback bool) types.Bool {
-	if v == nil {
-		return types.BoolValue(fallback)
-	}
-	return types.BoolValue(*v)
-}
+// boolOf takes what the server does not say for false, which is the default of every switch here.
+func boolOf(v *bool) types.Bool { return types.BoolValue(v != nil && *v) }

@@ -28,32 +28,34 @@ type outcome struct {
 // stops early when fewer peers are alive than replicas are declared and every one of them has its copy: more will come
 // when peers join. On a plain Qdrant there is nothing to look at.
 func (c *collection) settle(ctx context.Context, name string) (outcome, error) {
-	var last string
+	last := "the placement was not seen"
 	for wait := pollFirst; ; wait = min(wait*3/2, pollMax) {
 		out, progress, err := c.look(ctx, name)
+		if progress != "" {
+			last = progress
+		}
 		switch {
 		case errors.Is(err, client.ErrNotOstraka):
 			tflog.Info(ctx, "no placement to wait for", map[string]any{"collection": name, "reason": err.Error()})
 			return outcome{}, nil
 		case err != nil && !client.IsTransient(err):
 			return outcome{}, err
-		case err != nil:
-			last = err.Error()
-		case progress == "":
+		case err == nil && progress == "":
 			return out, nil
-		default:
-			last = progress
+		case progress == "" && ctx.Err() == nil: // an error of the end of time says nothing of the placement
+			last = err.Error()
 		}
 		tflog.Info(ctx, "waiting for the placement", map[string]any{"collection": name, "progress": last})
 		select {
 		case <-ctx.Done():
-			return outcome{}, fmt.Errorf("%w: %s", ctx.Err(), last)
+			return outcome{}, fmt.Errorf("%w; %s", ctx.Err(), last)
 		case <-time.After(wait):
 		}
 	}
 }
 
-// look returns what is missing, in one line, or an outcome when there is nothing to wait for.
+// look returns what is missing, in one line, or an outcome when there is nothing to wait for. What is missing may come
+// with an error, if only the rest could not be found out.
 func (c *collection) look(ctx context.Context, name string) (outcome, string, error) {
 	placements, err := c.session.Client.Placement(ctx, name)
 	if err != nil {
@@ -69,7 +71,7 @@ func (c *collection) look(ctx context.Context, name string) (outcome, string, er
 		}
 		cluster, err := c.session.Client.Cluster(ctx)
 		if err != nil {
-			return outcome{}, "", err
+			return outcome{}, progress, err
 		}
 		if alive := living(cluster); alive < int(p.ReplicationFactor) && unsettled(p, alive) == "" {
 			return outcome{short: shortage(p, alive)}, "", nil

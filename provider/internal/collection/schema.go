@@ -25,11 +25,18 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+// The node's limits, so that what it would refuse fails at plan time.
 const (
-	maxUint32     = 1<<32 - 1
-	maxSize       = 65536
-	maxShards     = 4096 // as many as there are slots
-	maxPlainCount = 1 << 53
+	maxSize        = 65536
+	maxVectors     = 64
+	maxShards      = 1024
+	maxReplicas    = 64
+	maxLinks       = 2048
+	minEfConstruct = 4
+	maxEfConstruct = 1 << 20
+	maxThreads     = 1 << 12
+	maxSegments    = 1 << 12
+	unbounded      = 1 << 53 // what JSON and Terraform keep exact
 )
 
 // nameRule is the server's: 1 to 255 bytes without these characters.
@@ -77,7 +84,7 @@ func coreAttributes() map[string]schema.Attribute {
 			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultReplicationFactor),
 			MarkdownDescription: "Number of replicas of each shard, each on another peer. The cluster makes missing replicas and drops " +
 				"surplus ones. With 1 replica a lost node loses its part of the data.",
-			Validators: []validator.Int64{int64validator.Between(1, maxUint32)},
+			Validators: []validator.Int64{int64validator.Between(1, maxReplicas)},
 		},
 		"write_consistency": schema.StringAttribute{
 			Optional: true,
@@ -93,20 +100,14 @@ func coreAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "How many replicas hold a write before it is acknowledged, as a number of at most `replication_factor`. " +
 				"Defaults to the meaning of `write_consistency`, or to 1 when neither is set. The cluster refuses writes to a shard " +
 				"that has fewer replicas in service.",
-			Validators:    []validator.Int64{int64validator.Between(1, maxUint32)},
+			Validators:    []validator.Int64{int64validator.Between(1, maxReplicas)},
 			PlanModifiers: []planmodifier.Int64{factorFollowsWord{}},
 		},
 		"on_disk_payload": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
 			MarkdownDescription: "Keep payloads on disk instead of in memory.",
 		},
-		"metadata": schema.MapAttribute{
-			ElementType: types.StringType, Optional: true, Computed: true, Default: mapdefault.StaticValue(emptyMetadata()),
-			MarkdownDescription: "Free text about the collection, by key. Keys that are not declared here are removed. The cluster stores JSON; a value that " +
-				"another client has stored as anything but a string reads as its JSON text, and is only rewritten (as a string) when it differs from " +
-				"what is declared.",
-			Validators: []validator.Map{mapvalidator.NoNullValues()},
-		},
+		"metadata": metadataAttribute(),
 		"deletion_protection": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 			MarkdownDescription: "Refuse, already at plan time, to destroy or replace the collection. It takes two steps to delete a " +
@@ -115,12 +116,22 @@ func coreAttributes() map[string]schema.Attribute {
 	}
 }
 
+func metadataAttribute() schema.Attribute {
+	return schema.MapAttribute{
+		ElementType: types.StringType, Optional: true, Computed: true, Default: mapdefault.StaticValue(emptyMetadata()),
+		MarkdownDescription: "Free text about the collection, by key. Keys that are not declared here are removed. The cluster stores JSON; a value that " +
+			"another client has stored as anything but a string reads as its JSON text, and is only rewritten (as a string) when it differs from " +
+			"what is declared.",
+		Validators: []validator.Map{mapvalidator.NoNullValues()},
+	}
+}
+
 func vectorsAttribute() schema.Attribute {
 	return schema.MapNestedAttribute{
 		Required: true,
 		MarkdownDescription: "The vectors of a point, by name; the name `\"\"` is the unnamed vector. Adding or removing a name " +
 			"replaces the collection.",
-		Validators:    []validator.Map{mapvalidator.SizeAtLeast(1)},
+		Validators:    []validator.Map{mapvalidator.SizeBetween(1, maxVectors)},
 		PlanModifiers: []planmodifier.Map{namesReplace()},
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"size": schema.Int64Attribute{
@@ -195,10 +206,10 @@ func hnswAttribute() schema.Attribute {
 		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultHNSW()),
 		MarkdownDescription: "The HNSW graph that approximate search uses.",
 		Attributes: map[string]schema.Attribute{
-			"m":                    count(textM, defaultM, 0, maxPlainCount),
-			"ef_construct":         count(textEfConstruct, defaultEfConstruct, 4, maxPlainCount),
-			"full_scan_threshold":  count(textFullScan, defaultFullScanThreshold, 0, maxPlainCount),
-			"max_indexing_threads": count(textThreads, defaultMaxIndexingThreads, 0, maxPlainCount),
+			"m":                    count(textM, defaultM, 0, maxLinks),
+			"ef_construct":         count(textEfConstruct, defaultEfConstruct, minEfConstruct, maxEfConstruct),
+			"full_scan_threshold":  count(textFullScan, defaultFullScanThreshold, 0, unbounded),
+			"max_indexing_threads": count(textThreads, defaultMaxIndexingThreads, 0, maxThreads),
 			"on_disk": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 				MarkdownDescription: textGraphOnDisk,
@@ -206,7 +217,7 @@ func hnswAttribute() schema.Attribute {
 			"payload_m": schema.Int64Attribute{
 				Optional: true, Computed: true,
 				MarkdownDescription: textPayloadM + " Default: the value of `m`.",
-				Validators:          []validator.Int64{int64validator.Between(0, maxPlainCount)},
+				Validators:          []validator.Int64{int64validator.Between(0, maxLinks)},
 				PlanModifiers:       []planmodifier.Int64{payloadFollowsM{}},
 			},
 		},
@@ -223,21 +234,21 @@ const (
 )
 
 func vectorHNSWAttributes() map[string]schema.Attribute {
-	number := func(text string, low int64) schema.Attribute {
+	number := func(text string, low, high int64) schema.Attribute {
 		return schema.Int64Attribute{
 			Optional: true, MarkdownDescription: text + " Not set: as the collection's.",
-			Validators: []validator.Int64{int64validator.Between(low, maxPlainCount)},
+			Validators: []validator.Int64{int64validator.Between(low, high)},
 		}
 	}
 	return map[string]schema.Attribute{
-		"m":                    number(textM, 0),
-		"ef_construct":         number(textEfConstruct, 4),
-		"full_scan_threshold":  number(textFullScan, 0),
-		"max_indexing_threads": number(textThreads, 0),
+		"m":                    number(textM, 0, maxLinks),
+		"ef_construct":         number(textEfConstruct, minEfConstruct, maxEfConstruct),
+		"full_scan_threshold":  number(textFullScan, 0, unbounded),
+		"max_indexing_threads": number(textThreads, 0, maxThreads),
 		"on_disk": schema.BoolAttribute{
 			Optional: true, MarkdownDescription: textGraphOnDisk + " Not set: as the collection's.",
 		},
-		"payload_m": number(textPayloadM, 0),
+		"payload_m": number(textPayloadM, 0, maxLinks),
 	}
 }
 
@@ -252,24 +263,24 @@ func optimizersAttribute() schema.Attribute {
 				Validators:          []validator.Float64{float64validator.Between(0, 1)},
 			},
 			"vacuum_min_vector_number": count("Smallest number of vectors in a segment worth rewriting.",
-				defaultVacuumMinVectorNumber, 100, maxPlainCount),
+				defaultVacuumMinVectorNumber, 0, unbounded),
 			"default_segment_number": count("Number of segments to aim for; 0 lets the server choose.",
-				defaultSegmentNumber, 0, maxPlainCount),
+				defaultSegmentNumber, 0, maxSegments),
 			"max_segment_size": schema.Int64Attribute{
 				Optional: true, Computed: true,
 				MarkdownDescription: "Largest segment, in KiB of vectors. When it is not set the server chooses by its CPUs. The API cannot take a value " +
 					"back: removing the attribute keeps the last one.",
-				Validators:    []validator.Int64{int64validator.Between(1, maxPlainCount)},
+				Validators:    []validator.Int64{int64validator.Between(1, unbounded)},
 				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
-			"memmap_threshold":   count("Segments above this size, in KiB of vectors, are memory-mapped; 0 turns that off.", 0, 0, maxPlainCount),
-			"indexing_threshold": count("Segments above this size, in KiB of vectors, get a graph; 0 turns graphs off.", defaultIndexingThreshold, 0, maxPlainCount),
-			"flush_interval_sec": count("Seconds between flushes to disk.", defaultFlushIntervalSec, 0, maxPlainCount),
+			"memmap_threshold":   count("Segments above this size, in KiB of vectors, are memory-mapped; 0 turns that off.", 0, 0, unbounded),
+			"indexing_threshold": count("Segments above this size, in KiB of vectors, get a graph; 0 turns graphs off.", defaultIndexingThreshold, 0, unbounded),
+			"flush_interval_sec": count("Seconds between flushes to disk.", defaultFlushIntervalSec, 0, unbounded),
 			"max_optimization_threads": schema.Int64Attribute{
 				Optional: true, Computed: true,
 				MarkdownDescription: "Optimizations that may run at once per shard; 0 turns them off. When it is not set the server chooses. The API cannot " +
 					"take a value back: removing the attribute keeps the last one.",
-				Validators:    []validator.Int64{int64validator.Between(0, maxPlainCount)},
+				Validators:    []validator.Int64{int64validator.Between(0, maxThreads)},
 				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"prevent_unoptimized": schema.BoolAttribute{

@@ -135,7 +135,7 @@ func metadataChanges(have, want map[string]any) map[string]any {
 
 // vectorChange returns what to change of one vector, and whether its graph settings must be cleared first.
 func vectorChange(have, want client.VectorParams) (change client.VectorUpdate, clear bool) {
-	effective := boolOr(have.OnDisk, false).ValueBoolPointer()
+	effective := boolOf(have.OnDisk).ValueBoolPointer()
 	change.OnDisk = changed(effective, want.OnDisk)
 	old, target := orEmpty(have.HNSW), orEmpty(want.HNSW)
 	if clear = loses(old, target); clear {

@@ -64,7 +64,7 @@ func OpenPlain() (*Cluster, error) {
 }
 
 func open(peers int, cluster bool) (*Cluster, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

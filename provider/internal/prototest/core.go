@@ -49,9 +49,10 @@ func proposeAttribute(t T, attr *tfprotov6.SchemaAttribute, prior, config tftype
 			}
 		}
 		return tftypes.NewValue(attr.ValueType(), out)
+	default:
+		t.Fatalf("attribute %s: this nesting mode is not merged here", attr.Name)
+		return config
 	}
-	t.Fatalf("attribute %s: this nesting mode is not merged here", attr.Name)
-	return config
 }
 
 func fieldsOf(t T, v tftypes.Value) map[string]tftypes.Value {

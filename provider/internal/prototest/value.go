@@ -117,8 +117,8 @@ func Get(v tftypes.Value, path string) string {
 func splitPath(path string) []string {
 	var out []string
 	for path != "" {
-		switch {
-		case path[0] == '[':
+		switch path[0] {
+		case '[':
 			end := strings.IndexByte(path, ']')
 			key := path[1:end]
 			if unquoted, err := strconv.Unquote(key); err == nil {

@@ -178,6 +178,7 @@ func nestingOf(mode tfprotov6.SchemaObjectNestingMode) tfjson.SchemaNestingMode 
 		return tfjson.SchemaNestingModeSet
 	case tfprotov6.SchemaObjectNestingModeMap:
 		return tfjson.SchemaNestingModeMap
+	default:
+		return tfjson.SchemaNestingModeSingle
 	}
-	return tfjson.SchemaNestingModeSingle
 }
