@@ -105,7 +105,7 @@ func coreAttributes() map[string]schema.Attribute {
 		},
 		"on_disk_payload": schema.BoolAttribute{
 			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
-			MarkdownDescription: "Keep payloads on disk instead of in memory.",
+			MarkdownDescription: "Keep payloads on disk instead of in memory. Kept as declared and shown; this version of the node always keeps them on disk.",
 		},
 		"metadata": metadataAttribute(),
 		"deletion_protection": schema.BoolAttribute{
@@ -148,7 +148,7 @@ func vectorsAttribute() schema.Attribute {
 			},
 			"on_disk": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Serve this vector from disk instead of from memory.",
+				MarkdownDescription: "Serve this vector from disk instead of from memory. Kept as declared and shown; this version of the node keeps all vectors in memory.",
 			},
 			"hnsw": schema.SingleNestedAttribute{
 				Optional: true,
@@ -204,7 +204,7 @@ func count(text string, fallback, low, high int64) schema.Int64Attribute {
 func hnswAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultHNSW()),
-		MarkdownDescription: "The HNSW graph that approximate search uses.",
+		MarkdownDescription: "The HNSW graph of approximate search. Kept as declared and shown; this version of the node searches exactly and builds no graph yet.",
 		Attributes: map[string]schema.Attribute{
 			"m":                    count(textM, defaultM, 0, maxLinks),
 			"ef_construct":         count(textEfConstruct, defaultEfConstruct, minEfConstruct, maxEfConstruct),
@@ -255,7 +255,7 @@ func vectorHNSWAttributes() map[string]schema.Attribute {
 func optimizersAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultOptimizers()),
-		MarkdownDescription: "How the background work on stored points is done.",
+		MarkdownDescription: "How the background work on stored points is done. Kept as declared and shown; this version of the node has no such work yet.",
 		Attributes: map[string]schema.Attribute{
 			"deleted_threshold": schema.Float64Attribute{
 				Optional: true, Computed: true, Default: float64default.StaticFloat64(defaultDeletedThreshold),
