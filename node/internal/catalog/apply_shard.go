@@ -41,6 +41,8 @@ func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 		return receive(sh, *cmd.Receive)
 	case cmd.Activate != nil:
 		return activate(sh, *cmd.Activate)
+	case cmd.Rebuild != nil:
+		return e.rebuild(sh, *cmd.Rebuild)
 	case cmd.SetWriteQuorum != nil:
 		return setWriteQuorum(*cmd.SetWriteQuorum)
 	case cmd.Promote != nil:
@@ -58,7 +60,7 @@ func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 func (c ChangeShard) shape() error {
 	set := 0
 	for _, is := range []bool{
-		c.Demote != nil, c.Receive != nil, c.Activate != nil, c.SetWriteQuorum != nil, c.Promote != nil,
+		c.Demote != nil, c.Receive != nil, c.Activate != nil, c.Rebuild != nil, c.SetWriteQuorum != nil, c.Promote != nil,
 		c.AddReplica != nil, c.DropReplica != nil, c.Retire != nil, c.SetSlots != nil,
 	} {
 		if is {
@@ -122,7 +124,27 @@ func activate(sh *Shard, id PeerID) (func(*Shard), error) {
 	case r.Retiring:
 		return nil, refuse("the replica on peer %d is being retired", id)
 	}
-	return setState(i, Active), nil
+	return func(sh *Shard) { sh.Replicas[i].State, sh.Replicas[i].Previous = Active, 0 }, nil
+}
+
+// rebuild gives a replica that cannot be brought up to date from the log a new generation. The one that it replaces is kept in
+// mind; of several rebuilds in a row the first, for only that one ever held all it should.
+func (e *edit) rebuild(sh *Shard, id PeerID) (func(*Shard), error) {
+	i, r, err := held(sh, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.State == Active:
+		return nil, refuse("the replica on peer %d is active: its primary must demote it first", id)
+	case r.Retiring:
+		return nil, refuse("the replica on peer %d is being retired", id)
+	}
+	if r.Previous == 0 {
+		r.Previous = r.Generation
+	}
+	return func(sh *Shard) {
+		sh.Replicas[i] = Replica{Peer: id, Generation: e.generation(), State: Partial, Previous: r.Previous}
+	}, nil
 }
 
 func setWriteQuorum(w uint32) (func(*Shard), error) {

@@ -66,7 +66,7 @@ func (s *State) checkReplicas(sh *Shard) error {
 	}
 	for i, r := range sh.Replicas {
 		_, known := s.Peers[r.Peer]
-		if !known || r.State > Partial || r.Generation >= s.NextGeneration || i > 0 && sh.Replicas[i-1].Peer == r.Peer {
+		if !known || r.State > Partial || r.Generation >= s.NextGeneration || r.Previous != 0 && (r.Previous >= r.Generation || r.State == Active) || i > 0 && sh.Replicas[i-1].Peer == r.Peer {
 			return invalid("shard %d: the replica on peer %d is not valid", sh.ID, r.Peer)
 		}
 	}

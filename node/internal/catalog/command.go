@@ -57,6 +57,7 @@ type ChangeShard struct {
 	Demote         *PeerID      `json:"demote,omitempty"`       // Active or Partial -> Dead; never the primary, never the last active
 	Receive        *PeerID      `json:"receive,omitempty"`      // Dead -> Partial
 	Activate       *PeerID      `json:"activate,omitempty"`     // Partial -> Active (R4)
+	Rebuild        *PeerID      `json:"rebuild,omitempty"`      // Dead or Partial -> Partial in a new generation, to begin with a snapshot
 	SetWriteQuorum *uint32      `json:"set_quorum,omitempty"`   // W
 	Promote        *Promote     `json:"promote,omitempty"`      // R6
 	AddReplica     *PeerID      `json:"add_replica,omitempty"`  // a new Partial replica with a new generation

@@ -77,6 +77,9 @@ func (sh *Shard) String() string {
 			b.WriteString("*")
 		}
 		fmt.Fprintf(&b, "(g%d %s", r.Generation, r.State)
+		if r.Previous != 0 {
+			fmt.Fprintf(&b, " after g%d", r.Previous)
+		}
 		if r.Retiring {
 			b.WriteString(" retiring")
 		}

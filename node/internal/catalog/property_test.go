@@ -121,7 +121,7 @@ func genShardChange(t *rapid.T, s *catalog.State, peer catalog.PeerID) *catalog.
 	if _, sh, ok := s.Shard(cmd.Ref); ok {
 		cmd.Version, term = sh.Version, sh.Term+rapid.Uint64Range(0, 2).Draw(t, "term")
 	}
-	switch rapid.IntRange(0, 6).Draw(t, "change") {
+	switch rapid.IntRange(0, 7).Draw(t, "change") {
 	case 0:
 		cmd.Demote = &peer
 	case 1:
@@ -134,6 +134,8 @@ func genShardChange(t *rapid.T, s *catalog.State, peer catalog.PeerID) *catalog.
 		cmd.DropReplica = &peer
 	case 5:
 		cmd.Retire = &peer
+	case 6:
+		cmd.Rebuild = &peer
 	default:
 		cmd.Promote = &catalog.Promote{Term: term, Candidate: peer}
 	}

@@ -213,6 +213,8 @@ func (w *world) shard(plain []string, args map[string]string) string {
 		cmd.AddReplica = &peer
 	case "drop":
 		cmd.DropReplica = &peer
+	case "rebuild":
+		cmd.Rebuild = &peer
 	case "retire":
 		cmd.Retire = &peer
 	case "quorum":

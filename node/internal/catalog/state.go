@@ -94,6 +94,9 @@ type Replica struct {
 	Peer       PeerID       `json:"peer"`
 	Generation Generation   `json:"generation"`
 	State      ReplicaState `json:"state"`
+	// Previous, if not 0, says that this copy begins with a snapshot of another and has not counted yet (Rebuild). It is the
+	// generation that this one replaces: what its peer still holds of it stays there until this one is active.
+	Previous Generation `json:"previous,omitempty"`
 	// Retiring marks a copy that is no longer declared: the primary demotes it, then it is dropped.
 	Retiring bool `json:"retiring,omitempty"`
 }
