@@ -646,6 +646,7 @@ type ReplicaPlacement struct {
 	AppliedIndex  uint64                 `protobuf:"varint,5,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	Points        uint64                 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`
 	Generation    uint64                 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
+	Transfer      *Transfer              `protobuf:"bytes,8,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -729,6 +730,114 @@ func (x *ReplicaPlacement) GetGeneration() uint64 {
 	return 0
 }
 
+func (x *ReplicaPlacement) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+// A snapshot on its way into a replica.
+type Transfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`       // the peer that gives it; 0: nobody does at the moment
+	Records       uint64                 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"` // done
+	TotalRecords  uint64                 `protobuf:"varint,3,opt,name=total_records,json=totalRecords,proto3" json:"total_records,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	TotalBytes    uint64                 `protobuf:"varint,5,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	StartedUnixMs int64                  `protobuf:"varint,6,opt,name=started_unix_ms,json=startedUnixMs,proto3" json:"started_unix_ms,omitempty"`
+	Failures      uint32                 `protobuf:"varint,7,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that failed
+	Problem       string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`    // of the last attempt
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_cluster_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Transfer) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Transfer) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Transfer) GetTotalRecords() uint64 {
+	if x != nil {
+		return x.TotalRecords
+	}
+	return 0
+}
+
+func (x *Transfer) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetStartedUnixMs() int64 {
+	if x != nil {
+		return x.StartedUnixMs
+	}
+	return 0
+}
+
+func (x *Transfer) GetFailures() uint32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Transfer) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_cluster_proto protoreflect.FileDescriptor
 
 const file_cluster_proto_rawDesc = "" +
@@ -784,7 +893,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\aproblem\x18\t \x01(\tR\aproblem\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x04R\aversion\x12+\n" +
-	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\"\xf0\x01\n" +
+	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\"\xaa\x02\n" +
 	"\x10ReplicaPlacement\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x126\n" +
 	"\x05state\x18\x02 \x01(\x0e2 .ostraka.cluster.v1.ReplicaStateR\x05state\x12\x14\n" +
@@ -795,7 +904,18 @@ const file_cluster_proto_rawDesc = "" +
 	"\x06points\x18\x06 \x01(\x04R\x06points\x12\x1e\n" +
 	"\n" +
 	"generation\x18\a \x01(\x04R\n" +
-	"generation*1\n" +
+	"generation\x128\n" +
+	"\btransfer\x18\b \x01(\v2\x1c.ostraka.cluster.v1.TransferR\btransfer\"\xf2\x01\n" +
+	"\bTransfer\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
+	"\arecords\x18\x02 \x01(\x04R\arecords\x12#\n" +
+	"\rtotal_records\x18\x03 \x01(\x04R\ftotalRecords\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\x05 \x01(\x04R\n" +
+	"totalBytes\x12&\n" +
+	"\x0fstarted_unix_ms\x18\x06 \x01(\x03R\rstartedUnixMs\x12\x1a\n" +
+	"\bfailures\x18\a \x01(\rR\bfailures\x12\x18\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem*1\n" +
 	"\fReplicaState\x12\n" +
 	"\n" +
 	"\x06ACTIVE\x10\x00\x12\b\n" +
@@ -819,7 +939,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cluster_proto_goTypes = []any{
 	(ReplicaState)(0),            // 0: ostraka.cluster.v1.ReplicaState
 	(*GetClusterRequest)(nil),    // 1: ostraka.cluster.v1.GetClusterRequest
@@ -830,6 +950,7 @@ var file_cluster_proto_goTypes = []any{
 	(*CollectionPlacement)(nil),  // 6: ostraka.cluster.v1.CollectionPlacement
 	(*ShardPlacement)(nil),       // 7: ostraka.cluster.v1.ShardPlacement
 	(*ReplicaPlacement)(nil),     // 8: ostraka.cluster.v1.ReplicaPlacement
+	(*Transfer)(nil),             // 9: ostraka.cluster.v1.Transfer
 }
 var file_cluster_proto_depIdxs = []int32{
 	3, // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
@@ -837,15 +958,16 @@ var file_cluster_proto_depIdxs = []int32{
 	7, // 2: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
 	8, // 3: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
 	0, // 4: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
-	1, // 5: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	4, // 6: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	2, // 7: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	5, // 8: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	9, // 5: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
+	1, // 6: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	4, // 7: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	2, // 8: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	5, // 9: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	8, // [8:10] is the sub-list for method output_type
+	6, // [6:8] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -859,7 +981,7 @@ func file_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

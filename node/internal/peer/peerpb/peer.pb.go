@@ -2326,7 +2326,8 @@ type ReplicaStatus struct {
 	Points        uint64                 `protobuf:"varint,8,opt,name=points,proto3" json:"points,omitempty"`
 	Vectors       uint64                 `protobuf:"varint,9,opt,name=vectors,proto3" json:"vectors,omitempty"`
 	Bytes         uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"` // why the replica does not serve, if it does not
+	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`   // why the replica does not serve, if it does not
+	Transfer      *Transfer              `protobuf:"bytes,12,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2436,6 +2437,411 @@ func (x *ReplicaStatus) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+func (x *ReplicaStatus) GetTransfer() *Transfer {
+	if x != nil {
+		return x.Transfer
+	}
+	return nil
+}
+
+type Transfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // 0: nobody gives one at the moment
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	Records       uint64                 `protobuf:"varint,3,opt,name=records,proto3" json:"records,omitempty"` // done
+	TotalRecords  uint64                 `protobuf:"varint,4,opt,name=total_records,json=totalRecords,proto3" json:"total_records,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	TotalBytes    uint64                 `protobuf:"varint,6,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	StartedUnixMs int64                  `protobuf:"varint,7,opt,name=started_unix_ms,json=startedUnixMs,proto3" json:"started_unix_ms,omitempty"`
+	Failures      uint32                 `protobuf:"varint,8,opt,name=failures,proto3" json:"failures,omitempty"` // attempts that failed
+	Problem       string                 `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"`    // of the last attempt
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transfer) Reset() {
+	*x = Transfer{}
+	mi := &file_peer_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transfer) ProtoMessage() {}
+
+func (x *Transfer) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
+func (*Transfer) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Transfer) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Transfer) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Transfer) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Transfer) GetTotalRecords() uint64 {
+	if x != nil {
+		return x.TotalRecords
+	}
+	return 0
+}
+
+func (x *Transfer) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *Transfer) GetStartedUnixMs() int64 {
+	if x != nil {
+		return x.StartedUnixMs
+	}
+	return 0
+}
+
+func (x *Transfer) GetFailures() uint32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Transfer) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type SnapshotRequest struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Shard          *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	FromGeneration uint64                 `protobuf:"varint,2,opt,name=from_generation,json=fromGeneration,proto3" json:"from_generation,omitempty"` // of the replica that is to give it
+	To             uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`                                               // the peer that asks
+	ToGeneration   uint64                 `protobuf:"varint,4,opt,name=to_generation,json=toGeneration,proto3" json:"to_generation,omitempty"`       // of the replica to be filled
+	// What the asker has already: the points up to this key (empty: none) as a snapshot at have_index or a later one had them.
+	HaveThrough   []byte `protobuf:"bytes,5,opt,name=have_through,json=haveThrough,proto3" json:"have_through,omitempty"`
+	HaveIndex     uint64 `protobuf:"varint,6,opt,name=have_index,json=haveIndex,proto3" json:"have_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRequest) Reset() {
+	*x = SnapshotRequest{}
+	mi := &file_peer_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRequest) ProtoMessage() {}
+
+func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *SnapshotRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *SnapshotRequest) GetFromGeneration() uint64 {
+	if x != nil {
+		return x.FromGeneration
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetToGeneration() uint64 {
+	if x != nil {
+		return x.ToGeneration
+	}
+	return 0
+}
+
+func (x *SnapshotRequest) GetHaveThrough() []byte {
+	if x != nil {
+		return x.HaveThrough
+	}
+	return nil
+}
+
+func (x *SnapshotRequest) GetHaveIndex() uint64 {
+	if x != nil {
+		return x.HaveIndex
+	}
+	return 0
+}
+
+// A stream is one begin, data, and one end.
+type SnapshotChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Begin         *SnapshotBegin         `protobuf:"bytes,1,opt,name=begin,proto3" json:"begin,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"` // records in the order of ids, as shard encodes them
+	Crc           uint32                 `protobuf:"varint,3,opt,name=crc,proto3" json:"crc,omitempty"`  // CRC-32C of data
+	Cut           bool                   `protobuf:"varint,4,opt,name=cut,proto3" json:"cut,omitempty"`  // the last record in data goes on in the next chunk
+	End           *SnapshotEnd           `protobuf:"bytes,5,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotChunk) Reset() {
+	*x = SnapshotChunk{}
+	mi := &file_peer_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotChunk) ProtoMessage() {}
+
+func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
+func (*SnapshotChunk) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
+	if x != nil {
+		return x.Begin
+	}
+	return nil
+}
+
+func (x *SnapshotChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *SnapshotChunk) GetCrc() uint32 {
+	if x != nil {
+		return x.Crc
+	}
+	return 0
+}
+
+func (x *SnapshotChunk) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+func (x *SnapshotChunk) GetEnd() *SnapshotEnd {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+type SnapshotBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // the points are the outcome of the log up to here
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`   // of the entry at index
+	Points        uint64                 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotBegin) Reset() {
+	*x = SnapshotBegin{}
+	mi := &file_peer_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotBegin) ProtoMessage() {}
+
+func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
+func (*SnapshotBegin) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SnapshotBegin) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SnapshotBegin) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *SnapshotBegin) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *SnapshotBegin) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+type SnapshotEnd struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Points        uint64                 `protobuf:"varint,1,opt,name=points,proto3" json:"points,omitempty"`
+	Digest        uint64                 `protobuf:"varint,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	LogFirst      uint64                 `protobuf:"varint,3,opt,name=log_first,json=logFirst,proto3" json:"log_first,omitempty"` // the first index that the giver's log still has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotEnd) Reset() {
+	*x = SnapshotEnd{}
+	mi := &file_peer_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotEnd) ProtoMessage() {}
+
+func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
+func (*SnapshotEnd) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *SnapshotEnd) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *SnapshotEnd) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *SnapshotEnd) GetLogFirst() uint64 {
+	if x != nil {
+		return x.LogFirst
+	}
+	return 0
 }
 
 var File_peer_proto protoreflect.FileDescriptor
@@ -2620,7 +3026,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xd7\x02\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\x8e\x03\n" +
 	"\rReplicaStatus\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -2636,7 +3042,42 @@ const file_peer_proto_rawDesc = "" +
 	"\avectors\x18\t \x01(\x04R\avectors\x12\x14\n" +
 	"\x05bytes\x18\n" +
 	" \x01(\x04R\x05bytes\x12\x18\n" +
-	"\aproblem\x18\v \x01(\tR\aproblem2\xdc\a\n" +
+	"\aproblem\x18\v \x01(\tR\aproblem\x125\n" +
+	"\btransfer\x18\f \x01(\v2\x19.ostraka.peer.v1.TransferR\btransfer\"\x82\x02\n" +
+	"\bTransfer\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x18\n" +
+	"\arecords\x18\x03 \x01(\x04R\arecords\x12#\n" +
+	"\rtotal_records\x18\x04 \x01(\x04R\ftotalRecords\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\x06 \x01(\x04R\n" +
+	"totalBytes\x12&\n" +
+	"\x0fstarted_unix_ms\x18\a \x01(\x03R\rstartedUnixMs\x12\x1a\n" +
+	"\bfailures\x18\b \x01(\rR\bfailures\x12\x18\n" +
+	"\aproblem\x18\t \x01(\tR\aproblem\"\xe2\x01\n" +
+	"\x0fSnapshotRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12'\n" +
+	"\x0ffrom_generation\x18\x02 \x01(\x04R\x0efromGeneration\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12#\n" +
+	"\rto_generation\x18\x04 \x01(\x04R\ftoGeneration\x12!\n" +
+	"\fhave_through\x18\x05 \x01(\fR\vhaveThrough\x12\x1d\n" +
+	"\n" +
+	"have_index\x18\x06 \x01(\x04R\thaveIndex\"\xad\x01\n" +
+	"\rSnapshotChunk\x124\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1e.ostraka.peer.v1.SnapshotBeginR\x05begin\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\x12\x10\n" +
+	"\x03crc\x18\x03 \x01(\rR\x03crc\x12\x10\n" +
+	"\x03cut\x18\x04 \x01(\bR\x03cut\x12.\n" +
+	"\x03end\x18\x05 \x01(\v2\x1c.ostraka.peer.v1.SnapshotEndR\x03end\"g\n" +
+	"\rSnapshotBegin\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06points\x18\x03 \x01(\x04R\x06points\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\"Z\n" +
+	"\vSnapshotEnd\x12\x16\n" +
+	"\x06points\x18\x01 \x01(\x04R\x06points\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\x04R\x06digest\x12\x1b\n" +
+	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\xac\b\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
 	"\x04Join\x12\x1c.ostraka.peer.v1.JoinRequest\x1a\x1d.ostraka.peer.v1.JoinResponse\x12C\n" +
@@ -2650,7 +3091,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x06Scroll\x12\x1e.ostraka.peer.v1.ScrollRequest\x1a .ostraka.peer.v1.RecordsResponse\x12D\n" +
 	"\x03Get\x12\x1b.ostraka.peer.v1.GetRequest\x1a .ostraka.peer.v1.RecordsResponse\x12F\n" +
 	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12I\n" +
-	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponseBIZGgithub.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpbb\x06proto3"
+	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponse\x12N\n" +
+	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01BIZGgithub.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpbb\x06proto3"
 
 var (
 	file_peer_proto_rawDescOnce sync.Once
@@ -2664,7 +3106,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_peer_proto_goTypes = []any{
 	(*PeerInfo)(nil),              // 0: ostraka.peer.v1.PeerInfo
 	(*HelloRequest)(nil),          // 1: ostraka.peer.v1.HelloRequest
@@ -2705,14 +3147,19 @@ var file_peer_proto_goTypes = []any{
 	(*StatusRequest)(nil),         // 36: ostraka.peer.v1.StatusRequest
 	(*StatusResponse)(nil),        // 37: ostraka.peer.v1.StatusResponse
 	(*ReplicaStatus)(nil),         // 38: ostraka.peer.v1.ReplicaStatus
-	nil,                           // 39: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*Transfer)(nil),              // 39: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 40: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 41: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 42: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 43: ostraka.peer.v1.SnapshotEnd
+	nil,                           // 44: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	0,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 1: ostraka.peer.v1.JoinRequest.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	9,  // 3: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	39, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	44, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	13, // 5: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	10, // 6: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	14, // 7: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -2738,37 +3185,43 @@ var file_peer_proto_depIdxs = []int32{
 	10, // 27: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
 	38, // 28: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
 	10, // 29: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	1,  // 30: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	3,  // 31: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	5,  // 32: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	7,  // 33: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	11, // 34: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	15, // 35: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	19, // 36: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	22, // 37: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	26, // 38: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	31, // 39: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	32, // 40: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	34, // 41: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	36, // 42: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	2,  // 43: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	4,  // 44: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	6,  // 45: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	8,  // 46: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	12, // 47: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	17, // 48: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	21, // 49: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	23, // 50: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	28, // 51: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	33, // 52: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	33, // 53: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	35, // 54: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	37, // 55: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	43, // [43:56] is the sub-list for method output_type
-	30, // [30:43] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	39, // 30: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	10, // 31: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	42, // 32: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	43, // 33: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	1,  // 34: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	3,  // 35: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	5,  // 36: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	7,  // 37: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	11, // 38: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	15, // 39: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	19, // 40: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	22, // 41: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	26, // 42: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	31, // 43: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	32, // 44: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	34, // 45: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	36, // 46: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	40, // 47: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	2,  // 48: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	4,  // 49: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	6,  // 50: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	8,  // 51: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	12, // 52: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	17, // 53: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	21, // 54: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	23, // 55: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	28, // 56: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	33, // 57: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	33, // 58: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	35, // 59: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	37, // 60: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	41, // 61: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	48, // [48:62] is the sub-list for method output_type
+	34, // [34:48] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -2783,7 +3236,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

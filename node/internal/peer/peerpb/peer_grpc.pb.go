@@ -35,6 +35,7 @@ const (
 	Peer_Get_FullMethodName           = "/ostraka.peer.v1.Peer/Get"
 	Peer_Count_FullMethodName         = "/ostraka.peer.v1.Peer/Count"
 	Peer_Status_FullMethodName        = "/ostraka.peer.v1.Peer/Status"
+	Peer_Snapshot_FullMethodName      = "/ostraka.peer.v1.Peer/Snapshot"
 )
 
 // PeerClient is the client API for Peer service.
@@ -58,6 +59,8 @@ type PeerClient interface {
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*RecordsResponse, error)
 	Count(ctx context.Context, in *CountRequest, opts ...grpc.CallOption) (*CountResponse, error)
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// A consistent copy of a shard's points, from its primary.
+	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotChunk], error)
 }
 
 type peerClient struct {
@@ -201,6 +204,25 @@ func (c *peerClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc
 	return out, nil
 }
 
+func (c *peerClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotChunk], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[1], Peer_Snapshot_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SnapshotRequest, SnapshotChunk]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_SnapshotClient = grpc.ServerStreamingClient[SnapshotChunk]
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -222,6 +244,8 @@ type PeerServer interface {
 	Get(context.Context, *GetRequest) (*RecordsResponse, error)
 	Count(context.Context, *CountRequest) (*CountResponse, error)
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// A consistent copy of a shard's points, from its primary.
+	Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -270,6 +294,9 @@ func (UnimplementedPeerServer) Count(context.Context, *CountRequest) (*CountResp
 }
 func (UnimplementedPeerServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedPeerServer) Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error {
+	return status.Error(codes.Unimplemented, "method Snapshot not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -515,6 +542,17 @@ func _Peer_Status_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Snapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SnapshotRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PeerServer).Snapshot(m, &grpc.GenericServerStream[SnapshotRequest, SnapshotChunk]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_SnapshotServer = grpc.ServerStreamingServer[SnapshotChunk]
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -576,6 +614,11 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "Replicate",
 			Handler:       _Peer_Replicate_Handler,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Snapshot",
+			Handler:       _Peer_Snapshot_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "peer.proto",
