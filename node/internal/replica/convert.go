@@ -14,6 +14,9 @@ func viewOf(s *catalog.Shard) replication.View {
 	}
 	v.Generations = make(map[replication.PeerID]uint64, len(s.Replicas))
 	for _, r := range s.Replicas {
+		if r.State == catalog.Dead && r.Retiring {
+			continue // about to be dropped: nobody needs to know whether it comes back
+		}
 		id := replication.PeerID(r.Peer)
 		v.Generations[id] = uint64(r.Generation)
 		switch r.State {
