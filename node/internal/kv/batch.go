@@ -116,6 +116,12 @@ func (b *Batch) SetPending(generation, index uint64) {
 	b.add(&b.head, write{key, sealNumbers(key, index)})
 }
 
+// SetFill stores how far a generation has been filled from a snapshot, after everything else in the batch.
+func (b *Batch) SetFill(generation uint64, f Fill) {
+	key := keyField(generation, fieldFill)
+	b.add(&b.tail, write{key, sealFill(key, f)})
+}
+
 // AppendLog adds entries to the end of a log. They must follow its last one, or what TruncateLog in the same batch
 // leaves of it, without a gap; otherwise Commit refuses the batch as a whole.
 func (b *Batch) AppendLog(generation uint64, entries ...LogEntry) {

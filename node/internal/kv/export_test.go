@@ -92,5 +92,6 @@ func OpenValues(b []byte) []error {
 	_, _, _, e4 := openRecord(point.Num(1), b, none)
 	_, _, e5 := cutLogKey(b)
 	r := logReader{next: 1, end: 2, left: 10}
-	return []error{e1, e2, e3, e4, e5, r.add(b)}
+	_, e6 := openFill([]byte{1}, b)
+	return []error{e1, e2, e3, e4, e5, e6, r.add(b)}
 }

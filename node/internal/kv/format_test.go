@@ -25,6 +25,7 @@ func TestStoredBytesAreThoseOfTheFormat(t *testing.T) {
 	commit(t, s, func(b *kv.Batch) {
 		b.CompactLog(gen, 1)
 		b.SetPending(gen, 3)
+		b.SetFill(gen, kv.Fill{Index: 2, Through: point.Num(258).AppendKey(nil)})
 	})
 	golden := filepath.Join("testdata", "format-1.golden")
 	want, err := os.ReadFile(golden)

@@ -73,17 +73,15 @@ func (s *Store) DropGeneration(ctx context.Context, generation uint64) error {
 }
 
 func (s *Store) finishDrop(ctx context.Context, generation uint64) error {
-	for {
-		b, err := s.dropBatch(ctx, generation)
+	for next := prefix(generation); next != nil; {
+		b, last, err := s.dropBatch(ctx, generation, next)
 		if err != nil {
 			return err
-		}
-		if b.Empty() {
-			break
 		}
 		if err := s.Commit(ctx, b); err != nil {
 			return err
 		}
+		next = last
 	}
 	s.mu.Lock()
 	delete(s.mu.logs, generation)
@@ -93,15 +91,22 @@ func (s *Store) finishDrop(ctx context.Context, generation uint64) error {
 	return s.Commit(ctx, &b)
 }
 
-func (s *Store) dropBatch(ctx context.Context, generation uint64) (*Batch, error) {
-	b := &Batch{}
-	err := s.withView(func(v *View) error {
-		return v.scan(ctx, prefix(generation), prefix(generation), func(key []byte, _ *badger.Item) (bool, error) {
-			b.add(&b.body, write{key: bytes.Clone(key)})
-			return b.count < dropStep, nil
+// dropBatch deletes the next keys from one on. It returns where to go on, nil at the end: to begin at the front again would pass
+// by everything that is deleted already, and Badger keeps that for a while.
+func (s *Store) dropBatch(ctx context.Context, generation uint64, from []byte) (b *Batch, next []byte, err error) {
+	b = &Batch{}
+	err = s.withView(func(v *View) error {
+		return v.scan(ctx, prefix(generation), from, func(key []byte, _ *badger.Item) (bool, error) {
+			key = bytes.Clone(key)
+			if b.count == dropStep {
+				next = key
+				return false, nil
+			}
+			b.add(&b.body, write{key: key})
+			return true, nil
 		})
 	})
-	return b, err
+	return b, next, err
 }
 
 func (s *Store) finishDrops() error {
@@ -155,6 +160,9 @@ func (s *Store) loadLog(generation uint64) (end *logEnd, strays *Batch, err erro
 	if err != nil {
 		return nil, strays, err
 	}
+	if err := v.belowBase(generation, base[0], strays); err != nil {
+		return nil, strays, err
+	}
 	last := base[0]
 	if key := v.lastKey(keyField(generation, fieldLog)); key != nil {
 		index, part, err := cutLogKey(key)
@@ -175,6 +183,19 @@ func (s *Store) loadLog(generation uint64) (end *logEnd, strays *Batch, err erro
 	}
 	end, err = v.findRuns(generation, base, last)
 	return end, strays, err
+}
+
+// belowBase gathers what a compaction that a crash ended has left.
+func (v *View) belowBase(generation, base uint64, strays *Batch) error {
+	pre := keyField(generation, fieldLog)
+	return v.scan(context.Background(), pre, pre, func(key []byte, _ *badger.Item) (bool, error) {
+		index, _, err := cutLogKey(key)
+		if err != nil || index > base {
+			return false, err
+		}
+		strays.add(&strays.body, write{key: bytes.Clone(key)})
+		return true, nil
+	})
 }
 
 // wholeEntry reports whether lastPart is the last one of the entry at index.

@@ -189,3 +189,24 @@ func (r *logReader) finish() (more bool, err error) {
 	r.next, r.part = r.next+1, 0
 	return r.next < r.end && r.left > 0, nil
 }
+
+// LogSizes calls fn with each entry of a log, from the first, and the bytes that it takes, without reading it.
+func (s *Store) LogSizes(ctx context.Context, generation uint64, fn func(index uint64, bytes int)) error {
+	s.mu.Lock()
+	l, err := s.logEndLocked(generation)
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	v := s.viewLocked()
+	s.mu.Unlock()
+	defer v.Close()
+	return v.scan(ctx, keyField(generation, fieldLog), keyLog(generation, l.first, 0), func(key []byte, item *badger.Item) (bool, error) {
+		index, _, err := cutLogKey(key)
+		if err != nil || index > l.last {
+			return false, err
+		}
+		fn(index, int(item.ValueSize()))
+		return true, nil
+	})
+}

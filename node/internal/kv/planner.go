@@ -115,7 +115,8 @@ func (p *planner) truncate(c change, end *logEnd) (*logEnd, error) {
 }
 
 // compact moves the base first: what lies before it is not part of the log, whether it is still there or not, and the
-// next compaction removes it.
+// next start removes it. It looks no further to the front than the log reaches: Badger would pass by all that was ever
+// compacted away.
 func (p *planner) compact(c change, end *logEnd) (*logEnd, error) {
 	if c.index < end.first {
 		return end, nil
@@ -126,7 +127,7 @@ func (p *planner) compact(c change, end *logEnd) (*logEnd, error) {
 	}
 	key := keyField(c.generation, fieldBase)
 	p.unit(write{key, sealNumbers(key, c.index, compacted.term(c.index))})
-	keys, err := p.logKeys(c.generation, 0, c.index)
+	keys, err := p.logKeys(c.generation, end.first, c.index)
 	for _, k := range keys {
 		p.unit(write{key: k})
 	}
