@@ -1,7 +1,18 @@
 // Package vec owns the distances between vectors: their names, their order, and the kernels that compute them.
 //
-// Kernels take slices of equal length and allocate nothing.
+// Kernels take slices of equal length, of any length and alignment, read nothing beyond them, and allocate nothing.
+// They are chosen once, when the program starts, by what the processor knows: AVX-512, AVX2 or NEON in assembly that
+// node/internal/vec/gen writes, or plain Go, which is all there is with the build tag purego.
+//
+// What is stored is the same on every machine, bit for bit: Normalize, Distance.Stored, ToFloat16, ToBFloat16 and
+// their inverses are plain Go. Integer kernels are exact and so the same everywhere too. Scores of floating point
+// kernels are the same for the same vectors on one machine, but the last bits may differ between machines, because
+// the order of additions and the fusing of multiplications differ; where a sum leaves float32 on the way, one may be
+// infinite or NaN and the other not. So nothing that replicas must agree on may depend on a score. NaN in a component
+// gives NaN, as do infinities that cancel.
 package vec
+
+//go:generate go run ./gen .
 
 import (
 	"math"

@@ -1,117 +1,80 @@
 package vec
 
-import (
-	"math"
+import "unsafe"
 
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-)
+// Sum is what a kernel returns. Integer sums are exact for up to 65,536 components and beyond that exact modulo 2^32;
+// sums that leave float32 become infinite or NaN, and Better orders those too.
+type Sum interface{ float32 | int32 | uint32 }
 
-// The kernels sum in four independent accumulators, so that additions do not wait for one another, and step through
-// both slices by eight, so that the compiler drops the bounds checks. Products are converted before they are added:
-// that forbids fused multiply-add, and with it results that differ between architectures.
+// Kernel compares a query of Q with rows of R. The zero Kernel is not usable. Kernels are values: who makes many
+// comparisons keeps one. They may be used by many goroutines at once.
 //
-// Sums that leave float32 become infinite or NaN; Better orders those too.
-
-// DotProduct returns the dot product of a and b, which have equal length.
-func DotProduct(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	b = b[:len(a)]
-	for len(a) >= 8 && len(b) >= 8 {
-		s0 += float32(a[0] * b[0])
-		s1 += float32(a[1] * b[1])
-		s2 += float32(a[2] * b[2])
-		s3 += float32(a[3] * b[3])
-		s0 += float32(a[4] * b[4])
-		s1 += float32(a[5] * b[5])
-		s2 += float32(a[6] * b[6])
-		s3 += float32(a[7] * b[7])
-		a, b = a[8:], b[8:]
-	}
-	b = b[:len(a)]
-	for i, x := range a {
-		s0 += float32(x * b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
+// A query and a row give the same bits in One, Rows and Slices, wherever they lie in memory.
+type Kernel[Q, R any, S Sum] struct {
+	one func(query, row unsafe.Pointer, n int) S
+	// four compares four rows and asks for the cache lines of the next four, which may be the same.
+	four func(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]S)
 }
 
-// EuclidSquared returns the squared Euclidean distance of a and b, which have equal length.
-func EuclidSquared(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	b = b[:len(a)]
-	for len(a) >= 8 && len(b) >= 8 {
-		d0, d1, d2, d3 := a[0]-b[0], a[1]-b[1], a[2]-b[2], a[3]-b[3]
-		s0 += float32(d0 * d0)
-		s1 += float32(d1 * d1)
-		s2 += float32(d2 * d2)
-		s3 += float32(d3 * d3)
-		d0, d1, d2, d3 = a[4]-b[4], a[5]-b[5], a[6]-b[6], a[7]-b[7]
-		s0 += float32(d0 * d0)
-		s1 += float32(d1 * d1)
-		s2 += float32(d2 * d2)
-		s3 += float32(d3 * d3)
-		a, b = a[8:], b[8:]
-	}
-	b = b[:len(a)]
-	for i, x := range a {
-		d := x - b[i]
-		s0 += float32(d * d)
-	}
-	return (s0 + s1) + (s2 + s3)
+// One compares the query with a row, which is not shorter.
+func (k Kernel[Q, R, S]) One(query []Q, row []R) S {
+	return k.one(start(query), start(row[:len(query)]), len(query))
 }
 
-// ManhattanSum returns the sum of the absolute differences of a and b, which have equal length.
-func ManhattanSum(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	b = b[:len(a)]
-	for len(a) >= 8 && len(b) >= 8 {
-		s0 += abs(a[0] - b[0])
-		s1 += abs(a[1] - b[1])
-		s2 += abs(a[2] - b[2])
-		s3 += abs(a[3] - b[3])
-		s0 += abs(a[4] - b[4])
-		s1 += abs(a[5] - b[5])
-		s2 += abs(a[6] - b[6])
-		s3 += abs(a[7] - b[7])
-		a, b = a[8:], b[8:]
-	}
-	b = b[:len(a)]
-	for i, x := range a {
-		s0 += abs(x - b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-// abs clears the sign bit: no branch on a sign that is as good as random.
-func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
-
-// normalised is how far the squared length of a vector may be from 1 for Normalize to keep it. What Normalize
-// returns lies well within, so that normalising twice changes nothing.
-const normalised = 1e-6
-
-// Normalize returns a copy of v of length 1. The zero vector, which has no direction, and vectors that have length 1
-// already are copied bit for bit. It sums in float64: no finite vector is too short or too long for it.
-func Normalize(v []float32) []float32 {
-	out := append(make([]float32, 0, len(v)), v...)
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x) // exact: fusing could not change it
-	}
-	if sum == 0 || math.Abs(sum-1) <= normalised {
-		return out
-	}
-	length := math.Sqrt(sum)
-	for i, x := range v {
-		out[i] = float32(float64(x) / length)
-	}
-	return out
-}
-
-// CheckFinite returns an error of class fault.Invalid that names the first component that is NaN or infinite.
-func CheckFinite(v []float32) error {
-	for i, x := range v {
-		if x-x != 0 {
-			return fault.New(fault.Invalid, "vector component %d is %v: components must be finite numbers", i, x)
+// Rows compares the query with rows of a block: sums[i] is of the row of the query's length that begins at
+// block[offsets[i]]. It takes four rows at a time while memory fetches the four after them. sums is not shorter than
+// offsets; an offset that is out of range panics.
+func (k Kernel[Q, R, S]) Rows(query []Q, block []R, offsets []int, sums []S) {
+	q, n := start(query), len(query)
+	sums = sums[:len(offsets)]
+	if len(offsets) >= 4 {
+		row0, row1 := at(block, offsets[0], n), at(block, offsets[1], n)
+		row2, row3 := at(block, offsets[2], n), at(block, offsets[3], n)
+		for len(offsets) >= 4 {
+			next := lookAhead(offsets)
+			next0, next1 := at(block, next[0], n), at(block, next[1], n)
+			next2, next3 := at(block, next[2], n), at(block, next[3], n)
+			k.four(q, n, row0, row1, row2, row3, next0, next1, next2, next3, (*[4]S)(sums))
+			row0, row1, row2, row3 = next0, next1, next2, next3
+			offsets, sums = offsets[4:], sums[4:]
 		}
 	}
-	return nil
+	for i, offset := range offsets {
+		sums[i] = k.one(q, at(block, offset, n), n)
+	}
+}
+
+// Slices is Rows for rows that lie anywhere: each is not shorter than the query, and neither is sums than rows.
+func (k Kernel[Q, R, S]) Slices(query []Q, rows [][]R, sums []S) {
+	q, n := start(query), len(query)
+	sums = sums[:len(rows)]
+	for len(rows) >= 4 {
+		next := lookAhead(rows)
+		k.four(q, n, at(rows[0], 0, n), at(rows[1], 0, n), at(rows[2], 0, n), at(rows[3], 0, n),
+			at(next[0], 0, n), at(next[1], 0, n), at(next[2], 0, n), at(next[3], 0, n), (*[4]S)(sums))
+		rows, sums = rows[4:], sums[4:]
+	}
+	for i, row := range rows {
+		sums[i] = k.one(q, at(row, 0, n), n)
+	}
+}
+
+// lookAhead is what to fetch while the first four are compared: the four after them, or the last four when fewer
+// follow. To fetch again what is there costs next to nothing.
+func lookAhead[T any](rows []T) []T {
+	if len(rows) >= 8 {
+		return rows[4:8]
+	}
+	return rows[len(rows)-4:]
+}
+
+func start[T any](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
+
+func at[T any](block []T, offset, n int) unsafe.Pointer { return start(block[offset : offset+n]) }
+
+// Prefetch asks memory for s without waiting for it: for what will be read some hundred nanoseconds later. It changes
+// nothing but time, and does nothing where there is no instruction for it.
+func Prefetch[T any](s []T) {
+	var element T
+	prefetch(start(s), len(s)*int(unsafe.Sizeof(element)))
 }

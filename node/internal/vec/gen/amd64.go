@@ -1,0 +1,360 @@
+package main
+
+import (
+	"fmt"
+	"go/token"
+	"go/types"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/pass"
+	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// prefetchBytes is the length of a cache line, which is also what one turn of a main loop takes of a row, or a
+// multiple of it: so each line of the rows to come is asked for once.
+const prefetchBytes = 64
+
+// emitter writes the instructions of one kernel for x86.
+type emitter struct {
+	*build.Context
+	kernel *x86Kernel
+
+	query, n, index reg.GPVirtual
+	rows, next      []reg.GPVirtual
+	sums            [][]reg.VecVirtual // of each row: accumulators, which the steps of a loop take in turn
+	extra           []reg.VecVirtual   // one per row, for kernels that need a second kind of sum
+	tails           []reg.VecVirtual   // one per row, for elements that are taken one by one
+	common          reg.VecVirtual     // a sum that all rows share
+	constants       []reg.VecVirtual
+}
+
+// x86Kernel is what distinguishes the kernels: how a step, some lanes of query and row, goes into the sums.
+type x86Kernel struct {
+	name, set string // the set of instructions
+	sum       string // its Go type
+	query     int    // bytes of an element of the query
+	row       int    // bytes of an element of a row
+	lanes     int    // elements of a step
+	wide      bool   // 512 bits and masks
+
+	prepare   func(*emitter)                                                           // may be nil
+	loadQuery func(e *emitter, at operand.Op) reg.Register                             // at: memory or register
+	loadMask  func(e *emitter, at operand.Mem, size int, mask reg.Register) operand.Op // nil: one by one
+	shared    func(e *emitter, query reg.Register)                                     // may be nil: what is done once for all rows
+	step      func(e *emitter, row int, query reg.Register, at operand.Op, turn int)   // at: memory or register
+	single    func(e *emitter, row int, query, at operand.Mem)                         // one element
+	finish    func(e *emitter, row int)                                                // may be nil: before the lanes are added up
+}
+
+// turns is how many steps one turn of the main loop takes: whole cache lines of a row, and two steps at least, for
+// two independent sums.
+func (k *x86Kernel) turns() int { return max(prefetchBytes/(k.lanes*k.row), 2) }
+
+func (k *x86Kernel) register(e *emitter) reg.VecVirtual {
+	if k.wide {
+		return e.ZMM()
+	}
+	return e.YMM()
+}
+
+// assemble prints kernels, each for one row and for four, as one file of assembly.
+func assemble(kernels []*x86Kernel, constraint string, data func(*build.Context)) ([]byte, error) {
+	c := build.NewContext()
+	c.ConstraintExpr(constraint)
+	data(c)
+	for _, k := range kernels {
+		one := &emitter{Context: c, kernel: k}
+		one.begin(k.name+k.set, oneSignature(k.sum), "row")
+		one.body()
+		one.giveBack()
+		one.end()
+
+		four := &emitter{Context: c, kernel: k}
+		four.begin(k.name+"x4"+k.set, fourSignature(k.sum), "row0", "row1", "row2", "row3")
+		four.body()
+		to := loadParam(c, "sums")
+		c.VMOVUPS(four.sums[0][0].AsX(), operand.Mem{Base: to})
+		four.end()
+	}
+	return compile(c)
+}
+
+func compile(c *build.Context) ([]byte, error) {
+	f, err := c.Result()
+	if err != nil {
+		return nil, fmt.Errorf("build assembly: %w", err)
+	}
+	if err := pass.Compile.Execute(f); err != nil {
+		return nil, fmt.Errorf("compile assembly: %w", err)
+	}
+	return printer.NewGoAsm(printer.Config{Name: generator, Pkg: "vec"}).Print(f)
+}
+
+var pointer = types.Typ[types.UnsafePointer]
+
+func oneSignature(sum string) *gotypes.Signature {
+	params := types.NewTuple(param("query", pointer), param("row", pointer), param("n", types.Typ[types.Int]))
+	return gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, params, types.NewTuple(param("", basic(sum))), false))
+}
+
+func fourSignature(sum string) *gotypes.Signature {
+	params := []*types.Var{param("query", pointer), param("n", types.Typ[types.Int])}
+	for _, name := range []string{"row0", "row1", "row2", "row3", "next0", "next1", "next2", "next3"} {
+		params = append(params, param(name, pointer))
+	}
+	params = append(params, param("sums", types.NewPointer(types.NewArray(basic(sum), 4))))
+	return gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(params...), nil, false))
+}
+
+func param(name string, t types.Type) *types.Var { return types.NewParam(token.NoPos, nil, name, t) }
+
+func basic(name string) types.Type { return types.Universe.Lookup(name).Type() }
+
+func (e *emitter) begin(name string, signature *gotypes.Signature, rows ...string) {
+	e.Function(name)
+	e.Attributes(attr.NOSPLIT)
+	e.Signature(signature)
+	load := func(param string) reg.GPVirtual { return loadParam(e.Context, param) }
+	e.query, e.n = load("query"), load("n")
+	for i, param := range rows {
+		e.rows = append(e.rows, load(param))
+		if len(rows) > 1 {
+			e.next = append(e.next, load(fmt.Sprintf("next%d", i)))
+		}
+	}
+}
+
+// loadParam loads a parameter of 64 bits. avo's own Load does not know unsafe.Pointer.
+func loadParam(c *build.Context, name string) reg.GPVirtual {
+	p, err := c.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	v := c.GP64()
+	c.MOVQ(p.Addr, v)
+	return v
+}
+
+// giveBack stores the result, whatever its type in 32 bits.
+func (e *emitter) giveBack() {
+	result, err := e.ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	if e.kernel.sum == "float32" {
+		e.VMOVSS(e.sums[0][0].AsX(), result.Addr)
+		return
+	}
+	word := e.GP32()
+	e.VMOVD(e.sums[0][0].AsX(), word)
+	e.MOVL(word, result.Addr)
+}
+
+func (e *emitter) end() {
+	e.VZEROUPPER()
+	e.RET()
+}
+
+// body leaves the sums of all rows in the lanes of the first accumulator: one row's in lane 0, four rows' in 0 to 3.
+func (e *emitter) body() {
+	k := e.kernel
+	for range e.rows {
+		e.sums = append(e.sums, []reg.VecVirtual{e.zero(), e.zero()})
+	}
+	if k.prepare != nil {
+		k.prepare(e)
+	}
+	e.index = e.GP64()
+	e.XORQ(e.index, e.index)
+	e.loop("main", k.turns())
+	e.loop("step", 1)
+	for i := range e.next {
+		e.PREFETCHT0(operand.Mem{Base: e.next[i], Index: e.n, Scale: uint8(k.row), Disp: -1})
+	}
+	for i := range e.rows {
+		e.add(e.sums[i][1], e.sums[i][0])
+	}
+	if k.loadMask != nil {
+		e.masked()
+	} else {
+		e.oneByOne()
+	}
+	e.reduce()
+}
+
+// loop takes turns steps at a time, as long as there are so many.
+func (e *emitter) loop(label string, turns int) {
+	k := e.kernel
+	last := e.GP64()
+	e.LEAQ(operand.Mem{Base: e.n, Disp: -k.lanes * turns}, last)
+	e.CMPQ(e.index, last)
+	e.JGT(operand.LabelRef("after_" + label))
+	e.Label(label)
+	for turn := range turns {
+		if turn*k.lanes*k.row%prefetchBytes == 0 {
+			for _, p := range e.next {
+				e.PREFETCHT0(e.at(p, k.row, turn))
+			}
+		}
+		query := k.loadQuery(e, e.at(e.query, k.query, turn))
+		if k.shared != nil {
+			k.shared(e, query)
+		}
+		for i, row := range e.rows {
+			k.step(e, i, query, e.at(row, k.row, turn), turn)
+		}
+	}
+	e.ADDQ(operand.I32(k.lanes*turns), e.index)
+	e.CMPQ(e.index, last)
+	e.JLE(operand.LabelRef(label))
+	e.Label("after_" + label)
+}
+
+// at is the memory of a step: turn steps after the index.
+func (e *emitter) at(base reg.Register, size, turn int) operand.Mem {
+	return operand.Mem{Base: base, Index: e.index, Scale: uint8(size), Disp: turn * e.kernel.lanes * size}
+}
+
+// masked takes what is left in one step whose other lanes are zero and are not read: they cannot fault.
+func (e *emitter) masked() {
+	k := e.kernel
+	left := e.GP64()
+	e.MOVQ(e.n, left)
+	e.SUBQ(e.index, left)
+	e.JEQ(operand.LabelRef("sum"))
+	mask := e.mask(left)
+	query := k.loadQuery(e, k.loadMask(e, e.at(e.query, k.query, 0), k.query, mask))
+	if k.shared != nil {
+		k.shared(e, query)
+	}
+	for i, row := range e.rows {
+		k.step(e, i, query, k.loadMask(e, e.at(row, k.row, 0), k.row, mask), 0)
+	}
+	e.Label("sum")
+}
+
+// mask has the first lanes set, as many as left says.
+func (e *emitter) mask(left reg.GPVirtual) reg.Register {
+	if e.kernel.wide {
+		bits, mask := e.GP64(), e.K()
+		e.MOVQ(operand.I32(-1), bits)
+		e.BZHIQ(left, bits, bits)
+		e.KMOVQ(bits, mask)
+		return mask
+	}
+	table, mask := e.GP64(), e.YMM()
+	e.LEAQ(operand.NewDataAddr(operand.NewStaticSymbol("firstLanes"), 32), table)
+	e.NEGQ(left)
+	e.VMOVDQU(operand.Mem{Base: table, Index: left, Scale: 4}, mask)
+	return mask
+}
+
+// oneByOne takes what is left element by element, in sums of its own: 128 bit instructions clear the upper half.
+func (e *emitter) oneByOne() {
+	for range e.rows {
+		tail := e.YMM()
+		e.VPXOR(tail, tail, tail)
+		e.tails = append(e.tails, tail)
+	}
+	e.CMPQ(e.index, e.n)
+	e.JGE(operand.LabelRef("sum"))
+	e.Label("element")
+	for i, row := range e.rows {
+		e.kernel.single(e, i, e.at(e.query, e.kernel.query, 0), e.at(row, e.kernel.row, 0))
+	}
+	e.INCQ(e.index)
+	e.CMPQ(e.index, e.n)
+	e.JLT(operand.LabelRef("element"))
+	e.Label("sum")
+}
+
+// reduce adds the lanes of each row's sum, for one row in the same order as for four.
+func (e *emitter) reduce() {
+	halves := make([]reg.VecVirtual, len(e.rows))
+	for i := range e.rows {
+		if e.kernel.finish != nil {
+			e.kernel.finish(e, i)
+		}
+		sum, half := e.sums[i][0], e.YMM()
+		if e.kernel.wide {
+			e.VEXTRACTI64X4(operand.U8(1), sum, half)
+			e.addIn(e.plain(), half.AsY(), sum.AsY())
+		}
+		e.VEXTRACTI128(operand.U8(1), sum.AsY(), half.AsX())
+		e.addIn(e.plain(), half.AsX(), sum.AsX())
+		if e.tails != nil {
+			e.addIn(e.plain(), e.tails[i].AsX(), sum.AsX())
+		}
+		halves[i] = sum
+	}
+	pair := func(a, b reg.VecVirtual) {
+		if e.kernel.sum == "float32" {
+			e.VHADDPS(b.AsX(), a.AsX(), a.AsX())
+		} else {
+			e.VPHADDD(b.AsX(), a.AsX(), a.AsX())
+		}
+	}
+	if len(halves) == 1 {
+		pair(halves[0], halves[0])
+		pair(halves[0], halves[0])
+		return
+	}
+	pair(halves[0], halves[1])
+	pair(halves[2], halves[3])
+	pair(halves[0], halves[2])
+}
+
+// plain is the addition that fits the sums.
+func (e *emitter) plain() func(ops ...operand.Op) {
+	if e.kernel.sum == "float32" {
+		return e.VADDPS
+	}
+	return func(ops ...operand.Op) { e.VPADDD(ops...) }
+}
+
+func (e *emitter) addIn(add func(ops ...operand.Op), from, to reg.Register) { add(from, to, to) }
+
+func (e *emitter) add(from, to reg.VecVirtual) { e.addIn(e.plain(), from, to) }
+
+func (e *emitter) zero() reg.VecVirtual {
+	v := e.kernel.register(e)
+	if e.kernel.wide {
+		e.VPXORD(v, v, v)
+	} else {
+		e.VPXOR(v, v, v)
+	}
+	return v
+}
+
+// constant fills a register with one 32 bit word.
+func (e *emitter) constant(word uint32) {
+	w, v := e.GP32(), e.kernel.register(e)
+	e.MOVL(operand.U32(word), w)
+	e.VMOVD(w, v.AsX())
+	e.VPBROADCASTD(v.AsX(), v)
+	e.constants = append(e.constants, v)
+}
+
+// prefetchX86 writes the function that asks for every cache line of some memory.
+func prefetchX86(c *build.Context) {
+	c.Function("prefetch")
+	c.Attributes(attr.NOSPLIT)
+	c.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil,
+		types.NewTuple(param("from", pointer), param("n", types.Typ[types.Int])), nil, false)))
+	from, n, at := loadParam(c, "from"), loadParam(c, "n"), c.GP64()
+	c.XORQ(at, at)
+	c.SUBQ(operand.U8(1), n)
+	c.JLT(operand.LabelRef("end"))
+	c.Label("line")
+	c.PREFETCHT0(operand.Mem{Base: from, Index: at, Scale: 1})
+	c.ADDQ(operand.U8(prefetchBytes), at)
+	c.CMPQ(at, n)
+	c.JLT(operand.LabelRef("line"))
+	c.PREFETCHT0(operand.Mem{Base: from, Index: n, Scale: 1})
+	c.Label("end")
+	c.RET()
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// stub is a pair of functions in assembly, for one row and for four, of a set of instructions.
+type stub struct{ name, set, sum string }
+
+func x86Stubs(all []*x86Kernel) []stub {
+	var stubs []stub
+	for _, k := range all {
+		stubs = append(stubs, stub{k.name, k.set, k.sum})
+	}
+	return stubs
+}
+
+// declare writes the Go declarations of functions, and a method for each set of instructions that binds them.
+func declare(constraint string, stubs []stub) []byte {
+	var (
+		b    bytes.Buffer
+		sets []string
+	)
+	fmt.Fprintf(&b, "%s\n//go:build %s\n\npackage vec\n\nimport \"unsafe\"\n", header, constraint)
+	for _, s := range stubs {
+		fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s(query, row unsafe.Pointer, n int) %s\n", s.name, s.set, s.sum)
+		fmt.Fprintf(&b, "\n//go:noescape\nfunc %sx4%s(query unsafe.Pointer, n int, row0, row1, row2, row3, "+
+			"next0, next1, next2, next3 unsafe.Pointer, sums *[4]%s)\n", s.name, s.set, s.sum)
+		if !slices.Contains(sets, s.set) {
+			sets = append(sets, s.set)
+		}
+	}
+	for _, set := range sets {
+		fmt.Fprintf(&b, "\nfunc (k *kernels) use%s() {\n", set)
+		for _, s := range stubs {
+			if s.set == set {
+				fmt.Fprintf(&b, "\tk.%[1]s.one, k.%[1]s.four = %[1]s%[2]s, %[1]sx4%[2]s\n", s.name, set)
+			}
+		}
+		b.WriteString("}\n")
+	}
+	return b.Bytes()
+}
