@@ -27,7 +27,7 @@ type opFailure struct {
 
 // startApply hands the next committed entries to a helper unless one is at work.
 func (r *runner) startApply(ctx context.Context) {
-	commit := min(r.core.CommitIndex(), r.log.LastIndex())
+	commit := r.nextStop(min(r.core.CommitIndex(), r.log.LastIndex()))
 	if r.applying || r.failure != nil || commit <= r.appliedTo {
 		return
 	}
@@ -85,4 +85,5 @@ func (r *runner) applyDone(res applyResult) {
 	r.appliedTo = res.to
 	r.core.AppliedTo(res.to)
 	r.mark.raise(uint64(res.to))
+	r.stopsDue()
 }

@@ -20,6 +20,7 @@ type events struct {
 	messages []replication.Message
 	writes   []*write
 	fences   []*fence
+	stops    []*stop
 	view     *catalog.Shard // the newest, nil if unchanged
 	quorum   uint32         // the declared W that came with view
 	away     []catalog.PeerID

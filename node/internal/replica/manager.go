@@ -307,7 +307,9 @@ func (m *Manager) Status(refs []catalog.ShardRef) []Status {
 		switch {
 		case !ok:
 		case s.runner != nil:
-			all = append(all, *s.runner.status.Load())
+			st := *s.runner.status.Load()
+			st.Differs = s.runner.verdict()
+			all = append(all, st)
 		case s.err != nil:
 			all = append(all, Status{Ref: ref, Generation: s.gen, Problem: s.err.Error()})
 		default:

@@ -26,6 +26,9 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 	if !slices.Contains(st.active, m.opts.Self) {
 		return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node is not active", ref.Shard)
 	}
+	if why := r.verdict(); why != "" {
+		return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node is not read: %s", ref.Shard, why)
+	}
 	if r.mark.get() < minIndex {
 		wait, cancel := context.WithTimeout(ctx, m.opts.ReadWait)
 		err := r.mark.wait(wait, minIndex)
@@ -69,14 +72,13 @@ func (m *Manager) Count(ctx context.Context, ref catalog.ShardRef, minIndex uint
 	return read(ctx, m, ref, minIndex, func(s *shard.Shard) (uint64, error) { return s.Count(ctx, f) })
 }
 
-// Digest returns an order-independent digest of the local replica and the index it stands at, whether or not the
+// Digest returns an order-independent digest of the local replica and the index that it is of, whether or not the
 // replica counts: to compare copies.
 func (m *Manager) Digest(ctx context.Context, ref catalog.ShardRef) (digest, applied uint64, err error) {
 	r, err := m.runner(ref)
 	if err != nil {
 		return 0, 0, err
 	}
-	applied = r.mark.get()
-	digest, err = r.shard.Digest(ctx)
-	return digest, applied, err
+	d, err := m.DigestAt(ctx, ref, r.gen, 0, 0)
+	return d.Digest, d.Index, err
 }

@@ -39,13 +39,16 @@ type runner struct {
 	view      *catalog.Shard
 	writes    writes
 	fences    []*fence
+	stops     []*stop
 	pending   *replication.Ready // being made durable
 	applying  bool
 	appliedTo replication.Index
 	led       bool
+	lag       uint64 // of the replica furthest behind, as of the last tick
 	proposer  *proposer
 	mark      watermark // applied, for readers
 	status    atomic.Pointer[Status]
+	differs   atomic.Pointer[string] // what Judge noted
 	failure   error
 }
 
@@ -97,6 +100,7 @@ func (r *runner) close() error {
 	left := r.inbox.close()
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
+	answerStops(append(r.stops, left.stops...), errClosed)
 	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "this node is shutting down"))
 	return r.shard.Close()
 }
@@ -137,6 +141,7 @@ func (r *runner) handle(ev events) {
 	if r.failure != nil {
 		r.refuse(ev.writes, r.failure)
 		answerFences(ev.fences, r.failure)
+		answerStops(ev.stops, r.failure)
 		return
 	}
 	if ev.view != nil {
@@ -154,10 +159,13 @@ func (r *runner) handle(ev events) {
 	}
 	if ev.tick {
 		r.core.Tick()
+		r.lag = lagOf(r.core.Status())
 	}
 	for _, w := range ev.writes {
 		r.propose(w)
 	}
+	r.stops = append(r.stops, ev.stops...)
+	r.stopsDue()
 }
 
 // learn takes the catalog's newest word on the shard.
@@ -282,7 +290,8 @@ func (r *runner) fail(err error) {
 	why := fault.Wrap(fault.Unavailable, err, "this replica has failed")
 	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary failed"))
 	answerFences(r.fences, why)
-	r.fences = nil
+	answerStops(r.stops, why)
+	r.fences, r.stops = nil, nil
 }
 
 func unknownOutcome(ref catalog.ShardRef, why string) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
 // Status is what a replica says of itself.
@@ -21,6 +22,8 @@ type Status struct {
 	Vectors      uint64
 	Bytes        uint64
 	Problem      string // why it does not serve, "" if it does
+	Differs      string // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
+	Lag          uint64 // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
 	active       []catalog.PeerID
 	quiet        bool // the protocol needs no ticks
 }
@@ -43,11 +46,25 @@ func (r *runner) publish() {
 		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
 		active: r.view.Active(), quiet: r.core.Quiet(),
 	}
+	if st.Leading && !st.quiet {
+		st.Lag = r.lag
+	}
 	if r.failure != nil {
 		st.Problem = r.failure.Error()
 		st.Leading = false
 	}
 	r.status.Store(st)
+}
+
+// lagOf is how many entries the replica that is furthest behind lacks, as its primary knows.
+func lagOf(s replication.Status) uint64 {
+	var lag uint64
+	for _, p := range s.Peers {
+		if p.Role != "dead" && p.Match < s.LastIndex {
+			lag = max(lag, uint64(s.LastIndex-p.Match))
+		}
+	}
+	return lag
 }
 
 // describe names a change for the log.
