@@ -26,6 +26,9 @@ import (
 type Options struct {
 	Dir    string       // made if absent
 	Logger hclog.Logger // nil: none
+	// BeforeWrite, if not nil, is called before each transaction goes to the disk: a simulation makes the disk slow
+	// with it, so that crashes happen while commits are under way.
+	BeforeWrite func()
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -81,7 +84,12 @@ func Open(o Options) (*Store, error) {
 	s.mu.durable = db.MaxVersion()
 	s.mu.views = map[uint64]int{}
 	s.mu.logs = map[uint64]*logEnd{}
-	s.commitAt = func(txn *badger.Txn, ts uint64) error { return txn.CommitAt(ts, nil) }
+	s.commitAt = func(txn *badger.Txn, ts uint64) error {
+		if o.BeforeWrite != nil {
+			o.BeforeWrite()
+		}
+		return txn.CommitAt(ts, nil)
+	}
 	go s.runCommitter()
 	if err := s.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), s.Close())

@@ -31,6 +31,8 @@ type Options struct {
 	Listeners Listeners
 	// Dial opens connections to other peers; nil means TCP.
 	Dial peer.Dialer
+	// BeforeDiskWrite, if not nil, is called before each transaction of the store goes to the disk (kv.Options.BeforeWrite).
+	BeforeDiskWrite func()
 	// DrainTimeout bounds how long Shutdown waits for others to take over; 0 means 5 s.
 	DrainTimeout time.Duration
 	Logger       hclog.Logger

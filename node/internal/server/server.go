@@ -100,7 +100,9 @@ func (s *Server) openDisk(context.Context) error {
 		return fmt.Errorf("identity: %w", err)
 	}
 	s.id = known
-	s.store, err = kv.Open(kv.Options{Dir: filepath.Join(dir, storeDir), Logger: s.logger.Named("kv")})
+	s.store, err = kv.Open(kv.Options{
+		Dir: filepath.Join(dir, storeDir), Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
+	})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
