@@ -647,6 +647,7 @@ type ReplicaPlacement struct {
 	Points        uint64                 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`
 	Generation    uint64                 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
 	Transfer      *Transfer              `protobuf:"bytes,8,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
+	Differs       string                 `protobuf:"bytes,9,opt,name=differs,proto3" json:"differs,omitempty"`   // in what it is not like the other copies; "" if it is, as far as anybody knows
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,6 +736,13 @@ func (x *ReplicaPlacement) GetTransfer() *Transfer {
 		return x.Transfer
 	}
 	return nil
+}
+
+func (x *ReplicaPlacement) GetDiffers() string {
+	if x != nil {
+		return x.Differs
+	}
+	return ""
 }
 
 // A snapshot on its way into a replica.
@@ -838,6 +846,569 @@ func (x *Transfer) GetProblem() string {
 	return ""
 }
 
+type VerifyRequest struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Collections    []string               `protobuf:"bytes,1,rep,name=collections,proto3" json:"collections,omitempty"`                                // empty: all. An unknown name is NOT_FOUND
+	BytesPerSecond uint64                 `protobuf:"varint,2,opt,name=bytes_per_second,json=bytesPerSecond,proto3" json:"bytes_per_second,omitempty"` // to read of each replica; 0: as fast as it can
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *VerifyRequest) Reset() {
+	*x = VerifyRequest{}
+	mi := &file_cluster_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyRequest) ProtoMessage() {}
+
+func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
+func (*VerifyRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *VerifyRequest) GetCollections() []string {
+	if x != nil {
+		return x.Collections
+	}
+	return nil
+}
+
+func (x *VerifyRequest) GetBytesPerSecond() uint64 {
+	if x != nil {
+		return x.BytesPerSecond
+	}
+	return 0
+}
+
+// The first answer has no shard: it tells only how many there are.
+type VerifyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Done          uint32                 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	Total         uint32                 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	Shard         *ShardVerdict          `protobuf:"bytes,3,opt,name=shard,proto3" json:"shard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResponse) Reset() {
+	*x = VerifyResponse{}
+	mi := &file_cluster_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResponse) ProtoMessage() {}
+
+func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
+func (*VerifyResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *VerifyResponse) GetDone() uint32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *VerifyResponse) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *VerifyResponse) GetShard() *ShardVerdict {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+type ShardVerdict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Collection    string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	ShardId       uint32                 `protobuf:"varint,2,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
+	Compared      bool                   `protobuf:"varint,3,opt,name=compared,proto3" json:"compared,omitempty"` // false: problem says why not
+	Equal         bool                   `protobuf:"varint,4,opt,name=equal,proto3" json:"equal,omitempty"`
+	Index         uint64                 `protobuf:"varint,5,opt,name=index,proto3" json:"index,omitempty"`      // the place of the log at which they were compared
+	Replicas      []*ReplicaDigest       `protobuf:"bytes,6,rep,name=replicas,proto3" json:"replicas,omitempty"` // ordered by peer
+	Problem       string                 `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`   // "" when they are equal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShardVerdict) Reset() {
+	*x = ShardVerdict{}
+	mi := &file_cluster_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardVerdict) ProtoMessage() {}
+
+func (x *ShardVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardVerdict.ProtoReflect.Descriptor instead.
+func (*ShardVerdict) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ShardVerdict) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *ShardVerdict) GetShardId() uint32 {
+	if x != nil {
+		return x.ShardId
+	}
+	return 0
+}
+
+func (x *ShardVerdict) GetCompared() bool {
+	if x != nil {
+		return x.Compared
+	}
+	return false
+}
+
+func (x *ShardVerdict) GetEqual() bool {
+	if x != nil {
+		return x.Equal
+	}
+	return false
+}
+
+func (x *ShardVerdict) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ShardVerdict) GetReplicas() []*ReplicaDigest {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+func (x *ShardVerdict) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type ReplicaDigest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Primary       bool                   `protobuf:"varint,3,opt,name=primary,proto3" json:"primary,omitempty"`
+	Index         uint64                 `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"`
+	Digest        uint64                 `protobuf:"varint,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	Points        uint64                 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`
+	Differs       bool                   `protobuf:"varint,7,opt,name=differs,proto3" json:"differs,omitempty"` // it is in the minority
+	Problem       string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`  // why it gave no digest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaDigest) Reset() {
+	*x = ReplicaDigest{}
+	mi := &file_cluster_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaDigest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaDigest) ProtoMessage() {}
+
+func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaDigest.ProtoReflect.Descriptor instead.
+func (*ReplicaDigest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ReplicaDigest) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetPrimary() bool {
+	if x != nil {
+		return x.Primary
+	}
+	return false
+}
+
+func (x *ReplicaDigest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *ReplicaDigest) GetDiffers() bool {
+	if x != nil {
+		return x.Differs
+	}
+	return false
+}
+
+func (x *ReplicaDigest) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type WatchEventsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         uint64                 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`   // the cursor of the last event seen; 0: none
+	Last          uint32                 `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`     // without after: begin with so many that are remembered; 0: all
+	Follow        bool                   `protobuf:"varint,3,opt,name=follow,proto3" json:"follow,omitempty"` // go on with what happens from now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEventsRequest) Reset() {
+	*x = WatchEventsRequest{}
+	mi := &file_cluster_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsRequest) ProtoMessage() {}
+
+func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
+func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchEventsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *WatchEventsRequest) GetLast() uint32 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *WatchEventsRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+// Exactly one of the two is set.
+type WatchEventsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Event         *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	Gap           *Gap                   `protobuf:"bytes,2,opt,name=gap,proto3" json:"gap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEventsResponse) Reset() {
+	*x = WatchEventsResponse{}
+	mi := &file_cluster_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsResponse) ProtoMessage() {}
+
+func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
+func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *WatchEventsResponse) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WatchEventsResponse) GetGap() *Gap {
+	if x != nil {
+		return x.Gap
+	}
+	return nil
+}
+
+// Events between the last one sent and the next are no longer remembered.
+type Gap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Missed        uint64                 `protobuf:"varint,1,opt,name=missed,proto3" json:"missed,omitempty"` // how many; 0: not known, the node has restarted
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_cluster_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Gap) GetMissed() uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return 0
+}
+
+type Event struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cursor        uint64                 `protobuf:"varint,1,opt,name=cursor,proto3" json:"cursor,omitempty"` // grows; also over a restart of the node
+	UnixMs        int64                  `protobuf:"varint,2,opt,name=unix_ms,json=unixMs,proto3" json:"unix_ms,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`             // docs/design/metrics.md lists them
+	Severity      string                 `protobuf:"bytes,4,opt,name=severity,proto3" json:"severity,omitempty"`     // info, warn, error
+	Collection    string                 `protobuf:"bytes,5,opt,name=collection,proto3" json:"collection,omitempty"` // "" if it is about none
+	ShardId       *uint32                `protobuf:"varint,6,opt,name=shard_id,json=shardId,proto3,oneof" json:"shard_id,omitempty"`
+	Peer          uint64                 `protobuf:"varint,7,opt,name=peer,proto3" json:"peer,omitempty"` // 0 if it is about none
+	Text          string                 `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`  // for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_cluster_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Event) GetCursor() uint64 {
+	if x != nil {
+		return x.Cursor
+	}
+	return 0
+}
+
+func (x *Event) GetUnixMs() int64 {
+	if x != nil {
+		return x.UnixMs
+	}
+	return 0
+}
+
+func (x *Event) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Event) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Event) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *Event) GetShardId() uint32 {
+	if x != nil && x.ShardId != nil {
+		return *x.ShardId
+	}
+	return 0
+}
+
+func (x *Event) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *Event) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_cluster_proto protoreflect.FileDescriptor
 
 const file_cluster_proto_rawDesc = "" +
@@ -893,7 +1464,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\aproblem\x18\t \x01(\tR\aproblem\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x04R\aversion\x12+\n" +
-	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\"\xaa\x02\n" +
+	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\"\xc4\x02\n" +
 	"\x10ReplicaPlacement\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x126\n" +
 	"\x05state\x18\x02 \x01(\x0e2 .ostraka.cluster.v1.ReplicaStateR\x05state\x12\x14\n" +
@@ -905,7 +1476,8 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\a \x01(\x04R\n" +
 	"generation\x128\n" +
-	"\btransfer\x18\b \x01(\v2\x1c.ostraka.cluster.v1.TransferR\btransfer\"\xf2\x01\n" +
+	"\btransfer\x18\b \x01(\v2\x1c.ostraka.cluster.v1.TransferR\btransfer\x12\x18\n" +
+	"\adiffers\x18\t \x01(\tR\adiffers\"\xf2\x01\n" +
 	"\bTransfer\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12#\n" +
@@ -915,16 +1487,67 @@ const file_cluster_proto_rawDesc = "" +
 	"totalBytes\x12&\n" +
 	"\x0fstarted_unix_ms\x18\x06 \x01(\x03R\rstartedUnixMs\x12\x1a\n" +
 	"\bfailures\x18\a \x01(\rR\bfailures\x12\x18\n" +
-	"\aproblem\x18\b \x01(\tR\aproblem*1\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem\"[\n" +
+	"\rVerifyRequest\x12 \n" +
+	"\vcollections\x18\x01 \x03(\tR\vcollections\x12(\n" +
+	"\x10bytes_per_second\x18\x02 \x01(\x04R\x0ebytesPerSecond\"r\n" +
+	"\x0eVerifyResponse\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\rR\x04done\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\rR\x05total\x126\n" +
+	"\x05shard\x18\x03 \x01(\v2 .ostraka.cluster.v1.ShardVerdictR\x05shard\"\xea\x01\n" +
+	"\fShardVerdict\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12\x19\n" +
+	"\bshard_id\x18\x02 \x01(\rR\ashardId\x12\x1a\n" +
+	"\bcompared\x18\x03 \x01(\bR\bcompared\x12\x14\n" +
+	"\x05equal\x18\x04 \x01(\bR\x05equal\x12\x14\n" +
+	"\x05index\x18\x05 \x01(\x04R\x05index\x12=\n" +
+	"\breplicas\x18\x06 \x03(\v2!.ostraka.cluster.v1.ReplicaDigestR\breplicas\x12\x18\n" +
+	"\aproblem\x18\a \x01(\tR\aproblem\"\xd7\x01\n" +
+	"\rReplicaDigest\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x18\n" +
+	"\aprimary\x18\x03 \x01(\bR\aprimary\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06digest\x18\x05 \x01(\x04R\x06digest\x12\x16\n" +
+	"\x06points\x18\x06 \x01(\x04R\x06points\x12\x18\n" +
+	"\adiffers\x18\a \x01(\bR\adiffers\x12\x18\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem\"V\n" +
+	"\x12WatchEventsRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\rR\x04last\x12\x16\n" +
+	"\x06follow\x18\x03 \x01(\bR\x06follow\"q\n" +
+	"\x13WatchEventsResponse\x12/\n" +
+	"\x05event\x18\x01 \x01(\v2\x19.ostraka.cluster.v1.EventR\x05event\x12)\n" +
+	"\x03gap\x18\x02 \x01(\v2\x17.ostraka.cluster.v1.GapR\x03gap\"\x1d\n" +
+	"\x03Gap\x12\x16\n" +
+	"\x06missed\x18\x01 \x01(\x04R\x06missed\"\xdd\x01\n" +
+	"\x05Event\x12\x16\n" +
+	"\x06cursor\x18\x01 \x01(\x04R\x06cursor\x12\x17\n" +
+	"\aunix_ms\x18\x02 \x01(\x03R\x06unixMs\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bseverity\x18\x04 \x01(\tR\bseverity\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x05 \x01(\tR\n" +
+	"collection\x12\x1e\n" +
+	"\bshard_id\x18\x06 \x01(\rH\x00R\ashardId\x88\x01\x01\x12\x12\n" +
+	"\x04peer\x18\a \x01(\x04R\x04peer\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04textB\v\n" +
+	"\t_shard_id*1\n" +
 	"\fReplicaState\x12\n" +
 	"\n" +
 	"\x06ACTIVE\x10\x00\x12\b\n" +
 	"\x04DEAD\x10\x01\x12\v\n" +
-	"\aPARTIAL\x10\x022\xc9\x01\n" +
+	"\aPARTIAL\x10\x022\xfe\x02\n" +
 	"\aCluster\x12[\n" +
 	"\n" +
 	"GetCluster\x12%.ostraka.cluster.v1.GetClusterRequest\x1a&.ostraka.cluster.v1.GetClusterResponse\x12a\n" +
-	"\fGetPlacement\x12'.ostraka.cluster.v1.GetPlacementRequest\x1a(.ostraka.cluster.v1.GetPlacementResponseB@Z>github.com/ostraka/terraform-provider-ostraka/client/clusterpbb\x06proto3"
+	"\fGetPlacement\x12'.ostraka.cluster.v1.GetPlacementRequest\x1a(.ostraka.cluster.v1.GetPlacementResponse\x12Q\n" +
+	"\x06Verify\x12!.ostraka.cluster.v1.VerifyRequest\x1a\".ostraka.cluster.v1.VerifyResponse0\x01\x12`\n" +
+	"\vWatchEvents\x12&.ostraka.cluster.v1.WatchEventsRequest\x1a'.ostraka.cluster.v1.WatchEventsResponse0\x01B@Z>github.com/ostraka/terraform-provider-ostraka/client/clusterpbb\x06proto3"
 
 var (
 	file_cluster_proto_rawDescOnce sync.Once
@@ -939,7 +1562,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_cluster_proto_goTypes = []any{
 	(ReplicaState)(0),            // 0: ostraka.cluster.v1.ReplicaState
 	(*GetClusterRequest)(nil),    // 1: ostraka.cluster.v1.GetClusterRequest
@@ -951,23 +1574,39 @@ var file_cluster_proto_goTypes = []any{
 	(*ShardPlacement)(nil),       // 7: ostraka.cluster.v1.ShardPlacement
 	(*ReplicaPlacement)(nil),     // 8: ostraka.cluster.v1.ReplicaPlacement
 	(*Transfer)(nil),             // 9: ostraka.cluster.v1.Transfer
+	(*VerifyRequest)(nil),        // 10: ostraka.cluster.v1.VerifyRequest
+	(*VerifyResponse)(nil),       // 11: ostraka.cluster.v1.VerifyResponse
+	(*ShardVerdict)(nil),         // 12: ostraka.cluster.v1.ShardVerdict
+	(*ReplicaDigest)(nil),        // 13: ostraka.cluster.v1.ReplicaDigest
+	(*WatchEventsRequest)(nil),   // 14: ostraka.cluster.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),  // 15: ostraka.cluster.v1.WatchEventsResponse
+	(*Gap)(nil),                  // 16: ostraka.cluster.v1.Gap
+	(*Event)(nil),                // 17: ostraka.cluster.v1.Event
 }
 var file_cluster_proto_depIdxs = []int32{
-	3, // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
-	6, // 1: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
-	7, // 2: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
-	8, // 3: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
-	0, // 4: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
-	9, // 5: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
-	1, // 6: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	4, // 7: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	2, // 8: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	5, // 9: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
+	6,  // 1: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
+	7,  // 2: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
+	8,  // 3: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
+	0,  // 4: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
+	9,  // 5: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
+	12, // 6: ostraka.cluster.v1.VerifyResponse.shard:type_name -> ostraka.cluster.v1.ShardVerdict
+	13, // 7: ostraka.cluster.v1.ShardVerdict.replicas:type_name -> ostraka.cluster.v1.ReplicaDigest
+	17, // 8: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
+	16, // 9: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
+	1,  // 10: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	4,  // 11: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	10, // 12: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	14, // 13: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	2,  // 14: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	5,  // 15: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	11, // 16: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	15, // 17: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	14, // [14:18] is the sub-list for method output_type
+	10, // [10:14] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -975,13 +1614,14 @@ func file_cluster_proto_init() {
 	if File_cluster_proto != nil {
 		return
 	}
+	file_cluster_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -281,7 +281,7 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 	return &peerpb.ReplicaStatus{
 		Shard: refToWire(s.Ref), Generation: uint64(s.Generation), Term: s.Term, Leading: s.Leading,
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
-		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem,
+		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
 	}
 }
 
@@ -290,6 +290,6 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 	return replica.Status{
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
-		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(),
+		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
 	}, err
 }

@@ -195,6 +195,7 @@ type node struct {
 	replicas   *replicas
 	proposer   *proposer
 	joiner     joinFunc
+	copies     peer.Copies
 	wants      wants
 	expect     uint32
 	mux        *peer.Mux
@@ -229,7 +230,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 		Joiner: joinFunc(func(ctx context.Context, p catalog.Peer, forwarded bool) (peer.JoinAnswer, error) {
 			return n.joiner(ctx, p, forwarded)
 		}),
-		Promotions: n.wants, Expect: n.expect, Applied: func() uint64 { return 77 },
+		Promotions: n.wants, Copies: n.copies, Expect: n.expect, Applied: func() uint64 { return 77 },
 	})
 	check(t, err)
 	n.server = grpc.NewServer(peer.ServerOptions(n.membership)...)

@@ -44,6 +44,13 @@ type Joiner interface {
 	Join(ctx context.Context, p catalog.Peer, forwarded bool) (JoinAnswer, error)
 }
 
+// Copies compares the replicas on this node with others'.
+type Copies interface {
+	DigestAt(ctx context.Context, ref catalog.ShardRef, gen catalog.Generation, index, pace uint64) (replica.Digest, error)
+	// Verdict hears what a comparison of a shard's replicas came to.
+	Verdict(ref catalog.ShardRef, judgements []replica.Judgement)
+}
+
 // Promotions hears of primaries that may not lead any more. It does not block.
 type Promotions interface {
 	WantPromotion(from catalog.PeerID, ref catalog.ShardRef, term uint64)
@@ -64,6 +71,7 @@ type ServiceOptions struct {
 	Proposer   Proposer
 	Joiner     Joiner
 	Promotions Promotions
+	Copies     Copies        // nil: comparing is Unsupported
 	Applied    func() uint64 // applied index of the metadata
 	Draining   func() bool   // this node is shutting down
 	Expect     uint32        // --bootstrap-expect; 0 = not given

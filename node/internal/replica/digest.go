@@ -139,6 +139,13 @@ func answerStops(stops []*stop, err error) {
 	}
 }
 
+// Judgement is what a comparison of a shard's replicas found out about one of them.
+type Judgement struct {
+	Peer       catalog.PeerID
+	Generation catalog.Generation
+	Differs    string // in what it is not like the others; "" = it is
+}
+
 // Judge notes what a comparison of the copies found out about the local one: differs says in what it is not like the
 // others, "" that it is. A copy that differs is not read any more (Status.Differs shows it); it is for others to have it made anew.
 func (m *Manager) Judge(ref catalog.ShardRef, gen catalog.Generation, differs string) error {

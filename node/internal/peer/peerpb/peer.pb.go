@@ -2226,6 +2226,290 @@ func (x *CountResponse) GetApplied() uint64 {
 	return 0
 }
 
+type DigestRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // 0: as it is now
+	Pace          uint64                 `protobuf:"varint,4,opt,name=pace,proto3" json:"pace,omitempty"`   // bytes to read a second; 0: no bound
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestRequest) Reset() {
+	*x = DigestRequest{}
+	mi := &file_peer_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestRequest) ProtoMessage() {}
+
+func (x *DigestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestRequest.ProtoReflect.Descriptor instead.
+func (*DigestRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DigestRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *DigestRequest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *DigestRequest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *DigestRequest) GetPace() uint64 {
+	if x != nil {
+		return x.Pace
+	}
+	return 0
+}
+
+type DigestResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // where the copy stands
+	Exact         bool                   `protobuf:"varint,2,opt,name=exact,proto3" json:"exact,omitempty"` // it is the index asked for; else nothing was read
+	Digest        uint64                 `protobuf:"varint,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Points        uint64                 `protobuf:"varint,4,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DigestResponse) Reset() {
+	*x = DigestResponse{}
+	mi := &file_peer_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DigestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DigestResponse) ProtoMessage() {}
+
+func (x *DigestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DigestResponse.ProtoReflect.Descriptor instead.
+func (*DigestResponse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DigestResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *DigestResponse) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *DigestResponse) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *DigestResponse) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+type VerdictRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Judgements    []*Judgement           `protobuf:"bytes,2,rep,name=judgements,proto3" json:"judgements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerdictRequest) Reset() {
+	*x = VerdictRequest{}
+	mi := &file_peer_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerdictRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerdictRequest) ProtoMessage() {}
+
+func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerdictRequest.ProtoReflect.Descriptor instead.
+func (*VerdictRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *VerdictRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *VerdictRequest) GetJudgements() []*Judgement {
+	if x != nil {
+		return x.Judgements
+	}
+	return nil
+}
+
+type Judgement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Differs       string                 `protobuf:"bytes,3,opt,name=differs,proto3" json:"differs,omitempty"` // "" = it is like the others
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Judgement) Reset() {
+	*x = Judgement{}
+	mi := &file_peer_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Judgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Judgement) ProtoMessage() {}
+
+func (x *Judgement) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
+func (*Judgement) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Judgement) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *Judgement) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *Judgement) GetDiffers() string {
+	if x != nil {
+		return x.Differs
+	}
+	return ""
+}
+
+type VerdictResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerdictResponse) Reset() {
+	*x = VerdictResponse{}
+	mi := &file_peer_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerdictResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerdictResponse) ProtoMessage() {}
+
+func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerdictResponse.ProtoReflect.Descriptor instead.
+func (*VerdictResponse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{40}
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shards        []*ShardRef            `protobuf:"bytes,1,rep,name=shards,proto3" json:"shards,omitempty"`
@@ -2235,7 +2519,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2531,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2544,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{36}
+	return file_peer_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *StatusRequest) GetShards() []*ShardRef {
@@ -2279,7 +2563,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2575,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2588,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{37}
+	return file_peer_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
@@ -2328,13 +2612,15 @@ type ReplicaStatus struct {
 	Bytes         uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`   // why the replica does not serve, if it does not
 	Transfer      *Transfer              `protobuf:"bytes,12,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
+	Differs       string                 `protobuf:"bytes,13,opt,name=differs,proto3" json:"differs,omitempty"`   // in what it is not like the other copies, if it is not
+	Lag           uint64                 `protobuf:"varint,14,opt,name=lag,proto3" json:"lag,omitempty"`          // of a primary: entries that the replica furthest behind lacks
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2346,7 +2632,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2359,7 +2645,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{38}
+	return file_peer_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ReplicaStatus) GetShard() *ShardRef {
@@ -2446,6 +2732,20 @@ func (x *ReplicaStatus) GetTransfer() *Transfer {
 	return nil
 }
 
+func (x *ReplicaStatus) GetDiffers() string {
+	if x != nil {
+		return x.Differs
+	}
+	return ""
+}
+
+func (x *ReplicaStatus) GetLag() uint64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
 type Transfer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // 0: nobody gives one at the moment
@@ -2463,7 +2763,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2775,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2788,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{39}
+	return file_peer_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -2569,7 +2869,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2881,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2894,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{40}
+	return file_peer_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -2653,7 +2953,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2665,7 +2965,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2678,7 +2978,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{41}
+	return file_peer_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -2728,7 +3028,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +3040,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +3053,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{42}
+	return file_peer_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SnapshotBegin) GetIndex() uint64 {
@@ -2795,7 +3095,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2807,7 +3107,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2820,7 +3120,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{43}
+	return file_peer_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -3022,11 +3322,35 @@ const file_peer_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\fR\x06filter\"?\n" +
 	"\rCountResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x04R\aapplied\"B\n" +
+	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\x8a\x01\n" +
+	"\rDigestRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04pace\x18\x04 \x01(\x04R\x04pace\"l\n" +
+	"\x0eDigestResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
+	"\x05exact\x18\x02 \x01(\bR\x05exact\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x04R\x06digest\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\x04R\x06points\"}\n" +
+	"\x0eVerdictRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12:\n" +
+	"\n" +
+	"judgements\x18\x02 \x03(\v2\x1a.ostraka.peer.v1.JudgementR\n" +
+	"judgements\"Y\n" +
+	"\tJudgement\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12\x18\n" +
+	"\adiffers\x18\x03 \x01(\tR\adiffers\"\x11\n" +
+	"\x0fVerdictResponse\"B\n" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\x8e\x03\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xba\x03\n" +
 	"\rReplicaStatus\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -3043,7 +3367,9 @@ const file_peer_proto_rawDesc = "" +
 	"\x05bytes\x18\n" +
 	" \x01(\x04R\x05bytes\x12\x18\n" +
 	"\aproblem\x18\v \x01(\tR\aproblem\x125\n" +
-	"\btransfer\x18\f \x01(\v2\x19.ostraka.peer.v1.TransferR\btransfer\"\x82\x02\n" +
+	"\btransfer\x18\f \x01(\v2\x19.ostraka.peer.v1.TransferR\btransfer\x12\x18\n" +
+	"\adiffers\x18\r \x01(\tR\adiffers\x12\x10\n" +
+	"\x03lag\x18\x0e \x01(\x04R\x03lag\"\x82\x02\n" +
 	"\bTransfer\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x18\n" +
@@ -3077,7 +3403,7 @@ const file_peer_proto_rawDesc = "" +
 	"\vSnapshotEnd\x12\x16\n" +
 	"\x06points\x18\x01 \x01(\x04R\x06points\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x04R\x06digest\x12\x1b\n" +
-	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\xac\b\n" +
+	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\xc5\t\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
 	"\x04Join\x12\x1c.ostraka.peer.v1.JoinRequest\x1a\x1d.ostraka.peer.v1.JoinResponse\x12C\n" +
@@ -3092,7 +3418,9 @@ const file_peer_proto_rawDesc = "" +
 	"\x03Get\x12\x1b.ostraka.peer.v1.GetRequest\x1a .ostraka.peer.v1.RecordsResponse\x12F\n" +
 	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12I\n" +
 	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponse\x12N\n" +
-	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01BIZGgithub.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpbb\x06proto3"
+	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01\x12I\n" +
+	"\x06Digest\x12\x1e.ostraka.peer.v1.DigestRequest\x1a\x1f.ostraka.peer.v1.DigestResponse\x12L\n" +
+	"\aVerdict\x12\x1f.ostraka.peer.v1.VerdictRequest\x1a .ostraka.peer.v1.VerdictResponseBIZGgithub.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpbb\x06proto3"
 
 var (
 	file_peer_proto_rawDescOnce sync.Once
@@ -3106,7 +3434,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_peer_proto_goTypes = []any{
 	(*PeerInfo)(nil),              // 0: ostraka.peer.v1.PeerInfo
 	(*HelloRequest)(nil),          // 1: ostraka.peer.v1.HelloRequest
@@ -3144,22 +3472,27 @@ var file_peer_proto_goTypes = []any{
 	(*RecordsResponse)(nil),       // 33: ostraka.peer.v1.RecordsResponse
 	(*CountRequest)(nil),          // 34: ostraka.peer.v1.CountRequest
 	(*CountResponse)(nil),         // 35: ostraka.peer.v1.CountResponse
-	(*StatusRequest)(nil),         // 36: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 37: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 38: ostraka.peer.v1.ReplicaStatus
-	(*Transfer)(nil),              // 39: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 40: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 41: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 42: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 43: ostraka.peer.v1.SnapshotEnd
-	nil,                           // 44: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*DigestRequest)(nil),         // 36: ostraka.peer.v1.DigestRequest
+	(*DigestResponse)(nil),        // 37: ostraka.peer.v1.DigestResponse
+	(*VerdictRequest)(nil),        // 38: ostraka.peer.v1.VerdictRequest
+	(*Judgement)(nil),             // 39: ostraka.peer.v1.Judgement
+	(*VerdictResponse)(nil),       // 40: ostraka.peer.v1.VerdictResponse
+	(*StatusRequest)(nil),         // 41: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 42: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 43: ostraka.peer.v1.ReplicaStatus
+	(*Transfer)(nil),              // 44: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 45: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 46: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 47: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 48: ostraka.peer.v1.SnapshotEnd
+	nil,                           // 49: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	0,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 1: ostraka.peer.v1.JoinRequest.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	9,  // 3: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	44, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	49, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	13, // 5: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	10, // 6: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	14, // 7: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -3182,46 +3515,53 @@ var file_peer_proto_depIdxs = []int32{
 	24, // 24: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
 	25, // 25: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
 	10, // 26: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 27: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	38, // 28: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	10, // 29: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	39, // 30: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	10, // 31: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	42, // 32: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	43, // 33: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	1,  // 34: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	3,  // 35: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	5,  // 36: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	7,  // 37: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	11, // 38: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	15, // 39: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	19, // 40: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	22, // 41: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	26, // 42: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	31, // 43: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	32, // 44: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	34, // 45: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	36, // 46: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	40, // 47: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	2,  // 48: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	4,  // 49: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	6,  // 50: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	8,  // 51: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	12, // 52: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	17, // 53: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	21, // 54: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	23, // 55: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	28, // 56: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	33, // 57: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	33, // 58: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	35, // 59: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	37, // 60: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	41, // 61: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	48, // [48:62] is the sub-list for method output_type
-	34, // [34:48] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	10, // 27: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	10, // 28: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	39, // 29: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
+	10, // 30: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	43, // 31: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	10, // 32: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	44, // 33: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	10, // 34: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	47, // 35: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	48, // 36: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	1,  // 37: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	3,  // 38: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	5,  // 39: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	7,  // 40: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	11, // 41: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	15, // 42: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	19, // 43: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	22, // 44: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	26, // 45: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	31, // 46: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	32, // 47: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	34, // 48: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	41, // 49: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	45, // 50: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	36, // 51: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	38, // 52: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	2,  // 53: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	4,  // 54: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	6,  // 55: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	8,  // 56: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	12, // 57: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	17, // 58: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	21, // 59: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	23, // 60: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	28, // 61: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	33, // 62: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	33, // 63: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	35, // 64: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	42, // 65: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	46, // 66: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	37, // 67: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	40, // 68: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	53, // [53:69] is the sub-list for method output_type
+	37, // [37:53] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -3236,7 +3576,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

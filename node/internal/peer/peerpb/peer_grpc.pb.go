@@ -36,6 +36,8 @@ const (
 	Peer_Count_FullMethodName         = "/ostraka.peer.v1.Peer/Count"
 	Peer_Status_FullMethodName        = "/ostraka.peer.v1.Peer/Status"
 	Peer_Snapshot_FullMethodName      = "/ostraka.peer.v1.Peer/Snapshot"
+	Peer_Digest_FullMethodName        = "/ostraka.peer.v1.Peer/Digest"
+	Peer_Verdict_FullMethodName       = "/ostraka.peer.v1.Peer/Verdict"
 )
 
 // PeerClient is the client API for Peer service.
@@ -61,6 +63,9 @@ type PeerClient interface {
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotChunk], error)
+	// To compare copies: the sum of one at an index, and what the comparison came to.
+	Digest(ctx context.Context, in *DigestRequest, opts ...grpc.CallOption) (*DigestResponse, error)
+	Verdict(ctx context.Context, in *VerdictRequest, opts ...grpc.CallOption) (*VerdictResponse, error)
 }
 
 type peerClient struct {
@@ -223,6 +228,26 @@ func (c *peerClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_SnapshotClient = grpc.ServerStreamingClient[SnapshotChunk]
 
+func (c *peerClient) Digest(ctx context.Context, in *DigestRequest, opts ...grpc.CallOption) (*DigestResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DigestResponse)
+	err := c.cc.Invoke(ctx, Peer_Digest_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerClient) Verdict(ctx context.Context, in *VerdictRequest, opts ...grpc.CallOption) (*VerdictResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerdictResponse)
+	err := c.cc.Invoke(ctx, Peer_Verdict_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -246,6 +271,9 @@ type PeerServer interface {
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error
+	// To compare copies: the sum of one at an index, and what the comparison came to.
+	Digest(context.Context, *DigestRequest) (*DigestResponse, error)
+	Verdict(context.Context, *VerdictRequest) (*VerdictResponse, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -297,6 +325,12 @@ func (UnimplementedPeerServer) Status(context.Context, *StatusRequest) (*StatusR
 }
 func (UnimplementedPeerServer) Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error {
 	return status.Error(codes.Unimplemented, "method Snapshot not implemented")
+}
+func (UnimplementedPeerServer) Digest(context.Context, *DigestRequest) (*DigestResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Digest not implemented")
+}
+func (UnimplementedPeerServer) Verdict(context.Context, *VerdictRequest) (*VerdictResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Verdict not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -553,6 +587,42 @@ func _Peer_Snapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_SnapshotServer = grpc.ServerStreamingServer[SnapshotChunk]
 
+func _Peer_Digest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DigestRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Digest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Digest_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Digest(ctx, req.(*DigestRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Peer_Verdict_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerdictRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Verdict(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Verdict_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Verdict(ctx, req.(*VerdictRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -607,6 +677,14 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Peer_Status_Handler,
+		},
+		{
+			MethodName: "Digest",
+			Handler:    _Peer_Digest_Handler,
+		},
+		{
+			MethodName: "Verdict",
+			Handler:    _Peer_Verdict_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
