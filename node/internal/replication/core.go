@@ -51,6 +51,7 @@ type Core struct {
 
 	follow  following
 	lead    *leadership // nil: it does not lead
+	reads   confirming
 	want    wish
 	outbox  outbox
 	problem error
@@ -75,6 +76,7 @@ type outbox struct {
 	outstanding bool  // a Ready is out and not advanced
 	commit      Index // as a Ready last carried it
 	replies     []Message
+	early       []Message // replies that promise nothing
 }
 
 // New makes the replica's state machine. It panics on a Config that Check refuses: the driver checks what comes from disk.
@@ -130,6 +132,7 @@ func (c *Core) AppliedTo(i Index) {
 func (c *Core) Tick() {
 	if c.lead != nil && c.leads() {
 		c.tickPeers()
+		c.tickRounds()
 		c.settle()
 	}
 	if c.barred() {
@@ -186,6 +189,8 @@ func (c *Core) tryLead() {
 	// R1: what older terms left in the log is committed by this entry, and not before it.
 	c.tail.append(Entry{Term: t, Index: c.tail.last() + 1, Kind: TermStart})
 	c.lead = &leadership{term: t, start: c.tail.last(), sized: c.tail.last()}
+	// A round of an earlier term is not answered in this one, and an answer has to see what happened in between.
+	c.reads.resend, c.reads.index = 0, c.lead.start
 	c.relearn()
 	c.settle()
 }

@@ -1,7 +1,13 @@
 package replication
 
-// Rule is one of R1..R7, by number, for the proofs that each is needed; 0 is none.
+// Rule is one of R1..R7, by number, for the proofs that each is needed; 8 and 9 are L1 and L2; 0 is none.
 type Rule uint8
+
+// The rules of linearizable reads.
+const (
+	L1 Rule = 8
+	L2 Rule = 9
+)
 
 func (r Rule) mask() rules {
 	if r == 0 {

@@ -62,10 +62,12 @@ type MessageType uint8
 
 // The message types.
 const (
-	MsgAppend      MessageType = 1 // primary -> replica: entries after (PrevIndex, PrevTerm), and what is committed. No entries: a probe or commit notice
-	MsgAppendReply MessageType = 2 // replica -> primary
-	MsgFence       MessageType = 3 // Raft leader -> replica: R5
-	MsgFenceReply  MessageType = 4 // replica -> Raft leader: its promise and the end of its log
+	MsgAppend       MessageType = 1 // primary -> replica: entries after (PrevIndex, PrevTerm), and what is committed. No entries: a probe or commit notice
+	MsgAppendReply  MessageType = 2 // replica -> primary
+	MsgFence        MessageType = 3 // Raft leader -> replica: R5
+	MsgFenceReply   MessageType = 4 // replica -> Raft leader: its promise and the end of its log
+	MsgConfirm      MessageType = 5 // primary -> replica: have you promised a higher term? (L1)
+	MsgConfirmReply MessageType = 6 // replica -> primary; Reject: it has, Term
 )
 
 // Message is what replicas of a shard say to one another. From and To are filled in by the Core, but for MsgFence.
@@ -91,4 +93,7 @@ type Message struct {
 	// MsgFenceReply (and MsgAppendReply with Reject because Term < promised)
 	LastTerm  Term
 	LastIndex Index
+
+	// MsgConfirm, MsgConfirmReply
+	Round Round
 }

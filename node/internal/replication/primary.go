@@ -98,6 +98,7 @@ func (c *Core) settle() {
 	c.advanceCommit()
 	c.advanceCompleted()
 	c.planChange()
+	c.confirm() // fewer may be enough by now
 }
 
 // advanceCommit moves the commit index to what W counted replicas hold durably, the primary among them.
@@ -146,12 +147,7 @@ func (c *Core) handleReply(m Message) {
 		return
 	}
 	if m.Term > l.term && m.Reject {
-		// It has promised a higher term and will never follow this one. The term goes on without it, but asks to be replaced.
-		p.silent = 0
-		if m.Term > l.outbid {
-			l.outbid = m.Term
-			c.wantPromotion()
-		}
+		c.outbidBy(p, m.Term)
 		return
 	}
 	if m.Term != l.term || m.Match > c.tail.handed {

@@ -25,6 +25,8 @@ type progress struct {
 	resend int  // ticks until the unanswered is sent again
 	heard  bool // it has answered in its present role
 
+	confirmed Round // the last round that it confirmed
+
 	leaving bool  // R2: it does not count any more
 	mark    Index // what the log held when it stopped counting (R3)
 

@@ -10,7 +10,7 @@ func (c *Core) Quiet() bool {
 	if c.lead == nil {
 		return true
 	}
-	if !c.leads() || c.lead.hold > 0 {
+	if !c.leads() || c.lead.hold > 0 || c.confirming() {
 		return false
 	}
 	for _, p := range c.lead.peers {

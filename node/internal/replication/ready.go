@@ -2,7 +2,8 @@ package replication
 
 // Ready is what a Core wants done. The driver does it in this order:
 //
-//  1. Early may be sent at once: a primary's appends, which travel while its own disk works.
+//  1. Early may be sent at once: a primary's appends, which travel while its own disk works, and what linearizable reads ask
+//     and are answered.
 //  2. Cut the log from TruncateFrom on, append Append, store State: in one durable step. A crash may lose that step as a
 //     whole, never a part of it.
 //  3. Send Messages: they promise what step 2 made durable.
@@ -34,7 +35,7 @@ func (c *Core) HasReady() bool {
 	if c.outbox.outstanding {
 		return false
 	}
-	return c.state != c.handed || len(c.outbox.replies) > 0 || c.commit > c.outbox.commit || c.want.due ||
+	return c.state != c.handed || len(c.outbox.replies)+len(c.outbox.early) > 0 || c.commit > c.outbox.commit || c.want.due ||
 		(c.tail.waiting() && !c.holding()) || c.leadershipWaits()
 }
 
@@ -52,6 +53,7 @@ func (c *Core) Ready() Ready {
 	if !c.holding() {
 		r.TruncateFrom, r.Append = c.tail.take()
 	}
+	r.Early, c.outbox.early = c.outbox.early, nil
 	if c.lead != nil {
 		c.leadershipReady(&r)
 	}
@@ -88,6 +90,9 @@ func (c *Core) leadershipWaits() bool {
 	if !c.leads() {
 		return false
 	}
+	if c.roundDue() {
+		return true
+	}
 	for _, p := range l.peers {
 		if p.lacksLog && !p.lackReported || c.sendable(p) {
 			return true
@@ -105,6 +110,7 @@ func (c *Core) leadershipReady(r *Ready) {
 	if !c.leads() {
 		return // R7
 	}
+	r.Early = c.startRound(r.Early)
 	for _, p := range l.peers {
 		r.Early = c.send(p, r.Early)
 		if p.lacksLog && !p.lackReported {

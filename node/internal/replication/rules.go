@@ -1,8 +1,8 @@
 package replication
 
-// rules names the rules R1..R7 of docs/design/consistency.md. A Core's waived set is zero but in the tests that
+// rules names the rules R1..R7 of docs/design/consistency.md, and L1 and L2 of linearizable reads. A Core's waived set is zero but in the tests that
 // prove that each rule is needed.
-type rules uint8
+type rules uint16
 
 const (
 	// r1: entries of older terms become committed only together with one of the primary's own term.
@@ -19,6 +19,10 @@ const (
 	r6
 	// r7: a term that was led before a restart is never led again.
 	r7
+	// l1: a linearizable read is confirmed after it began, by so many that no promotion was made without one of them.
+	l1
+	// l2: it sees at least the entry with which the primary's term starts.
+	l2
 )
 
 // keeps reports whether the rule is in force: always, outside the proofs.

@@ -25,6 +25,7 @@ import (
 //	decide                apply the proposed changes to the metadata; learn P... tells peers (no argument: all)
 //	fence term=T P...     fence these peers; promote P term=T    the Raft leader's promotion
 //	crash P / restart P / retire P / add P / quorum P w=N / unreachable P to=Q
+//	read P                begin a linearizable read; reads P: where P's reads stand
 //	status P... / log P   what they show
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
@@ -51,7 +52,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) {
 	switch d.Cmd {
 	case "cluster":
 		s.cluster(d)
-	case "propose", "take", "persist", "tick", "crash", "restart", "quorum", "unreachable", "log", "retire", "add", "promote":
+	case "propose", "take", "persist", "tick", "crash", "restart", "quorum", "unreachable", "log", "retire", "add", "promote", "read", "reads":
 		s.one(t, d, s.peers(d)[0])
 	case "work", "apply", "learn", "status":
 		for _, n := range s.peers(d) {
@@ -143,6 +144,10 @@ func (s *script) one(t *testing.T, d *datadriven.TestData, n *node) {
 		n.core.WantQuorum(number(d, "w", 0))
 	case "unreachable":
 		n.core.Unreachable(peerID(number(d, "to", 0)))
+	case "read":
+		s.read(n)
+	case "reads":
+		s.printReads(n)
 	case "log":
 		s.printLog(n)
 	case "retire":
@@ -290,4 +295,11 @@ func (s *script) printLog(n *node) {
 		}
 		s.print("%d@%d %s", e.Index, e.Term, what)
 	}
+}
+
+// printReads checks the reads that are confirmed, and tells which wait.
+func (s *script) printReads(n *node) {
+	s.check(n)
+	round, until := n.core.Confirmed()
+	s.print("peer %d has confirmed round %d, which sees up to %d; reads that wait: %d", n.id, round, until, len(n.reads))
 }

@@ -46,6 +46,7 @@ func (w *world) check(n *node) {
 		w.checkCompleted(n, done)
 		n.done = done
 	}
+	w.checkReads(n)
 	if i := replication.Diverged(n.core); i != 0 {
 		w.fail("peer %d has committed %d, and its primary has something else there", n.id, i)
 	}
@@ -122,5 +123,27 @@ func (w *world) applied(n *node) {
 		w.hashes = append(w.hashes, n.disk.hash)
 	case w.hashes[i-1] != n.disk.hash:
 		w.fail("peer %d has another state after applying %d", n.id, i)
+	}
+}
+
+// read begins a linearizable read at n.
+func (w *world) read(n *node) {
+	round, err := n.core.Confirm()
+	w.say("peer %d begins a read: round %d %v, %d are committed", n.id, round, err, len(w.committed))
+	if err == nil && len(n.reads) < 10 {
+		n.reads = append(n.reads, reading{round, index(len(w.committed))})
+	}
+}
+
+// checkReads: a read that is confirmed sees everything that was committed, wherever, before it began.
+func (w *world) checkReads(n *node) {
+	round, until := n.core.Confirmed()
+	for len(n.reads) > 0 && n.reads[0].round <= round {
+		r := n.reads[0]
+		n.reads = n.reads[1:]
+		w.say("peer %d confirms round %d: it sees %d", n.id, r.round, until)
+		if until < r.must && (w.plan.waived == 0 || w.plan.waived >= replication.L1) {
+			w.fail("peer %d answers a read with what stood at %d, though %d was committed when it began", n.id, until, r.must)
+		}
 	}
 }

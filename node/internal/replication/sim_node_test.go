@@ -30,6 +30,13 @@ type node struct {
 	stuck   termNo              // the term that it waits to be promoted out of
 	sent    int                 // messages sent, to see that an idle shard is silent
 	refused error               // of its last proposal
+	reads   []reading
+}
+
+// reading is a linearizable read under way.
+type reading struct {
+	round replication.Round
+	must  index // what was committed when it began
 }
 
 func (n *node) open(w *world) {
@@ -45,7 +52,7 @@ func (n *node) open(w *world) {
 // stop loses everything that is not on disk.
 func (n *node) stop() {
 	n.core, n.taken, n.ready, n.change, n.stuck = nil, false, replication.Ready{}, nil, 0
-	n.view = viewInfo{}
+	n.view, n.reads = viewInfo{}, nil
 }
 
 // crash takes the node down.

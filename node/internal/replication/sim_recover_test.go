@@ -33,12 +33,15 @@ func (w *world) recover() {
 		if p == nil || !w.whole(p) {
 			continue
 		}
-		if written {
+		if written && len(p.reads) == 0 {
 			w.silence()
 			return
 		}
-		w.propose(p, 1)
-		written = p.refused == nil
+		if !written {
+			w.read(p)
+			w.propose(p, 1)
+		}
+		written = written || p.refused == nil
 	}
 	w.failure = &failure{mild: true, text: "the shard does not recover"}
 	for _, n := range w.nodes {

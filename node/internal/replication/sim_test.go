@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,7 @@ import (
 var (
 	simWalks = flag.Uint64("sim.walks", 3000, "random walks of TestSimulation")
 	simSeed  = flag.Uint64("sim.seed", 0, "replay this one walk")
-	simRule  = flag.Uint("sim.rule", 0, "waive rule R1..R7 in the walk that is replayed")
+	simRule  = flag.Uint("sim.rule", 0, "waive rule R1..R7 (8: L1, 9: L2) in the walk that is replayed")
 	simTrace = flag.Bool("sim.trace", false, "print every step of the walk that is replayed")
 )
 
@@ -46,6 +47,19 @@ func TestRemovalOfEachRuleIsCaught(t *testing.T) {
 				t.Fatalf("%d walks without rule R%d, and nothing was lost", walks, rule)
 			}
 			t.Logf("after %d walks, %v: seed %d: %s", walks, time.Since(start).Round(time.Millisecond), seed, f.text)
+		})
+	}
+}
+
+// TestStaleReadsAreSeen proves the same of the rules of linearizable reads: without either, a read misses a committed write.
+func TestStaleReadsAreSeen(t *testing.T) {
+	for rule, name := range map[replication.Rule]string{replication.L1: "L1", replication.L2: "L2"} {
+		t.Run(name, func(t *testing.T) {
+			seed, f, walks := search(30000, rule, func(uint64) {})
+			if f == nil || !strings.Contains(f.text, "answers a read") {
+				t.Fatalf("%d walks without rule %s: %v", walks, name, f)
+			}
+			t.Logf("after %d walks: seed %d: %s", walks, seed, f.text)
 		})
 	}
 }

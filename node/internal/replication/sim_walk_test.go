@@ -39,6 +39,7 @@ const (
 	actHeal
 	actAdmin
 	actUnreachable
+	actRead
 	actions
 )
 
@@ -61,7 +62,7 @@ func newPlan(rng *rand.Rand, waived replication.Rule) plan {
 	p.weights = [actions]int{
 		actDeliver: pick(40, 80), actTake: 40, actPersist: pick(10, 25, 40), actApply: pick(2, 10), actTick: pick(2, 4, 8),
 		actPropose: pick(2, 6), actDecide: pick(6, 60), actLearn: pick(5, 60, 60), actRepropose: pick(5, 40),
-		actFence: 0, actPromote: pick(10, 60), actCrash: 0, actRestart: pick(2, 10), actCut: 0, actHeal: pick(1, 3),
+		actFence: 0, actPromote: pick(10, 60), actCrash: 0, actRestart: pick(2, 10), actCut: 0, actHeal: pick(1, 3), actRead: pick(1, 4),
 	}
 	switch rng.IntN(3) {
 	case 0: // a little of everything
@@ -114,7 +115,7 @@ func (w *world) act(action int) {
 	switch action {
 	case actDeliver:
 		w.deliverSome()
-	case actTake, actPersist, actApply, actPropose, actUnreachable:
+	case actTake, actPersist, actApply, actPropose, actUnreachable, actRead:
 		w.actReplica(n, action)
 	case actTick:
 		w.tick()
@@ -125,7 +126,7 @@ func (w *world) act(action int) {
 	case actLearn:
 		w.learn(n)
 	case actRepropose:
-		if n.change != nil {
+		if n.change != nil && !w.cut[n.id][0] {
 			w.ask(proposal{change: *n.change})
 		}
 	case actFence, actPromote:
@@ -158,12 +159,12 @@ func (w *world) concerns(action int, n *node) bool {
 		return n.taken
 	case actApply:
 		return n.disk.applied < n.commit && n.core != nil
-	case actPropose, actUnreachable:
+	case actPropose, actUnreachable, actRead:
 		return n.core != nil && n.core.Leading()
 	case actRepropose:
-		return n.change != nil
+		return n.change != nil && !w.cut[n.id][0]
 	case actLearn:
-		return !n.down && n.view.Version < w.meta.view().Version
+		return !n.down && n.view.Version < w.meta.view().Version && !w.cut[0][n.id]
 	case actRestart:
 		return n.down
 	case actCrash: // the primary rather than others: most depends on it
@@ -218,6 +219,9 @@ func (w *world) actReplica(n *node, action int) {
 		if term, last := replication.TermAndLast(n.core); term != 0 && last < 60 {
 			w.propose(n, 1+w.rng.IntN(w.plan.maxProposals))
 		}
+	case actRead:
+		w.read(n)
+		w.check(n)
 	case actUnreachable:
 		n.core.Unreachable(peerID(1 + w.rng.IntN(len(w.nodes))))
 		w.check(n)
@@ -226,7 +230,7 @@ func (w *world) actReplica(n *node, action int) {
 
 // learn brings n to the newest view, or to one on the way there.
 func (w *world) learn(n *node) {
-	if n.down {
+	if n.down || w.cut[0][n.id] {
 		return
 	}
 	newest := w.meta.view().Version
@@ -319,6 +323,9 @@ func (w *world) actNetwork(n *node, action int) {
 			w.cut[n.id][third.id] = true
 			w.cut[third.id][n.id] = w.rng.IntN(4) > 0
 		}
+	}
+	if w.rng.IntN(2) == 0 { // from the metadata as well: it does not hear that it was replaced
+		w.cut[0][n.id], w.cut[n.id][0] = true, w.rng.IntN(4) > 0
 	}
 	w.say("peer %d is cut off", n.id)
 }

@@ -22,7 +22,7 @@ type world struct {
 	plan     plan
 	nodes    []*node
 	net      []envelope
-	cut      [8][8]bool
+	cut      [8][8]bool // from, to; 0 is the metadata
 	meta     *metadata
 	inbox    []proposal // on their way to the metadata
 	attempts []*attempt
@@ -80,6 +80,14 @@ func (w *world) send(n *node, messages []message) {
 	}
 }
 
+// end is a message's end in the table of cuts: Raft's leader is where the metadata is.
+func end(id peerID) peerID {
+	if id >= fencer {
+		return 0
+	}
+	return id
+}
+
 func (w *world) drop(i int) {
 	w.net = append(w.net[:i], w.net[i+1:]...)
 }
@@ -90,7 +98,7 @@ func (w *world) deliver(i int) {
 	if !w.chance(w.plan.double) {
 		w.drop(i)
 	}
-	if w.chance(w.plan.loss) || e.From < fencer && e.To < fencer && w.cut[e.From][e.To] {
+	if w.chance(w.plan.loss) || w.cut[end(e.From)][end(e.To)] {
 		return
 	}
 	w.say("deliver %s", text(e.message))
@@ -159,7 +167,7 @@ func (w *world) restart(n *node) {
 }
 
 func text(m message) string {
-	kind := [...]string{"?", "append", "reply", "fence", "answer"}[m.Type]
+	kind := [...]string{"?", "append", "reply", "fence", "answer", "confirm", "confirmed"}[m.Type]
 	return fmt.Sprintf("%s %d->%d term %d prev %d@%d +%d commit %d reject %v match %d applied %d end %d@%d", kind, m.From, m.To, m.Term,
 		m.PrevIndex, m.PrevTerm, len(m.Entries), m.Commit, m.Reject, m.Match, m.Applied, m.LastIndex, m.LastTerm)
 }

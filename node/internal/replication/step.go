@@ -24,6 +24,13 @@ func (c *Core) Step(m Message) {
 		if c.lead != nil && c.leads() {
 			c.handleReply(m)
 		}
+	case MsgConfirm:
+		c.handleConfirm(m)
+	case MsgConfirmReply:
+		if c.lead != nil && c.leads() {
+			c.handleConfirmReply(m)
+		}
+	case MsgFence, MsgFenceReply: // not from a replica, not to one
 	}
 }
 
