@@ -2,9 +2,27 @@
 
 package vec
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // available returns the sets of kernels that this processor can run, the best last.
-func available() []kernels { return []kernels{plainKernels()} }
+func available() []kernels {
+	set := plainKernels()
+	all := []kernels{set}
+	use := func(name string, bind func(*kernels)) {
+		set.name = name
+		bind(&set)
+		all = append(all, set)
+	}
+	use("NEON", (*kernels).useNEON)
+	if cpu.ARM64.HasASIMDDP {
+		use("NEON DOTPROD", (*kernels).useDOTPROD)
+	}
+	return all
+}
 
-func prefetch(unsafe.Pointer, int) {}
+//go:noescape
+func prefetch(from unsafe.Pointer, n int)

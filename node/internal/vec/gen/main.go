@@ -58,5 +58,8 @@ func generate() (map[string][]byte, error) {
 		files[set.name+"_amd64.s"] = asm
 		files[set.name+"_amd64.go"] = declare("amd64 && !purego", x86Stubs(set.kernels))
 	}
+	arm := append(neonKernels(), dotProductKernels()...)
+	files["neon_arm64.s"] = assembleArm(arm)
+	files["neon_arm64.go"] = declare("arm64 && !purego", armStubs(arm))
 	return files, nil
 }

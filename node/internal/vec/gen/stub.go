@@ -17,6 +17,14 @@ func x86Stubs(all []*x86Kernel) []stub {
 	return stubs
 }
 
+func armStubs(all []*armKernel) []stub {
+	var stubs []stub
+	for _, k := range all {
+		stubs = append(stubs, stub{k.name, k.set, k.sum})
+	}
+	return stubs
+}
+
 // declare writes the Go declarations of functions, and a method for each set of instructions that binds them.
 func declare(constraint string, stubs []stub) []byte {
 	var (
