@@ -12,5 +12,5 @@ else
   say_how_to_get_one
   echo "Everything that needs no such program runs now."
 fi
-go build -o bin/testreport ./internal/testreport
+go build -o bin/testreport ./internal/cmd/testreport
 go test -json "$@" ./... | bin/testreport

@@ -30,21 +30,29 @@ type report struct {
 }
 
 func main() {
-	r := &report{out: os.Stdout, output: map[string][]string{}}
-	lines := bufio.NewScanner(os.Stdin)
+	if !run(os.Stdin, os.Stdout) {
+		os.Exit(1)
+	}
+}
+
+// run reports what in says and returns whether all is well.
+func run(in io.Reader, out io.Writer) bool {
+	r := &report{out: out, output: map[string][]string{}}
+	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 1<<20), 64<<20)
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			fmt.Fprintln(r.out, lines.Text())
+			r.textf("%s\n", lines.Text())
 			continue
 		}
 		r.add(e)
 	}
-	if !r.finish() || lines.Err() != nil {
-		os.Exit(1)
-	}
+	return r.finish() && lines.Err() == nil
 }
+
+// textf writes; a report that cannot be written has nobody to tell.
+func (r *report) textf(format string, args ...any) { _, _ = fmt.Fprintf(r.out, format, args...) }
 
 func (r *report) add(e event) {
 	key := e.Package + " " + e.Test
@@ -52,7 +60,7 @@ func (r *report) add(e event) {
 	case "output":
 		r.output[key] = append(r.output[key], e.Output)
 	case "build-output":
-		fmt.Fprint(r.out, e.Output)
+		r.textf("%s", e.Output)
 	case "pass", "fail", "skip":
 		r.end(e, key)
 	}
@@ -64,14 +72,14 @@ func (r *report) end(e event, key string) {
 	switch {
 	case e.Test == "" && e.Action == "fail":
 		r.failedPackages++
-		fmt.Fprintf(r.out, "%sFAIL  %s  %.1fs\n", said, e.Package, e.Elapsed)
+		r.textf("%sFAIL  %s  %.1fs\n", said, e.Package, e.Elapsed)
 	case e.Test == "":
 		if e.Action == "pass" {
-			fmt.Fprintf(r.out, "ok    %s  %.1fs\n", e.Package, e.Elapsed)
+			r.textf("ok    %s  %.1fs\n", e.Package, e.Elapsed)
 		}
 	case e.Action == "fail":
 		r.failed++
-		fmt.Fprint(r.out, said)
+		r.textf("%s", said)
 	case e.Action == "skip":
 		r.skipped++
 		r.skips = append(r.skips, fmt.Sprintf("  %s %s: %s", e.Package, e.Test, reason(said)))
@@ -93,11 +101,11 @@ func reason(output string) string {
 
 func (r *report) finish() bool {
 	if len(r.skips) > 0 {
-		fmt.Fprintf(r.out, "\nSkipped, and why:\n%s\n", strings.Join(r.skips, "\n"))
+		r.textf("\nSkipped, and why:\n%s\n", strings.Join(r.skips, "\n"))
 	} else {
-		fmt.Fprintln(r.out, "\nNothing was skipped.")
+		r.textf("\nNothing was skipped.\n")
 	}
 	failed := max(r.failed, r.failedPackages)
-	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, failed, r.skipped)
+	r.textf("%d passed, %d failed, %d skipped\n", r.passed, failed, r.skipped)
 	return failed == 0
 }
