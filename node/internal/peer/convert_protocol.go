@@ -22,6 +22,7 @@ func envelopeToWire(e Envelope) *peerpb.ShardMessage {
 		PrevIndex: uint64(m.PrevIndex), PrevTerm: uint64(m.PrevTerm), Commit: uint64(m.Commit),
 		Reject: m.Reject, Match: uint64(m.Match), Applied: uint64(m.Applied),
 		LastTerm: uint64(m.LastTerm), LastIndex: uint64(m.LastIndex), FromGeneration: m.Generation,
+		Round: uint64(m.Round),
 	}
 	if len(m.Entries) > 0 {
 		w.Entries = make([]*peerpb.Entry, len(m.Entries))
@@ -37,7 +38,7 @@ func envelopeFromWire(w *peerpb.ShardMessage) (Envelope, error) {
 	if err != nil {
 		return Envelope{}, err
 	}
-	if w.GetType() < uint32(replication.MsgAppend) || w.GetType() > uint32(replication.MsgFenceReply) {
+	if w.GetType() < uint32(replication.MsgAppend) || w.GetType() > uint32(replication.MsgConfirmReply) {
 		return Envelope{}, fault.New(fault.Invalid, "replication message of unknown type %d", w.GetType())
 	}
 	m := replication.Message{
@@ -45,7 +46,7 @@ func envelopeFromWire(w *peerpb.ShardMessage) (Envelope, error) {
 		Term: replication.Term(w.GetTerm()), PrevIndex: replication.Index(w.GetPrevIndex()), PrevTerm: replication.Term(w.GetPrevTerm()),
 		Commit: replication.Index(w.GetCommit()), Reject: w.GetReject(), Match: replication.Index(w.GetMatch()),
 		Applied: replication.Index(w.GetApplied()), LastTerm: replication.Term(w.GetLastTerm()), LastIndex: replication.Index(w.GetLastIndex()),
-		Generation: w.GetFromGeneration(),
+		Generation: w.GetFromGeneration(), Round: replication.Round(w.GetRound()),
 	}
 	if m.Entries, err = entriesFromWire(w, m); err != nil {
 		return Envelope{}, err

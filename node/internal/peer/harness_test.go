@@ -135,6 +135,13 @@ func (r *replicas) Count(_ context.Context, _ catalog.ShardRef, minIndex uint64,
 	return 42, 14, nil
 }
 
+func (r *replicas) Confirm(_ context.Context, ref catalog.ShardRef, term uint64) (uint64, error) {
+	if term != 3 {
+		return 0, fault.New(fault.NotPrimary, "no").With("primary", "9").With("term", "4")
+	}
+	return 100 + uint64(ref.Shard), nil
+}
+
 func (r *replicas) Step(ref catalog.ShardRef, generation catalog.Generation, m replication.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,7 +233,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 	n.pool, err = peer.NewPool(peer.PoolOptions{Self: n.peer.ID, Membership: n.membership, Metadata: n.meta, Dial: net.dial})
 	check(t, err)
 	service, err := peer.NewService(peer.ServiceOptions{
-		Self: n.peer, Membership: n.membership, Data: n.replicas, Replicas: n.replicas, Proposer: n.proposer,
+		Self: n.peer, Membership: n.membership, Data: n.replicas, Reads: n.replicas, Replicas: n.replicas, Proposer: n.proposer,
 		Joiner: joinFunc(func(ctx context.Context, p catalog.Peer, forwarded bool) (peer.JoinAnswer, error) {
 			return n.joiner(ctx, p, forwarded)
 		}),

@@ -62,7 +62,7 @@ type JoinAnswer struct {
 	Peers     []catalog.Peer // members, the new one among them
 }
 
-// ServiceOptions configures a Service. Only Logger, Expect, Applied and Draining may be left out.
+// ServiceOptions configures a Service. Only Logger, Copies, Reads, Expect, Applied and Draining may be left out.
 type ServiceOptions struct {
 	Self       catalog.Peer
 	Membership *Membership
@@ -72,6 +72,7 @@ type ServiceOptions struct {
 	Joiner     Joiner
 	Promotions Promotions
 	Copies     Copies        // nil: comparing is Unsupported
+	Reads      Confirmer     // nil: linearizable reads are Unsupported
 	Applied    func() uint64 // applied index of the metadata
 	Draining   func() bool   // this node is shutting down
 	Expect     uint32        // --bootstrap-expect; 0 = not given

@@ -263,12 +263,13 @@ func TestEmptyRequestsAreRefusedNotFatal(t *testing.T) {
 		c := peerpb.NewPeerClient(cc)
 		ctx := grpcmd.AppendToOutgoingContext(context.Background(), "ostraka-cluster", "c")
 		for name, call := range map[string]func() error{
-			"write":  func() error { _, err := c.Write(ctx, &peerpb.WriteRequest{}); return err },
-			"search": func() error { _, err := c.Search(ctx, &peerpb.SearchRequest{}); return err },
-			"scroll": func() error { _, err := c.Scroll(ctx, &peerpb.ScrollRequest{}); return err },
-			"get":    func() error { _, err := c.Get(ctx, &peerpb.GetRequest{}); return err },
-			"count":  func() error { _, err := c.Count(ctx, &peerpb.CountRequest{}); return err },
-			"join":   func() error { _, err := c.Join(ctx, &peerpb.JoinRequest{}); return err },
+			"write":   func() error { _, err := c.Write(ctx, &peerpb.WriteRequest{}); return err },
+			"search":  func() error { _, err := c.Search(ctx, &peerpb.SearchRequest{}); return err },
+			"scroll":  func() error { _, err := c.Scroll(ctx, &peerpb.ScrollRequest{}); return err },
+			"get":     func() error { _, err := c.Get(ctx, &peerpb.GetRequest{}); return err },
+			"confirm": func() error { _, err := c.Confirm(ctx, &peerpb.ConfirmRequest{}); return err },
+			"count":   func() error { _, err := c.Count(ctx, &peerpb.CountRequest{}); return err },
+			"join":    func() error { _, err := c.Join(ctx, &peerpb.JoinRequest{}); return err },
 			"fence": func() error {
 				_, err := c.Fence(ctx, &peerpb.FenceRequest{Shards: []*peerpb.FenceShard{{}}})
 				return err

@@ -742,6 +742,7 @@ type ShardMessage struct {
 	LastTerm       uint64                 `protobuf:"varint,14,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
 	LastIndex      uint64                 `protobuf:"varint,15,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
 	FromGeneration uint64                 `protobuf:"varint,16,opt,name=from_generation,json=fromGeneration,proto3" json:"from_generation,omitempty"` // of the replying replica: an acknowledgement of a copy that is gone counts for nothing
+	Round          uint64                 `protobuf:"varint,17,opt,name=round,proto3" json:"round,omitempty"`                                         // of linearizable reads: the question, and in the reply the one that is answered
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -884,6 +885,13 @@ func (x *ShardMessage) GetLastIndex() uint64 {
 func (x *ShardMessage) GetFromGeneration() uint64 {
 	if x != nil {
 		return x.FromGeneration
+	}
+	return 0
+}
+
+func (x *ShardMessage) GetRound() uint64 {
+	if x != nil {
+		return x.Round
 	}
 	return 0
 }
@@ -2510,6 +2518,102 @@ func (*VerdictResponse) Descriptor() ([]byte, []int) {
 	return file_peer_proto_rawDescGZIP(), []int{40}
 }
 
+type ConfirmRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // the term the sender knows
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmRequest) Reset() {
+	*x = ConfirmRequest{}
+	mi := &file_peer_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmRequest) ProtoMessage() {}
+
+func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ConfirmRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *ConfirmRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+type ConfirmResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmResponse) Reset() {
+	*x = ConfirmResponse{}
+	mi := &file_peer_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmResponse) ProtoMessage() {}
+
+func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmResponse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *ConfirmResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shards        []*ShardRef            `protobuf:"bytes,1,rep,name=shards,proto3" json:"shards,omitempty"`
@@ -2519,7 +2623,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2635,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2648,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{41}
+	return file_peer_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StatusRequest) GetShards() []*ShardRef {
@@ -2563,7 +2667,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +2679,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +2692,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{42}
+	return file_peer_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
@@ -2620,7 +2724,7 @@ type ReplicaStatus struct {
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2632,7 +2736,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2645,7 +2749,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{43}
+	return file_peer_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ReplicaStatus) GetShard() *ShardRef {
@@ -2763,7 +2867,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2879,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2892,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{44}
+	return file_peer_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -2869,7 +2973,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +2985,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +2998,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{45}
+	return file_peer_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -2953,7 +3057,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2965,7 +3069,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2978,7 +3082,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{46}
+	return file_peer_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -3028,7 +3132,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3144,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3157,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{47}
+	return file_peer_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SnapshotBegin) GetIndex() uint64 {
@@ -3095,7 +3199,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3211,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3120,7 +3224,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{48}
+	return file_peer_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -3203,7 +3307,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\"M\n" +
 	"\x10ReplicateRequest\x129\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1d.ostraka.peer.v1.ShardMessageR\bmessages\"\x13\n" +
-	"\x11ReplicateResponse\"\xde\x03\n" +
+	"\x11ReplicateResponse\"\xf4\x03\n" +
 	"\fShardMessage\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -3225,7 +3329,8 @@ const file_peer_proto_rawDesc = "" +
 	"\tlast_term\x18\x0e \x01(\x04R\blastTerm\x12\x1d\n" +
 	"\n" +
 	"last_index\x18\x0f \x01(\x04R\tlastIndex\x12'\n" +
-	"\x0ffrom_generation\x18\x10 \x01(\x04R\x0efromGeneration\"Y\n" +
+	"\x0ffrom_generation\x18\x10 \x01(\x04R\x0efromGeneration\x12\x14\n" +
+	"\x05round\x18\x11 \x01(\x04R\x05round\"Y\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x12\n" +
@@ -3346,7 +3451,12 @@ const file_peer_proto_rawDesc = "" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x18\n" +
 	"\adiffers\x18\x03 \x01(\tR\adiffers\"\x11\n" +
-	"\x0fVerdictResponse\"B\n" +
+	"\x0fVerdictResponse\"U\n" +
+	"\x0eConfirmRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"'\n" +
+	"\x0fConfirmResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"B\n" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
@@ -3403,7 +3513,8 @@ const file_peer_proto_rawDesc = "" +
 	"\vSnapshotEnd\x12\x16\n" +
 	"\x06points\x18\x01 \x01(\x04R\x06points\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x04R\x06digest\x12\x1b\n" +
-	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\xc5\t\n" +
+	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\x93\n" +
+	"\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
 	"\x04Join\x12\x1c.ostraka.peer.v1.JoinRequest\x1a\x1d.ostraka.peer.v1.JoinResponse\x12C\n" +
@@ -3416,7 +3527,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x06Search\x12\x1e.ostraka.peer.v1.SearchRequest\x1a\x1f.ostraka.peer.v1.SearchResponse\x12J\n" +
 	"\x06Scroll\x12\x1e.ostraka.peer.v1.ScrollRequest\x1a .ostraka.peer.v1.RecordsResponse\x12D\n" +
 	"\x03Get\x12\x1b.ostraka.peer.v1.GetRequest\x1a .ostraka.peer.v1.RecordsResponse\x12F\n" +
-	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12I\n" +
+	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12L\n" +
+	"\aConfirm\x12\x1f.ostraka.peer.v1.ConfirmRequest\x1a .ostraka.peer.v1.ConfirmResponse\x12I\n" +
 	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponse\x12N\n" +
 	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01\x12I\n" +
 	"\x06Digest\x12\x1e.ostraka.peer.v1.DigestRequest\x1a\x1f.ostraka.peer.v1.DigestResponse\x12L\n" +
@@ -3434,7 +3546,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_peer_proto_goTypes = []any{
 	(*PeerInfo)(nil),              // 0: ostraka.peer.v1.PeerInfo
 	(*HelloRequest)(nil),          // 1: ostraka.peer.v1.HelloRequest
@@ -3477,22 +3589,24 @@ var file_peer_proto_goTypes = []any{
 	(*VerdictRequest)(nil),        // 38: ostraka.peer.v1.VerdictRequest
 	(*Judgement)(nil),             // 39: ostraka.peer.v1.Judgement
 	(*VerdictResponse)(nil),       // 40: ostraka.peer.v1.VerdictResponse
-	(*StatusRequest)(nil),         // 41: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 42: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 43: ostraka.peer.v1.ReplicaStatus
-	(*Transfer)(nil),              // 44: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 45: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 46: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 47: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 48: ostraka.peer.v1.SnapshotEnd
-	nil,                           // 49: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*ConfirmRequest)(nil),        // 41: ostraka.peer.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 42: ostraka.peer.v1.ConfirmResponse
+	(*StatusRequest)(nil),         // 43: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 44: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 45: ostraka.peer.v1.ReplicaStatus
+	(*Transfer)(nil),              // 46: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 47: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 48: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 49: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 50: ostraka.peer.v1.SnapshotEnd
+	nil,                           // 51: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	0,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 1: ostraka.peer.v1.JoinRequest.peer:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	9,  // 3: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	49, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	51, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	13, // 5: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	10, // 6: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	14, // 7: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -3518,50 +3632,53 @@ var file_peer_proto_depIdxs = []int32{
 	10, // 27: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
 	10, // 28: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
 	39, // 29: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
-	10, // 30: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	43, // 31: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	10, // 32: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	44, // 33: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	10, // 34: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	47, // 35: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	48, // 36: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	1,  // 37: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	3,  // 38: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	5,  // 39: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	7,  // 40: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	11, // 41: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	15, // 42: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	19, // 43: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	22, // 44: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	26, // 45: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	31, // 46: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	32, // 47: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	34, // 48: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	41, // 49: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	45, // 50: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	36, // 51: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	38, // 52: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	2,  // 53: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	4,  // 54: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	6,  // 55: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	8,  // 56: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	12, // 57: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	17, // 58: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	21, // 59: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	23, // 60: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	28, // 61: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	33, // 62: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	33, // 63: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	35, // 64: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	42, // 65: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	46, // 66: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	37, // 67: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	40, // 68: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	53, // [53:69] is the sub-list for method output_type
-	37, // [37:53] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	10, // 30: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	10, // 31: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	45, // 32: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	10, // 33: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	46, // 34: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	10, // 35: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	49, // 36: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	50, // 37: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	1,  // 38: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	3,  // 39: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	5,  // 40: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	7,  // 41: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	11, // 42: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	15, // 43: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	19, // 44: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	22, // 45: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	26, // 46: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	31, // 47: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	32, // 48: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	34, // 49: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	41, // 50: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	43, // 51: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	47, // 52: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	36, // 53: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	38, // 54: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	2,  // 55: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	4,  // 56: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	6,  // 57: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	8,  // 58: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	12, // 59: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	17, // 60: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	21, // 61: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	23, // 62: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	28, // 63: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	33, // 64: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	33, // 65: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	35, // 66: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	42, // 67: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	44, // 68: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	48, // 69: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	37, // 70: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	40, // 71: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	55, // [55:72] is the sub-list for method output_type
+	38, // [38:55] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -3576,7 +3693,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   50,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,7 @@ const (
 	Peer_Scroll_FullMethodName        = "/ostraka.peer.v1.Peer/Scroll"
 	Peer_Get_FullMethodName           = "/ostraka.peer.v1.Peer/Get"
 	Peer_Count_FullMethodName         = "/ostraka.peer.v1.Peer/Count"
+	Peer_Confirm_FullMethodName       = "/ostraka.peer.v1.Peer/Confirm"
 	Peer_Status_FullMethodName        = "/ostraka.peer.v1.Peer/Status"
 	Peer_Snapshot_FullMethodName      = "/ostraka.peer.v1.Peer/Snapshot"
 	Peer_Digest_FullMethodName        = "/ostraka.peer.v1.Peer/Digest"
@@ -60,6 +61,8 @@ type PeerClient interface {
 	Scroll(ctx context.Context, in *ScrollRequest, opts ...grpc.CallOption) (*RecordsResponse, error)
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*RecordsResponse, error)
 	Count(ctx context.Context, in *CountRequest, opts ...grpc.CallOption) (*CountResponse, error)
+	// Linearizable reads: the primary proves that its term holds and says what a read has to see.
+	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error)
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotChunk], error)
@@ -199,6 +202,16 @@ func (c *peerClient) Count(ctx context.Context, in *CountRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *peerClient) Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmResponse)
+	err := c.cc.Invoke(ctx, Peer_Confirm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *peerClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusResponse)
@@ -268,6 +281,8 @@ type PeerServer interface {
 	Scroll(context.Context, *ScrollRequest) (*RecordsResponse, error)
 	Get(context.Context, *GetRequest) (*RecordsResponse, error)
 	Count(context.Context, *CountRequest) (*CountResponse, error)
+	// Linearizable reads: the primary proves that its term holds and says what a read has to see.
+	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error
@@ -319,6 +334,9 @@ func (UnimplementedPeerServer) Get(context.Context, *GetRequest) (*RecordsRespon
 }
 func (UnimplementedPeerServer) Count(context.Context, *CountRequest) (*CountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Count not implemented")
+}
+func (UnimplementedPeerServer) Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Confirm not implemented")
 }
 func (UnimplementedPeerServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
@@ -558,6 +576,24 @@ func _Peer_Count_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Confirm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Confirm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Confirm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Confirm(ctx, req.(*ConfirmRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Peer_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StatusRequest)
 	if err := dec(in); err != nil {
@@ -673,6 +709,10 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Count",
 			Handler:    _Peer_Count_Handler,
+		},
+		{
+			MethodName: "Confirm",
+			Handler:    _Peer_Confirm_Handler,
 		},
 		{
 			MethodName: "Status",
