@@ -21,6 +21,7 @@ type events struct {
 	writes   []*write
 	fences   []*fence
 	stops    []*stop
+	confirms []*confirmation
 	view     *catalog.Shard // the newest, nil if unchanged
 	quorum   uint32         // the declared W that came with view
 	away     []catalog.PeerID

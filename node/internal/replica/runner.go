@@ -40,6 +40,7 @@ type runner struct {
 	writes    writes
 	fences    []*fence
 	stops     []*stop
+	confirms  []*confirmation    // reads that wait, by round
 	pending   *replication.Ready // being made durable
 	applying  bool
 	appliedTo replication.Index
@@ -101,6 +102,7 @@ func (r *runner) close() error {
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
 	answerStops(append(r.stops, left.stops...), errClosed)
+	refuseConfirmations(append(r.confirms, left.confirms...), errClosed)
 	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "this node is shutting down"))
 	return r.shard.Close()
 }
@@ -142,6 +144,7 @@ func (r *runner) handle(ev events) {
 		r.refuse(ev.writes, r.failure)
 		answerFences(ev.fences, r.failure)
 		answerStops(ev.stops, r.failure)
+		refuseConfirmations(ev.confirms, fault.Wrap(fault.Unavailable, r.failure, "this replica has failed"))
 		return
 	}
 	if ev.view != nil {
@@ -160,9 +163,13 @@ func (r *runner) handle(ev events) {
 	if ev.tick {
 		r.core.Tick()
 		r.lag = lagOf(r.core.Status())
+		r.forgetConfirmations()
 	}
 	for _, w := range ev.writes {
 		r.propose(w)
+	}
+	for _, q := range ev.confirms {
+		r.confirm(q)
 	}
 	r.stops = append(r.stops, ev.stops...)
 	r.stopsDue()
@@ -214,6 +221,7 @@ func (r *runner) pump(ctx context.Context) {
 	r.leadership()
 	r.startApply(ctx)
 	r.writes.release(r.core.CommitIndex(), r.core.CompletedIndex())
+	r.confirmed()
 }
 
 // persist starts the durable step of rd. The runner goes on meanwhile: what comes in gathers for the next Ready.
@@ -291,7 +299,8 @@ func (r *runner) fail(err error) {
 	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary failed"))
 	answerFences(r.fences, why)
 	answerStops(r.stops, why)
-	r.fences, r.stops = nil, nil
+	refuseConfirmations(r.confirms, why)
+	r.fences, r.stops, r.confirms = nil, nil, nil
 }
 
 func unknownOutcome(ref catalog.ShardRef, why string) error {

@@ -29,11 +29,19 @@ type confirming struct {
 // Confirmed names the returned round or a later one, then until the index named with it is applied. Reads that come in while
 // a round is under way share the next one. NotPrimary (hints "primary" and "term"): it does not lead.
 func (c *Core) Confirm() (Round, error) {
-	if c.lead == nil {
-		return 0, c.notPrimary()
+	if err := c.Refusal(); err != nil {
+		return 0, err
 	}
 	c.reads.asked = c.reads.started + 1
 	return c.reads.asked, nil
+}
+
+// Refusal returns the NotPrimary error of a replica that does not lead, and nil while it does or is about to.
+func (c *Core) Refusal() error {
+	if c.lead == nil {
+		return c.notPrimary()
+	}
+	return nil
 }
 
 // Confirmed returns the last round that is confirmed, and the index that its reads have to see.
