@@ -21,12 +21,12 @@ const (
 
 // floors is the order of node/internal: a package imports lower floors only.
 var floors = [][]string{
-	{"fault", "point", "vec", "slot", "config", "disk"},
+	{"fault", "point", "vec", "slot", "config", "disk", "event"},
 	{"catalog", "replication", "kv", "filter"},
 	{"flat", "consensus"},
 	{"shard"},
 	{"replica"},
-	{"peer", "coordinator", "reconcile"},
+	{"peer", "coordinator", "reconcile", "audit"},
 	{"api", "cluster", "ops"},
 	{"server"},
 }
