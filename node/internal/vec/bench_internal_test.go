@@ -110,7 +110,7 @@ func BenchmarkKernels(b *testing.B) {
 }
 
 // BenchmarkCall measures what a call costs that compares nothing: through the exported function, a kernel that was
-// chosen before, and one of 32 rows.
+// chosen before, the bare function that it holds, and with 32 rows.
 func BenchmarkCall(b *testing.B) {
 	var (
 		query = []float32{}
@@ -125,6 +125,11 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("kernel", func(b *testing.B) {
 		for b.Loop() {
 			k.One(query, query)
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		for b.Loop() {
+			k.one(nil, nil, 0)
 		}
 	})
 	b.Run("rows", func(b *testing.B) {

@@ -10,14 +10,13 @@ type BFloat16 uint16
 
 // Float32 returns the same number, exactly. NaN stays NaN.
 func (h Float16) Float32() float32 {
-	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10)&31, uint32(h)&0x3ff
-	switch exponent {
-	case 0: // subnormal: a multiple of 2^-24, which float32 holds as a normal number
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	// The fields fit into those of float32 with an exponent that is 112 too small: a multiplication corrects that, and
+	// makes subnormal numbers normal on the way.
+	magnitude := math.Float32bits(math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112)
+	if h&0x7c00 == 0x7c00 {
+		magnitude |= 0x7f800000
 	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+	return math.Float32frombits(uint32(h&0x8000)<<16 | magnitude)
 }
 
 // ToFloat16 rounds to the nearest number, of two to the even one; what is 65,520 or larger becomes infinite. NaN stays

@@ -47,6 +47,7 @@ func last[T any](g guarded, n int) []T {
 // touchNothingElse runs a kernel of every length on memory whose neighbourhood faults.
 func touchNothingElse[Q, R any, S Sum](t *testing.T, name string, k Kernel[Q, R, S], query, rows guarded) {
 	t.Helper()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine
 	length := 0
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -69,7 +70,6 @@ func touchNothingElse[Q, R any, S Sum](t *testing.T, name string, k Kernel[Q, R,
 }
 
 func TestKernelsReadNothingBeyondTheirVectors(t *testing.T) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	query, rows := newGuarded(t, 8*longest), newGuarded(t, 8*(5*longest+12))
 	eachSet(t, func(t *testing.T, k kernels) {
 		for _, f := range float32Kernels(k) {

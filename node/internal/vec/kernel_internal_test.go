@@ -377,17 +377,39 @@ func TestKernelsOfDistancesAreTheirOwn(t *testing.T) {
 	}
 }
 
-func TestBatchesAllocateNothing(t *testing.T) {
-	query, block, sums := make([]float32, 100), make([]float32, 1000), make([]float32, 9)
+// allocations counts those of one kernel in all the ways to call it.
+func allocations[Q, R any, S Sum](k Kernel[Q, R, S]) float64 {
+	query, block, sums := make([]Q, 100), make([]R, 1000), make([]S, 9)
 	offsets := []int{0, 100, 200, 300, 400, 500, 600, 700, 800}
-	rows := [][]float32{block, block, block, block, block}
-	if n := testing.AllocsPerRun(100, func() {
-		ForFloat32(Dot).Rows(query, block, offsets, sums)
-		ForFloat32(Euclid).Slices(query, rows, sums)
+	rows := [][]R{block, block, block, block, block}
+	return testing.AllocsPerRun(10, func() {
+		k.One(query, block)
+		k.Rows(query, block, offsets, sums)
+		k.Slices(query, rows, sums)
 		Prefetch(block)
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
+	})
+}
+
+func TestNoKernelAllocates(t *testing.T) {
+	eachSet(t, func(t *testing.T, k kernels) {
+		var all []float64
+		for _, f := range float32Kernels(k) {
+			all = append(all, allocations(f.kernel))
+		}
+		for _, f := range float16Kernels(k) {
+			all = append(all, allocations(f.kernel))
+		}
+		for _, f := range bfloat16Kernels(k) {
+			all = append(all, allocations(f.kernel))
+		}
+		for _, i := range uint8Kernels(k) {
+			all = append(all, allocations(i.kernel))
+		}
+		all = append(all, allocations(k.dotInt8), allocations(k.hamming))
+		if slices.Max(all) != 0 {
+			t.Errorf("allocations of each kernel: %v", all)
+		}
+	})
 }
 
 func TestPrefetchTakesAnyMemory(t *testing.T) {

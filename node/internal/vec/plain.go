@@ -31,38 +31,19 @@ func plainKernels() kernels {
 		euclidFloat32:    plain(plainEuclid),
 		manhattanFloat32: plain(plainManhattan),
 
-		dotFloat16:       plain(widening(plainDot, Float16.Float32)),
-		euclidFloat16:    plain(widening(plainEuclid, Float16.Float32)),
-		manhattanFloat16: plain(widening(plainManhattan, Float16.Float32)),
+		dotFloat16:       plain(plainDotFloat16),
+		euclidFloat16:    plain(plainEuclidFloat16),
+		manhattanFloat16: plain(plainManhattanFloat16),
 
-		dotBFloat16:       plain(widening(plainDot, BFloat16.Float32)),
-		euclidBFloat16:    plain(widening(plainEuclid, BFloat16.Float32)),
-		manhattanBFloat16: plain(widening(plainManhattan, BFloat16.Float32)),
+		dotBFloat16:       plain(plainDotBFloat16),
+		euclidBFloat16:    plain(plainEuclidBFloat16),
+		manhattanBFloat16: plain(plainManhattanBFloat16),
 
 		dotInt8:        plain(plainDotInt8),
 		dotUint8:       plain(plainDotUint8),
 		euclidUint8:    plain(plainEuclidUint8),
 		manhattanUint8: plain(plainManhattanUint8),
 		hamming:        plain(plainHamming),
-	}
-}
-
-// widening compares rows of 16 bit floats, some at a time, as float32.
-func widening[R any](compare func(a, b []float32) float32, wide func(R) float32) func(query []float32, row []R) float32 {
-	return func(query []float32, row []R) float32 {
-		var (
-			buffer [64]float32
-			sum    float32
-		)
-		for len(query) > 0 {
-			n := min(len(query), len(buffer))
-			for i, x := range row[:n] {
-				buffer[i] = wide(x)
-			}
-			sum += compare(query[:n], buffer[:n])
-			query, row = query[n:], row[n:]
-		}
-		return sum
 	}
 }
 
@@ -134,6 +115,58 @@ func plainManhattan(a, b []float32) float32 {
 
 // abs clears the sign bit: no branch on a sign that is as good as random.
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
+
+// Rows of 16 bit floats are summed in float64: without SIMD their conversion takes longer than that.
+
+func plainDotFloat16(query []float32, row []Float16) float32 {
+	var sum float64
+	for i, x := range query {
+		sum += float64(x) * float64(row[i].Float32()) // exact: fusing could not change it
+	}
+	return float32(sum)
+}
+
+func plainEuclidFloat16(query []float32, row []Float16) float32 {
+	var sum float64
+	for i, x := range query {
+		d := float64(x) - float64(row[i].Float32())
+		sum += float64(d * d)
+	}
+	return float32(sum)
+}
+
+func plainManhattanFloat16(query []float32, row []Float16) float32 {
+	var sum float64
+	for i, x := range query {
+		sum += math.Abs(float64(x) - float64(row[i].Float32()))
+	}
+	return float32(sum)
+}
+
+func plainDotBFloat16(query []float32, row []BFloat16) float32 {
+	var sum float64
+	for i, x := range query {
+		sum += float64(x) * float64(row[i].Float32()) // exact: fusing could not change it
+	}
+	return float32(sum)
+}
+
+func plainEuclidBFloat16(query []float32, row []BFloat16) float32 {
+	var sum float64
+	for i, x := range query {
+		d := float64(x) - float64(row[i].Float32())
+		sum += float64(d * d)
+	}
+	return float32(sum)
+}
+
+func plainManhattanBFloat16(query []float32, row []BFloat16) float32 {
+	var sum float64
+	for i, x := range query {
+		sum += math.Abs(float64(x) - float64(row[i].Float32()))
+	}
+	return float32(sum)
+}
 
 func plainDotInt8(query []int8, row []uint8) int32 {
 	var sum int32
