@@ -37,7 +37,7 @@ func (t taste) order(b ballot) {
 	slices.SortFunc(b.answers, func(x, y replication.FenceAnswer) int {
 		px, py := catalog.PeerID(x.Peer), catalog.PeerID(y.Peer)
 		return cmp.Or(
-			falseFirst(t.obs.Peers[px].Draining, t.obs.Peers[py].Draining),
+			falseFirst(t.obs.leaving(b.Ref, px), t.obs.leaving(b.Ref, py)),
 			falseFirst(retiring(b.shard, px), retiring(b.shard, py)),
 			falseFirst(px != b.shard.Primary, py != b.shard.Primary),
 			cmp.Compare(t.primaries[px], t.primaries[py]),
@@ -62,9 +62,9 @@ func (t taste) choose(b ballot) (*catalog.Promote, bool) {
 	if !ok || !safe && !b.Unsafe {
 		return nil, false
 	}
-	if b.Drain && t.obs.Peers[catalog.PeerID(best.Peer)].Draining {
+	if b.Drain && t.obs.leaving(b.Ref, catalog.PeerID(best.Peer)) {
 		others := slices.DeleteFunc(slices.Clone(b.answers), func(a replication.FenceAnswer) bool {
-			return t.obs.Peers[catalog.PeerID(a.Peer)].Draining
+			return t.obs.leaving(b.Ref, catalog.PeerID(a.Peer))
 		})
 		if other, _, othersSafe := replication.Choose(term, active, w, others); othersSafe {
 			best = other

@@ -64,7 +64,7 @@ func (r *Runner) noteDeaths(s *catalog.State) {
 // observe gathers what Plan needs, and forgets what no longer matters.
 func (r *Runner) observe(s *catalog.State) Observations {
 	r.noteDeaths(s)
-	o := Observations{Peers: map[catalog.PeerID]Health{}, Wishes: r.currentWishes(s), Promised: r.promised}
+	o := Observations{Peers: map[catalog.PeerID]Health{}, Wishes: r.currentWishes(s), Moves: r.currentMoves(s), Promised: r.promised}
 	now := time.Now()
 	for id := range s.Peers {
 		h := Health{Alive: true, Draining: r.opts.Liveness.Draining(id)}
@@ -102,4 +102,19 @@ func (r *Runner) currentWishes(s *catalog.State) map[catalog.ShardRef]uint64 {
 		wishes[ref] = w.term
 	}
 	return wishes
+}
+
+func (r *Runner) currentMoves(s *catalog.State) map[catalog.ShardRef]catalog.PeerID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	moves := map[catalog.ShardRef]catalog.PeerID{}
+	for ref, m := range r.mu.moves {
+		_, sh, ok := s.Shard(ref)
+		if time.Since(m.at) > wishLife || !ok || sh.Primary != m.from {
+			delete(r.mu.moves, ref)
+			continue
+		}
+		moves[ref] = m.from
+	}
+	return moves
 }

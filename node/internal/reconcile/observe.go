@@ -29,6 +29,8 @@ type Observations struct {
 	Voters map[catalog.PeerID]string // of Raft; nil: not known
 	// Wishes are the terms in which primaries cannot go on to lead (R7, or fenced).
 	Wishes map[catalog.ShardRef]uint64
+	// Moves are primaries that are to give way to another copy, as draining ones do.
+	Moves map[catalog.ShardRef]catalog.PeerID
 	// Promised are the highest terms that fences have heard of; a new term must not be lower.
 	Promised map[catalog.ShardRef]uint64
 }
@@ -41,6 +43,12 @@ type Health struct {
 }
 
 func (o Observations) alive(id catalog.PeerID) bool { return o.Peers[id].Alive }
+
+// leaving tells whether a shard's primary is to be somewhere else than on a peer.
+func (o Observations) leaving(ref catalog.ShardRef, id catalog.PeerID) bool {
+	from, moving := o.Moves[ref]
+	return o.Peers[id].Draining || moving && from == id
+}
 
 // usable tells whether a peer may be given something new.
 func (o Observations) usable(id catalog.PeerID) bool {

@@ -120,6 +120,8 @@ func (p *planner) whyFailover(ref catalog.ShardRef, sh *catalog.Shard) (why stri
 		return fmt.Sprintf("its primary, peer %d, cannot lead in term %d", sh.Primary, sh.Term), false
 	case p.obs.Peers[sh.Primary].Draining:
 		return fmt.Sprintf("its primary, peer %d, is draining", sh.Primary), true
+	case p.obs.leaving(ref, sh.Primary):
+		return fmt.Sprintf("the copy of its primary, peer %d, differs from the others", sh.Primary), true
 	}
 	return "", false
 }

@@ -86,6 +86,8 @@ func (m *model) line(f []string) {
 		m.obs.Peers[id] = reconcile.Health{Alive: true, Draining: true}
 	case "wish": // wish C/S TERM
 		m.obs.Wishes[ref] = n[1]
+	case "move": // move C/S PEER
+		m.obs.Moves = map[catalog.ShardRef]catalog.PeerID{ref: catalog.PeerID(n[1])}
 	case "promised": // promised C/S TERM
 		m.obs.Promised[ref] = n[1]
 	case "novoter":

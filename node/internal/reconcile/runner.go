@@ -65,6 +65,7 @@ type Runner struct {
 	mu struct {
 		sync.Mutex
 		wishes map[catalog.ShardRef]wish
+		moves  map[catalog.ShardRef]move
 	}
 
 	// Owned by the goroutine.
@@ -75,6 +76,11 @@ type Runner struct {
 
 type wish struct {
 	term uint64
+	at   time.Time
+}
+
+type move struct {
+	from catalog.PeerID
 	at   time.Time
 }
 
@@ -95,7 +101,7 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 		opts: opts, metrics: m, cancel: cancel, wake: make(chan struct{}, 1),
 		died: map[catalog.PeerID]time.Time{}, promised: map[catalog.ShardRef]uint64{}, retries: map[string]retry{},
 	}
-	r.mu.wishes = map[catalog.ShardRef]wish{}
+	r.mu.wishes, r.mu.moves = map[catalog.ShardRef]wish{}, map[catalog.ShardRef]move{}
 	r.wg.Go(func() { r.run(ctx) })
 	return r, nil
 }
@@ -123,6 +129,16 @@ func (r *Runner) WantPromotion(from catalog.PeerID, ref catalog.ShardRef, term u
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+}
+
+// MovePrimary notes that the primary of a shard should be on another peer than from, whose copy differs from the others.
+// It never blocks; whoever wishes repeats it until the primary has moved. Elsewhere than on the leader nothing comes of it.
+func (r *Runner) MovePrimary(ref catalog.ShardRef, from catalog.PeerID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.mu.moves[ref]; known || len(r.mu.moves) < maxWishes {
+		r.mu.moves[ref] = move{from: from, at: time.Now()}
 	}
 }
 
@@ -265,8 +281,15 @@ func (r *Runner) outcome(step Step, err error) {
 	r.promoted(step, *step.Change.ChangeShard.Promote)
 }
 
+func (r *Runner) movesFrom(ref catalog.ShardRef, id catalog.PeerID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.mu.moves[ref]
+	return ok && m.from == id
+}
+
 func (r *Runner) promoted(step Step, p catalog.Promote) {
-	if step.Failover.Drain && r.opts.Liveness.Draining(p.Candidate) {
+	if step.Failover.Drain && (r.opts.Liveness.Draining(p.Candidate) || r.movesFrom(step.Failover.Ref, p.Candidate)) {
 		r.failed(step) // nobody could take over without loss: writes must go on for a while before the next attempt
 	} else {
 		delete(r.retries, step.key())

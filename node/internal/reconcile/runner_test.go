@@ -409,6 +409,32 @@ func TestADrainingPrimaryHandsOverAndIsNotAskedOverAndOver(t *testing.T) {
 	})
 }
 
+func TestAPrimaryThatDiffersGivesWayOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.create("docs", 1, 3, 2)
+		r, _ := w.start()
+		ref := catalog.ShardRef{Collection: 1}
+		w.ends = map[catalog.PeerID]uint64{1: 9, 2: 9, 3: 8}
+		r.MovePrimary(ref, 1)
+		pass(time.Second)
+		if sh := w.shard(ref); sh.Primary != 1 {
+			t.Fatalf("nobody leads, yet %s", sh)
+		}
+		w.lead(1, true)
+		pass(5 * time.Second)
+		sh := w.shard(ref)
+		if sh.Primary != 2 || sh.Term != 2 {
+			t.Fatalf("moved: %s", sh)
+		}
+		r.MovePrimary(ref, 1) // a wish that comes late
+		pass(time.Minute)
+		if now := w.shard(ref); now.Term != 2 {
+			t.Errorf("moved again: %s", now)
+		}
+	})
+}
+
 func TestARefusedProposalIsPlannedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1)
