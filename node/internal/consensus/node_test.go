@@ -215,6 +215,26 @@ func TestALostLeaderSaysThatTheOutcomeIsUnknown(t *testing.T) {
 	})
 }
 
+func TestANodeThatTookBackEntriesStartsAgain(t *testing.T) {
+	bubble(t, 3, consensus.Options{}, func(c *cluster) {
+		lead := c.leader()
+		id := c.idOf(lead)
+		c.isolate(id, true)
+		if _, err := lead.Propose(c.within(time.Minute), register(9)); err == nil {
+			t.Fatal("a leader without followers made a change")
+		}
+		c.must(c.leader().Propose(c.within(time.Minute), declare("elsewhere")))
+		c.isolate(id, false)
+		c.same() // the entry that nobody else has is gone from the old leader's log
+		c.stop(id)
+		back := c.start(id)
+		if err := back.Barrier(c.within(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		c.same()
+	})
+}
+
 func TestOnlyWhatWasSurelyNotMadeIsTriedAgain(t *testing.T) {
 	bubble(t, 3, consensus.Options{}, func(c *cluster) {
 		f, calls := c.follower(), 0
