@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -30,7 +32,10 @@ type cluster struct {
 		up      map[catalog.PeerID]*member
 		dropped int // messages for peers that are down
 	}
-	wg sync.WaitGroup
+	wg     sync.WaitGroup
+	frozen atomic.Bool                                             // Propose fails
+	tune   func(*replica.Options)                                  // of every manager that is started
+	line   func(to catalog.PeerID, c *replica.SnapshotChunk) error // what happens to a chunk on its way; nil: nothing
 }
 
 // member is one peer at work.
@@ -51,7 +56,12 @@ type envelope struct {
 
 func newCluster(t *testing.T, peers int) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir()}
+	return newTunedCluster(t, peers, func(*replica.Options) {})
+}
+
+func newTunedCluster(t *testing.T, peers int, tune func(*replica.Options)) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), tune: tune}
 	c.mu.state, c.mu.changed = catalog.Empty(), make(chan struct{})
 	c.mu.up = map[catalog.PeerID]*member{}
 	for i := range peers {
@@ -80,17 +90,22 @@ func (c *cluster) members() []*member {
 	return all
 }
 
+func (c *cluster) storeDir(id catalog.PeerID) string { return filepath.Join(c.dir, fmt.Sprint(id)) }
+
 // start opens a peer's store and manager.
 func (c *cluster) start(id catalog.PeerID) *member {
 	c.t.Helper()
-	store, err := kv.Open(kv.Options{Dir: filepath.Join(c.dir, fmt.Sprint(id)), Logger: hclog.NewNullLogger()})
+	store, err := kv.Open(kv.Options{Dir: c.storeDir(id), Logger: hclog.NewNullLogger()})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	m := &member{id: id, c: c, store: store, inbox: make(chan envelope, 4096), stop: make(chan struct{})}
-	m.manager, err = replica.NewManager(replica.Options{
+	opts := replica.Options{
 		Self: id, Store: store, Metadata: c, Sender: m, Liveness: c, Promoter: m, Tick: 10 * time.Millisecond, ReadWait: 100 * time.Millisecond,
-	})
+		Snapshots: m, Transfers: replica.TransferLimits{RetryMin: 10 * time.Millisecond, RetryMax: 100 * time.Millisecond},
+	}
+	c.tune(&opts)
+	m.manager, err = replica.NewManager(opts)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -202,6 +217,9 @@ func (c *cluster) Watch() (*catalog.State, <-chan struct{}) {
 }
 
 func (c *cluster) Propose(_ context.Context, cmds ...catalog.Command) ([]catalog.Result, error) {
+	if c.frozen.Load() {
+		return nil, fault.New(fault.Unavailable, "no leader")
+	}
 	results := make([]catalog.Result, len(cmds))
 	for i, cmd := range cmds {
 		results[i] = c.apply(cmd)
@@ -218,6 +236,11 @@ func (c *cluster) Alive(id catalog.PeerID) bool {
 // create declares a collection of one shard with two-dimensional points on peers, the first of them its primary.
 func (c *cluster) create(quorum uint32, peers ...catalog.PeerID) catalog.ShardRef {
 	c.t.Helper()
+	return c.createNamed("c", quorum, peers...)
+}
+
+func (c *cluster) createNamed(name string, quorum uint32, peers ...catalog.PeerID) catalog.ShardRef {
+	c.t.Helper()
 	config, err := catalog.Config{
 		Vectors:     map[string]catalog.VectorParams{"": {Size: 2, Distance: vec.Dot}},
 		ShardNumber: 1, ReplicationFactor: uint32(len(peers)), WriteConsistencyFactor: quorum,
@@ -225,7 +248,7 @@ func (c *cluster) create(quorum uint32, peers ...catalog.PeerID) catalog.ShardRe
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	r := c.apply(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: "c", Config: config, Placement: [][]catalog.PeerID{peers}}})
+	r := c.apply(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: name, Config: config, Placement: [][]catalog.PeerID{peers}}})
 	if r.Err != nil {
 		c.t.Fatal(r.Err)
 	}

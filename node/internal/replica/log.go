@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -18,15 +19,24 @@ type entryLog struct {
 	generation  uint64
 	first, last replication.Index
 	tail        []replication.Entry // contiguous, ends at last; may be empty
-	bytes       int
+	bytes       int                 // of tail
+	extent      extent              // what all entries take, on disk
 }
 
-func openLog(store *kv.Store, generation uint64) (*entryLog, error) {
+func openLog(store *kv.Store, generation uint64, bounds logBounds) (*entryLog, error) {
 	first, last, err := store.LogBounds(generation)
 	if err != nil {
 		return nil, fmt.Errorf("open log of generation %d: %w", generation, err)
 	}
-	return &entryLog{store: store, generation: generation, first: replication.Index(first), last: replication.Index(last)}, nil
+	l := &entryLog{store: store, generation: generation, first: replication.Index(first), last: replication.Index(last)}
+	l.extent = newExtent(l.first, bounds)
+	err = store.LogSizes(context.Background(), generation, func(index uint64, bytes int) {
+		l.extent.grow(replication.Index(index), bytes)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("measure log of generation %d: %w", generation, err)
+	}
+	return l, nil
 }
 
 // FirstIndex returns the oldest index that is kept.
@@ -43,6 +53,9 @@ func (l *entryLog) tailStart() replication.Index {
 func (l *entryLog) Term(i replication.Index) (replication.Term, error) {
 	if i == 0 {
 		return 0, nil
+	}
+	if i+1 < l.first { // the store may still have it, while a compaction is under way
+		return 0, fault.Wrap(fault.NotFound, kv.ErrOutsideLog, "term of entry %d (the log begins at %d)", i, l.first)
 	}
 	term, err := l.store.LogTerm(l.generation, uint64(i))
 	return replication.Term(term), err
@@ -106,13 +119,31 @@ func (l *entryLog) staged(rd replication.Ready) {
 		l.tail = append(l.tail, e)
 		l.bytes += entrySize(e)
 		l.last = e.Index
+		l.extent.grow(e.Index, entrySize(e))
 	}
 	l.trim()
+}
+
+// compact makes a batch that forgets the entries up to through, which nobody may ask for any more from now on.
+func (l *entryLog) compact(through replication.Index) *kv.Batch {
+	l.first = through + 1
+	l.extent.compact(through)
+	if start := l.tailStart(); start <= through {
+		gone := min(int(through+1-start), len(l.tail))
+		for _, e := range l.tail[:gone] {
+			l.bytes -= entrySize(e)
+		}
+		l.tail = append([]replication.Entry(nil), l.tail[gone:]...)
+	}
+	b := &kv.Batch{}
+	b.CompactLog(l.generation, uint64(through))
+	return b
 }
 
 func (l *entryLog) truncate(from replication.Index) {
 	start := l.tailStart()
 	l.last = from - 1
+	l.extent.truncate(from)
 	if from <= start {
 		l.tail, l.bytes = nil, 0
 		return

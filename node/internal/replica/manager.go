@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -24,25 +25,31 @@ const livenessTicks = 5
 // One goroutine (run) watches the catalog and ticks the replicas; opening and dropping happen in goroutines of
 // their own, which Close awaits.
 type Manager struct {
-	opts   Options
-	logger hclog.Logger
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	slots  chan struct{} // one per replica being opened
-	mu     struct {
+	opts    Options
+	logger  hclog.Logger
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	slots   chan struct{} // one per replica being opened
+	traffic *traffic
+	mu      struct {
 		sync.RWMutex
-		slots map[catalog.ShardRef]*seat
+		slots   map[catalog.ShardRef]*seat
+		leaving map[catalog.Generation]bool // being closed or dropped
 	}
 }
 
-// seat is the place of one replica in a Manager: being opened, running, failed to open, or being closed.
+// seat is the place of one replica in a Manager: being filled from a snapshot, being opened, running, failed to open, or being
+// closed.
 type seat struct {
 	gen    catalog.Generation
+	filler *filler // nil unless it begins with a snapshot
 	runner *runner // nil until it is open
 	err    error   // why it could not be opened
 	col    *catalog.Collection
-	view   *catalog.Shard // the newest that the catalog says, pushed to the runner
+	view   *catalog.Shard     // the newest that the catalog says, pushed to the runner
+	cancel context.CancelFunc // ends filling and opening
+	opened chan struct{}      // closed when open has returned
 }
 
 // NewManager starts to follow the catalog.
@@ -51,10 +58,11 @@ func NewManager(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce)}
+	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), traffic: newTraffic(opts.Transfers)}
 	m.opts.Logger = m.logger
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}
+	m.mu.leaving = map[catalog.Generation]bool{}
 	m.wg.Add(1)
 	go m.run()
 	return m, nil
@@ -102,6 +110,9 @@ func (m *Manager) run() {
 // tick moves the clocks of the replicas that have something outstanding, and tells primaries who is away.
 func (m *Manager) tick(liveness bool) {
 	for _, s := range m.seats() {
+		if liveness {
+			m.resign(s)
+		}
 		if s.runner == nil {
 			continue
 		}
@@ -125,6 +136,14 @@ func (m *Manager) tick(liveness bool) {
 	}
 }
 
+// resign asks for another primary of a shard whose replica here is named primary and has failed.
+func (m *Manager) resign(s seat) {
+	failed := s.err != nil || s.runner != nil && s.runner.status.Load().Problem != ""
+	if failed && s.view.Primary == m.opts.Self {
+		m.opts.Promoter.WantPromotion(catalog.ShardRef{Collection: s.col.ID, Shard: s.view.ID}, s.view.Term)
+	}
+}
+
 func (m *Manager) seats() []seat {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -140,8 +159,8 @@ func (m *Manager) follow(state *catalog.State) {
 	m.dropGone(state)
 	for _, col := range state.Collections {
 		for _, sh := range col.Shards {
-			if rep, ok := sh.Replica(m.opts.Self); ok {
-				m.seatReplica(col, sh, rep.Generation)
+			if _, ok := sh.Replica(m.opts.Self); ok {
+				m.seatReplica(col, sh)
 			}
 		}
 	}
@@ -149,25 +168,52 @@ func (m *Manager) follow(state *catalog.State) {
 }
 
 // seatReplica makes sure that the replica is open, and tells it the catalog's newest word.
-func (m *Manager) seatReplica(col *catalog.Collection, sh *catalog.Shard, gen catalog.Generation) {
+func (m *Manager) seatReplica(col *catalog.Collection, sh *catalog.Shard) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.mu.slots[ref]
 	if !ok {
-		s = &seat{gen: gen, col: col, view: sh}
-		m.mu.slots[ref] = s
-		m.wg.Add(1)
-		go m.open(ref, s)
+		m.mu.slots[ref] = m.newSeat(col, sh)
 		return
 	}
 	if s.view == sh && s.col == col {
 		return
 	}
 	s.view, s.col = sh, col
+	if s.filler != nil {
+		s.filler.learn(sh)
+	}
 	if s.runner != nil {
 		push(s)
 	}
+}
+
+// newSeat begins to fill or open this peer's replica of a shard.
+func (m *Manager) newSeat(col *catalog.Collection, sh *catalog.Shard) *seat {
+	rep, _ := sh.Replica(m.opts.Self)
+	s := &seat{gen: rep.Generation, col: col, view: sh, opened: make(chan struct{})}
+	if rep.Previous != 0 {
+		s.filler = newFiller(&m.opts, m.traffic, col, sh, rep.Generation)
+	}
+	ctx, cancel := context.WithCancel(m.ctx)
+	s.cancel = cancel
+	m.wg.Go(func() {
+		defer close(s.opened)
+		defer cancel()
+		r, err := m.open(ctx, s)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		switch {
+		case err == nil:
+			s.runner = r
+			push(s)
+		case ctx.Err() == nil:
+			s.err = err
+			m.logger.Error("cannot open replica", "collection", s.col.Name, "shard", sh.ID, "error", err)
+		}
+	})
+	return s
 }
 
 // push tells an open replica what the catalog says now.
@@ -179,61 +225,67 @@ func push(s *seat) {
 	})
 }
 
-// open loads a replica. The catalog may move on meanwhile: the seat keeps its newest word, which is pushed after.
-func (m *Manager) open(ref catalog.ShardRef, s *seat) {
-	defer m.wg.Done()
+// open fills a replica if it begins with a snapshot, and loads it. The catalog may move on meanwhile: the seat keeps its newest
+// word, which is pushed after.
+func (m *Manager) open(ctx context.Context, s *seat) (*runner, error) {
+	if s.filler != nil {
+		if err := s.filler.run(ctx); err != nil {
+			return nil, err
+		}
+	}
 	select {
 	case m.slots <- struct{}{}:
 		defer func() { <-m.slots }()
-	case <-m.ctx.Done():
-		return
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	m.mu.RLock()
 	col, view := s.col, s.view
 	m.mu.RUnlock()
-	r, err := openRunner(&m.opts, col, view, s.gen)
-
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err != nil {
-		s.err = err
-		m.logger.Error("cannot open replica", "collection", col.Name, "shard", ref.Shard, "error", err)
-		return
-	}
-	if m.mu.slots[ref] != s { // dropped while it was being opened
-		m.wg.Add(1)
-		go m.discard(r, s.gen)
-		return
-	}
-	s.runner = r
-	push(s)
+	return openRunner(&m.opts, col, view, s.gen)
 }
 
-// dropGone closes the replicas that the catalog no longer puts here, and deletes their data.
+// dropGone closes the replicas that the catalog no longer puts here, and deletes their data: all but that of a replica whose
+// successor here is not complete.
 func (m *Manager) dropGone(state *catalog.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for ref, s := range m.mu.slots {
-		_, sh, ok := state.Shard(ref)
-		if ok {
-			if rep, here := sh.Replica(m.opts.Self); here && rep.Generation == s.gen {
+		kept := false
+		if _, sh, ok := state.Shard(ref); ok {
+			rep, here := sh.Replica(m.opts.Self)
+			if here && rep.Generation == s.gen {
 				continue
 			}
+			kept = here && rep.Previous == s.gen
 		}
 		delete(m.mu.slots, ref)
-		if s.runner != nil {
-			m.wg.Add(1)
-			go m.discard(s.runner, s.gen)
-		}
+		m.mu.leaving[s.gen] = true
+		m.wg.Go(func() { m.discard(s, kept) })
 	}
 }
 
-func (m *Manager) discard(r *runner, gen catalog.Generation) {
-	defer m.wg.Done()
-	if err := r.close(); err != nil {
-		m.logger.Warn("closing a dropped replica failed", "error", err)
+func (m *Manager) discard(s *seat, kept bool) {
+	s.cancel()
+	<-s.opened
+	if s.runner != nil {
+		if err := s.runner.close(); err != nil {
+			m.logger.Warn("closing a dropped replica failed", "error", err)
+		}
+		if kept {
+			s.runner.tellLost()
+		}
 	}
-	m.drop(gen)
+	if !kept {
+		m.drop(s.gen)
+	}
+	m.left(s.gen)
+}
+
+func (m *Manager) left(gen catalog.Generation) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.mu.leaving, gen)
 }
 
 func (m *Manager) drop(gen catalog.Generation) {
@@ -251,21 +303,33 @@ func (m *Manager) dropOrphans(state *catalog.State) {
 		m.logger.Warn("cannot list the replicas on disk", "error", err)
 		return
 	}
-	used := map[uint64]bool{}
-	m.mu.RLock()
-	for _, s := range m.mu.slots {
-		used[uint64(s.gen)] = true
-	}
-	m.mu.RUnlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used := m.usedLocked(state)
 	for _, gen := range stored {
-		if !used[gen] && gen < uint64(state.NextGeneration) {
-			m.wg.Add(1)
-			go func() {
-				defer m.wg.Done()
+		if !used[catalog.Generation(gen)] && gen < uint64(state.NextGeneration) {
+			m.mu.leaving[catalog.Generation(gen)] = true
+			m.wg.Go(func() {
 				m.drop(catalog.Generation(gen))
-			}()
+				m.left(catalog.Generation(gen))
+			})
 		}
 	}
+}
+
+// usedLocked lists the generations that are no orphans: those of the replicas here, those that they replace and have not
+// made up for yet, and those that somebody is closing or dropping.
+func (m *Manager) usedLocked(state *catalog.State) map[catalog.Generation]bool {
+	used := maps.Clone(m.mu.leaving)
+	for _, s := range m.mu.slots {
+		used[s.gen] = true
+	}
+	for _, sh := range state.Shards() {
+		if rep, ok := sh.Replica(m.opts.Self); ok && rep.Previous != 0 {
+			used[rep.Previous] = true
+		}
+	}
+	return used
 }
 
 // runner returns the open replica of a shard on this peer.
@@ -278,6 +342,8 @@ func (m *Manager) runner(ref catalog.ShardRef) (*runner, error) {
 		return nil, fault.New(fault.StaleEpoch, "shard %d has no replica on this node", ref.Shard)
 	case s.err != nil:
 		return nil, fault.Wrap(fault.Unavailable, s.err, "the replica of shard %d on this node cannot be opened", ref.Shard)
+	case s.runner == nil && s.filler != nil:
+		return nil, fault.New(fault.Unavailable, "the replica of shard %d on this node is being filled from a snapshot", ref.Shard)
 	case s.runner == nil:
 		return nil, fault.New(fault.Unavailable, "the replica of shard %d on this node is being opened", ref.Shard)
 	}
@@ -287,17 +353,27 @@ func (m *Manager) runner(ref catalog.ShardRef) (*runner, error) {
 // Step hands a message of another peer to the replica that it is for. A message for another generation is dropped:
 // it speaks of a copy that is gone.
 func (m *Manager) Step(ref catalog.ShardRef, gen catalog.Generation, msg replication.Message) {
-	if r, err := m.runner(ref); err == nil && r.gen == gen {
-		r.inbox.putMessage(msg)
+	m.mu.RLock()
+	var s seat
+	if at, ok := m.mu.slots[ref]; ok {
+		s = *at
+	}
+	m.mu.RUnlock()
+	switch {
+	case s.gen != gen:
+	case s.runner != nil:
+		s.runner.inbox.putMessage(msg)
+	case s.err != nil:
+		refuseDamaged(m.opts.Sender, s.view, ref, gen, msg, s.err)
+	case s.filler != nil:
+		s.filler.refuse(msg, m.opts.Sender)
 	}
 }
 
 // Status tells of the replicas of refs on this peer, or of all when refs is nil.
 func (m *Manager) Status(refs []catalog.ShardRef) []Status {
 	if refs == nil {
-		for _, s := range m.refs() {
-			refs = append(refs, s)
-		}
+		refs = m.refs()
 	}
 	all := make([]Status, 0, len(refs))
 	m.mu.RLock()
@@ -312,6 +388,9 @@ func (m *Manager) Status(refs []catalog.ShardRef) []Status {
 			all = append(all, st)
 		case s.err != nil:
 			all = append(all, Status{Ref: ref, Generation: s.gen, Problem: s.err.Error()})
+		case s.filler != nil:
+			t := s.filler.progress.get()
+			all = append(all, Status{Ref: ref, Generation: s.gen, Transfer: &t})
 		default:
 			all = append(all, Status{Ref: ref, Generation: s.gen, Problem: "being opened"})
 		}

@@ -47,6 +47,13 @@ type Options struct {
 	Metrics  *Metrics
 	// Tick is the protocol's unit of time; 0 means 100 ms.
 	Tick time.Duration
+	// Snapshots fetches snapshots from other peers; nil: no replica can be filled from one.
+	Snapshots Snapshots
+	// LogBytes and LogEntries bound a replica's log: 0 means 64 MiB and 100,000. For the sake of another replica that still
+	// needs it, it may grow to LogHold times as much: 0 means 4.
+	LogBytes, LogEntries, LogHold int
+	// Transfers bounds the snapshots on their way to and from this node: the zero value has its defaults.
+	Transfers TransferLimits
 	// ReadWait bounds how long a read waits for a replica to catch up with its min_index; 0 means 500 ms.
 	ReadWait time.Duration
 }
@@ -67,5 +74,42 @@ func (o Options) validated() (Options, error) {
 	if o.ReadWait <= 0 {
 		o.ReadWait = 500 * time.Millisecond
 	}
+	o.LogBytes = orDefault(o.LogBytes, 64<<20)
+	o.LogEntries = orDefault(o.LogEntries, 100_000)
+	o.LogHold = orDefault(o.LogHold, 4)
+	o.Transfers = o.Transfers.withDefaults()
 	return o, nil
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+func (o *Options) logBounds() logBounds {
+	return logBounds{
+		softBytes: o.LogBytes, hardBytes: o.LogBytes * o.LogHold,
+		softEntries: o.LogEntries, hardEntries: o.LogEntries * o.LogHold,
+	}
+}
+
+// TransferLimits bounds what snapshots take of a node.
+type TransferLimits struct {
+	In, Out        int           // how many at once, each way; 0 means 2
+	BytesPerSecond int           // each way; 0 means 200 MiB
+	ChunkBytes     int           // how much is read, sent and stored at once; 0 means 512 KiB
+	RetryMin       time.Duration // the pause after a first failed attempt, doubled after each; 0 means 200 ms
+	RetryMax       time.Duration // 0 means 10 s
+	Stall          time.Duration // an attempt that brings nothing for so long has failed; 0 means 30 s
+}
+
+func (l TransferLimits) withDefaults() TransferLimits {
+	l.In, l.Out = orDefault(l.In, 2), orDefault(l.Out, 2)
+	l.BytesPerSecond = orDefault(l.BytesPerSecond, 200<<20)
+	l.ChunkBytes = orDefault(l.ChunkBytes, 512<<10)
+	l.RetryMin, l.RetryMax = orDefault(l.RetryMin, 200*time.Millisecond), orDefault(l.RetryMax, 10*time.Second)
+	l.Stall = orDefault(l.Stall, 30*time.Second)
+	return l
 }

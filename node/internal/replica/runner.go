@@ -43,6 +43,9 @@ type runner struct {
 	confirms  []*confirmation    // reads that wait, by round
 	pending   *replication.Ready // being made durable
 	applying  bool
+	retention retention
+	rebuilds  rebuilds
+	givers    gate // who reads snapshots from the shard
 	appliedTo replication.Index
 	led       bool
 	lag       uint64 // of the replica furthest behind, as of the last tick
@@ -56,7 +59,7 @@ type runner struct {
 // openRunner loads a replica from disk and starts it. v is the catalog's newest view of its shard.
 func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen catalog.Generation) (*runner, error) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: v.ID}
-	log, err := openLog(opts.Store, uint64(gen))
+	log, err := openLog(opts.Store, uint64(gen), opts.logBounds())
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +78,7 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen ca
 		inbox:  newInbox(), persisted: make(chan error, 1), applied: make(chan applyResult, 1),
 		appliedTo: replication.Index(sh.Applied()),
 	}
+	r.retention.done = make(chan error, 1)
 	r.proposer = newProposer(ctx, r)
 	config := replication.Config{
 		Self: replication.PeerID(opts.Self), Generation: uint64(gen), Log: log, Applied: r.appliedTo,
@@ -98,6 +102,7 @@ func (r *runner) close() error {
 	r.cancel()
 	r.wg.Wait()
 	r.proposer.close()
+	r.givers.close()
 	left := r.inbox.close()
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
@@ -120,6 +125,8 @@ func (r *runner) run(ctx context.Context) {
 			r.finish(err)
 		case done := <-r.applied:
 			r.applyDone(done)
+		case err := <-r.retention.done:
+			r.retained(err)
 		}
 		if r.failure == nil {
 			r.pump(ctx)
@@ -136,11 +143,20 @@ func (r *runner) drainHelpers() {
 	if r.applying {
 		<-r.applied
 	}
+	if r.retention.busy {
+		<-r.retention.done
+	}
 }
 
 // handle feeds what came in to the protocol. Metadata goes first, so that messages meet the newest view.
 func (r *runner) handle(ev events) {
 	if r.failure != nil {
+		if ev.view != nil {
+			r.view = ev.view
+		}
+		for _, m := range ev.messages {
+			refuseDamaged(r.opts.Sender, r.view, r.ref, r.gen, m, r.failure)
+		}
 		r.refuse(ev.writes, r.failure)
 		answerFences(ev.fences, r.failure)
 		answerStops(ev.stops, r.failure)
@@ -152,6 +168,7 @@ func (r *runner) handle(ev events) {
 	}
 	for _, m := range ev.messages {
 		r.core.Step(m)
+		r.hear(m)
 	}
 	for _, f := range ev.fences {
 		r.fences = append(r.fences, f)
@@ -163,6 +180,7 @@ func (r *runner) handle(ev events) {
 	if ev.tick {
 		r.core.Tick()
 		r.lag = lagOf(r.core.Status())
+		r.rebuild()
 		r.forgetConfirmations()
 	}
 	for _, w := range ev.writes {
@@ -220,6 +238,7 @@ func (r *runner) pump(ctx context.Context) {
 	}
 	r.leadership()
 	r.startApply(ctx)
+	r.retain(ctx)
 	r.writes.release(r.core.CommitIndex(), r.core.CompletedIndex())
 	r.confirmed()
 }

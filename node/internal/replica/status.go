@@ -15,16 +15,19 @@ type Status struct {
 	Term         uint64
 	Leading      bool
 	WriteQuorum  uint32
+	FirstIndex   uint64 // of its log
 	LastIndex    uint64
 	CommitIndex  uint64
 	AppliedIndex uint64
 	Points       uint64
 	Vectors      uint64
 	Bytes        uint64
-	Problem      string // why it does not serve, "" if it does
-	Differs      string // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
-	Lag          uint64 // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
+	Problem      string    // why it does not serve, "" if it does
+	Differs      string    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
+	Lag          uint64    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
+	Transfer     *Transfer // the snapshot that it is being filled from; it is no replica yet then
 	active       []catalog.PeerID
+	shard        *catalog.Shard
 	quiet        bool // the protocol needs no ticks
 }
 
@@ -42,9 +45,9 @@ func (r *runner) publish() {
 	info := r.shard.Info()
 	st := &Status{
 		Ref: r.ref, Generation: r.gen, Term: r.view.Term, Leading: r.core.Leading(), WriteQuorum: r.view.WriteQuorum,
-		LastIndex: uint64(r.log.LastIndex()), CommitIndex: uint64(r.core.CommitIndex()), AppliedIndex: uint64(r.appliedTo),
+		FirstIndex: uint64(r.log.FirstIndex()), LastIndex: uint64(r.log.LastIndex()), CommitIndex: uint64(r.core.CommitIndex()), AppliedIndex: uint64(r.appliedTo),
 		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
-		active: r.view.Active(), quiet: r.core.Quiet(),
+		active: r.view.Active(), shard: r.view, quiet: r.core.Quiet(),
 	}
 	if st.Leading && !st.quiet {
 		st.Lag = r.lag
@@ -76,6 +79,8 @@ func describe(c *catalog.ChangeShard) string {
 		return fmt.Sprintf("receive %d", *c.Receive)
 	case c.Activate != nil:
 		return fmt.Sprintf("activate %d", *c.Activate)
+	case c.Rebuild != nil:
+		return fmt.Sprintf("rebuild %d", *c.Rebuild)
 	case c.SetWriteQuorum != nil:
 		return fmt.Sprintf("write quorum %d", *c.SetWriteQuorum)
 	}

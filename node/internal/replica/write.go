@@ -83,8 +83,6 @@ func (ws *writes) abandon(commit replication.Index, why error) {
 	*ws = writes{}
 }
 
-func (ws *writes) empty() bool { return len(ws.held)+len(ws.completed) == 0 }
-
 // Write appends op (point.EncodeOp) to the shard's log if this peer is its primary, and returns its index once W
 // replicas hold it or, with wait, have applied it (completed). term is the shard's term as the sender knows it.
 //

@@ -1,0 +1,160 @@
+package replica
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+)
+
+// Snapshots fetches a snapshot of a shard from another peer, whose Manager.SendSnapshot makes the chunks. receive is called with
+// each in order and owns it; its error ends the transfer and is returned.
+type Snapshots interface {
+	Snapshot(ctx context.Context, from catalog.PeerID, req SnapshotRequest, receive func(SnapshotChunk) error) error
+}
+
+// SnapshotRequest asks a shard's primary for a snapshot.
+type SnapshotRequest struct {
+	Ref            catalog.ShardRef
+	FromGeneration catalog.Generation // of the primary's replica
+	To             catalog.PeerID
+	ToGeneration   catalog.Generation // of the replica to be filled
+	Have           shard.Have         // what is there already and need not be sent if it is unchanged
+}
+
+// SnapshotChunk is a piece of a snapshot: its begin, data or its end.
+type SnapshotChunk struct {
+	Begin *SnapshotBegin
+	Data  []byte // for shard.Intake
+	CRC   uint32 // CRC-32C of Data
+	Cut   bool   // the last point in Data goes on in the next chunk
+	End   *SnapshotEnd
+}
+
+// SnapshotBegin says what the snapshot is: the points as the log up to Index, whose entry has Term, made them.
+type SnapshotBegin struct{ Index, Term, Points, Bytes uint64 }
+
+// SnapshotEnd says what must have arrived, and where the sender's log begins: it has to reach back to the snapshot.
+type SnapshotEnd struct {
+	Tally    shard.Tally
+	LogFirst uint64
+}
+
+// Transfer is a snapshot on its way.
+type Transfer struct {
+	Ref          catalog.ShardRef
+	From, To     catalog.PeerID     // From is 0 while nobody gives it
+	Generation   catalog.Generation // of the replica that is being filled
+	Records      uint64             // points done: sent, or found to be there already
+	TotalRecords uint64             // 0: not known yet
+	Bytes        uint64             // that went over the network, in this attempt
+	TotalBytes   uint64             // of all points; what is there already is not sent
+	Started      time.Time
+	Failures     uint32 // attempts that failed
+	Problem      string // of the last attempt
+}
+
+// progress is a Transfer that is being made.
+type progress struct {
+	mu struct {
+		sync.Mutex
+		Transfer
+	}
+}
+
+func (p *progress) set(f func(*Transfer)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.mu.Transfer)
+}
+
+func (p *progress) get() Transfer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.Transfer
+}
+
+// throttle spreads bytes over time.
+type throttle struct {
+	perSecond int
+	mu        struct {
+		sync.Mutex
+		free time.Time // when what was let through so far has had its time
+	}
+}
+
+// wait returns once bytes may go, or with the error of ctx.
+func (t *throttle) wait(ctx context.Context, bytes int) error {
+	t.mu.Lock()
+	now := time.Now()
+	if t.mu.free.Before(now) {
+		t.mu.free = now
+	}
+	pause := t.mu.free.Sub(now)
+	t.mu.free = t.mu.free.Add(time.Duration(float64(bytes) / float64(t.perSecond) * float64(time.Second)))
+	t.mu.Unlock()
+	return pauseFor(ctx, pause)
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// traffic is what all transfers of a node share.
+type traffic struct {
+	in, out                 chan struct{} // a place per transfer
+	throttleIn, throttleOut throttle
+	mu                      struct {
+		sync.Mutex
+		giving map[*progress]struct{}
+	}
+}
+
+func newTraffic(l TransferLimits) *traffic {
+	t := &traffic{
+		in: make(chan struct{}, l.In), out: make(chan struct{}, l.Out),
+		throttleIn: throttle{perSecond: l.BytesPerSecond}, throttleOut: throttle{perSecond: l.BytesPerSecond},
+	}
+	t.mu.giving = map[*progress]struct{}{}
+	return t
+}
+
+func (t *traffic) give(p *progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.giving[p] = struct{}{}
+}
+
+func (t *traffic) given(p *progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.mu.giving, p)
+}
+
+// Transfers lists the snapshots on their way to and from this peer.
+func (m *Manager) Transfers() []Transfer {
+	var all []Transfer
+	for _, s := range m.seats() {
+		if s.runner == nil && s.filler != nil {
+			all = append(all, s.filler.progress.get())
+		}
+	}
+	m.traffic.mu.Lock()
+	defer m.traffic.mu.Unlock()
+	for p := range m.traffic.mu.giving {
+		all = append(all, p.get())
+	}
+	return all
+}
