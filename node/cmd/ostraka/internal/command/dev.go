@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/devcluster"
@@ -53,9 +54,9 @@ func dev(w World, cmd *cobra.Command) error {
 	if v.Int("nodes") < 1 {
 		return usage("--nodes: want at least 1")
 	}
+	logger := newLogger(w, level, format)
 	cluster, err := devcluster.Start(cmd.Context(), devcluster.Options{
-		Nodes: v.Int("nodes"), Dir: v.String("data-dir"), BasePort: v.Int("base-port"), Version: w.Version,
-		Logger: newLogger(w, level, format),
+		Nodes: v.Int("nodes"), Dir: v.String("data-dir"), BasePort: v.Int("base-port"), Version: w.Version, Logger: logger,
 	})
 	if err != nil {
 		if errors.Is(cmd.Context().Err(), context.Canceled) {
@@ -66,6 +67,9 @@ func dev(w World, cmd *cobra.Command) error {
 	announce(newPrinter(w), cluster, v.String("data-dir"))
 	<-cmd.Context().Done()
 	fmt.Fprintln(w.Err, "Stopping.") //nolint:errcheck // what matters is the stopping
+	if !v.Given("log-level") {
+		logger.SetLevel(hclog.Off) // nodes that end side by side complain about one another's connections
+	}
 	return cluster.Close()
 }
 
