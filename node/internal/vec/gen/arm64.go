@@ -36,9 +36,9 @@ func (k *armKernel) lanes() int { return 16 / k.row }
 // armText is the assembly of one file.
 type armText struct{ bytes.Buffer }
 
-func (t *armText) line(format string, args ...any) { fmt.Fprintf(t, "\t"+format+"\n", args...) }
+func (t *armText) line(format string, args ...any) { fmt.Fprintf(&t.Buffer, "\t"+format+"\n", args...) }
 
-func (t *armText) label(name string) { fmt.Fprintf(t, "\n%s:\n", name) }
+func (t *armText) label(name string) { fmt.Fprintf(&t.Buffer, "\n%s:\n", name) }
 
 // armCodes are the instructions that Go's assembler has no name for, or other names, with all registers 0.
 var armCodes = map[string]uint32{
@@ -72,7 +72,7 @@ func armCode(op string) uint32 {
 // assembleArm writes kernels, each for one row and for four, as one file of assembly.
 func assembleArm(kernels []*armKernel) []byte {
 	t := &armText{}
-	fmt.Fprintf(t, "%s\n//go:build arm64 && !purego\n\n#include \"textflag.h\"\n", header)
+	fmt.Fprintf(&t.Buffer, "%s\n//go:build arm64 && !purego\n\n#include \"textflag.h\"\n", header)
 	for _, k := range kernels {
 		t.function(k, 1)
 		t.function(k, 4)
@@ -114,7 +114,7 @@ func (t *armText) function(k *armKernel, rows int) {
 }
 
 func (t *armText) begin(name, signature string, arguments int) {
-	fmt.Fprintf(t, "\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", "func "+name+signature[len("func"):], name, arguments)
+	fmt.Fprintf(&t.Buffer, "\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", "func "+name+signature[len("func"):], name, arguments)
 }
 
 // lastLines asks for the line with the last byte of each row to come: the main loop takes every 64th byte.
