@@ -282,14 +282,17 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		Shard: refToWire(s.Ref), Generation: uint64(s.Generation), Term: s.Term, Leading: s.Leading,
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
+		Transfer: transferToWire(s.Transfer),
 	}
 }
 
 func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 	ref, err := refFromWire(w.GetShard())
-	return replica.Status{
+	s := replica.Status{
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
-	}, err
+	}
+	s.Transfer = transferFromWire(s, w.GetTransfer())
+	return s, err
 }

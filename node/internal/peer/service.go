@@ -62,7 +62,7 @@ type JoinAnswer struct {
 	Peers     []catalog.Peer // members, the new one among them
 }
 
-// ServiceOptions configures a Service. Only Logger, Copies, Reads, Expect, Applied and Draining may be left out.
+// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied and Draining may be left out.
 type ServiceOptions struct {
 	Self       catalog.Peer
 	Membership *Membership
@@ -71,6 +71,7 @@ type ServiceOptions struct {
 	Proposer   Proposer
 	Joiner     Joiner
 	Promotions Promotions
+	Snapshots  Snapshots     // nil: none are given
 	Copies     Copies        // nil: comparing is Unsupported
 	Reads      Confirmer     // nil: linearizable reads are Unsupported
 	Applied    func() uint64 // applied index of the metadata

@@ -32,7 +32,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 		return fmt.Errorf("admission: %w", err)
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
-		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Proposer: s.raft, Joiner: admission,
+		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
 		Promotions: s.runner, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})

@@ -125,7 +125,7 @@ func (s *Server) self() catalog.Peer {
 func (s *Server) openReplicas(context.Context) error {
 	var err error
 	s.replicas, err = replica.NewManager(replica.Options{
-		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor,
+		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
 		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {
