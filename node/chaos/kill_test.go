@@ -120,11 +120,11 @@ func (c *collection) missing(ctx context.Context, n *node, acknowledged map[uint
 	}
 }
 
-// whole returns nil once every replica counts and has applied all of its shard's log.
-func whole(ctx context.Context, n *node) error {
+// whole returns nil once every replica of the collections (none: of all) counts, as n sees it.
+func whole(ctx context.Context, n *node, collections ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	placement, err := clusterpb.NewClusterClient(n.dial()).GetPlacement(ctx, &clusterpb.GetPlacementRequest{})
+	placement, err := clusterpb.NewClusterClient(n.dial()).GetPlacement(ctx, &clusterpb.GetPlacementRequest{Collections: collections})
 	if err != nil {
 		return err
 	}
@@ -154,19 +154,16 @@ func TestKilledNodesLoseNothing(t *testing.T) {
 	bin := build(t)
 	nodes := newNodes(t, 3)
 	for _, n := range nodes {
-		n.start(bin)
+		must(t, n.start(bin))
 	}
 	defer func() {
 		for _, n := range nodes {
 			if t.Failed() {
 				t.Logf("%s said last:\n%s", n.name, n.tail())
 			}
-			n.kill()
 		}
 	}()
-	for _, n := range nodes {
-		n.ready(ctx)
-	}
+	allReady(ctx, t, nodes)
 	quorum, strong := newCollection("quorum", 2), newCollection("strong", 3)
 	quorum.create(ctx, t, nodes[0])
 	strong.create(ctx, t, nodes[1])
@@ -195,6 +192,14 @@ func TestKilledNodesLoseNothing(t *testing.T) {
 	killAll(ctx, t, bin, nodes, quorum, strong)
 }
 
+// allReady waits until each of the nodes says that it can serve.
+func allReady(ctx context.Context, t *testing.T, nodes []*node) {
+	t.Helper()
+	for _, n := range nodes {
+		eventually(ctx, t, n.name+" is ready", func() error { return n.ready(ctx) })
+	}
+}
+
 func (c *collection) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,7 +211,7 @@ func (c *collection) count() int {
 func killOne(ctx context.Context, t *testing.T, bin string, nodes []*node, i int, c *collection) time.Duration {
 	t.Helper()
 	victim, witness := nodes[i], nodes[(i+1)%len(nodes)]
-	victim.kill()
+	must(t, victim.kill())
 	killed := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, writableWithin)
 	eventually(bounded, t, "every shard takes quorum writes again after "+victim.name+" was killed", func() error {
@@ -214,10 +219,10 @@ func killOne(ctx context.Context, t *testing.T, bin string, nodes []*node, i int
 	})
 	cancel()
 	pause := time.Since(killed)
-	victim.start(bin)
+	must(t, victim.start(bin))
 	bounded, cancel = context.WithTimeout(ctx, caughtUpWithin)
 	defer cancel()
-	victim.ready(bounded)
+	allReady(bounded, t, []*node{victim})
 	eventually(bounded, t, victim.name+" has caught up", func() error { return whole(bounded, victim) })
 	return pause
 }
@@ -245,16 +250,14 @@ func checkNothingMissing(ctx context.Context, t *testing.T, c *collection, n *no
 func killAll(ctx context.Context, t *testing.T, bin string, nodes []*node, collections ...*collection) {
 	t.Helper()
 	for _, n := range nodes {
-		n.kill()
+		must(t, n.kill())
 	}
 	for _, n := range nodes {
-		n.start(bin)
+		must(t, n.start(bin))
 	}
 	bounded, cancel := context.WithTimeout(ctx, caughtUpWithin)
 	defer cancel()
-	for _, n := range nodes {
-		n.ready(bounded)
-	}
+	allReady(bounded, t, nodes)
 	eventually(bounded, t, "the cluster is whole after all nodes were killed at once", func() error { return whole(bounded, nodes[0]) })
 	for _, c := range collections {
 		for _, n := range nodes {
