@@ -112,8 +112,12 @@ func (l look) replicaProblem(r catalog.Replica) string {
 		return fmt.Sprintf("%s: the peer %s", who, l.obs.silence(r.Peer))
 	case told && st.Problem != "":
 		return fmt.Sprintf("%s: %s", who, st.Problem)
+	case told && st.Differs != "":
+		return fmt.Sprintf("%s is not read: %s", who, st.Differs)
 	case r.Retiring:
 		return who + " is retiring"
+	case told && st.Transfer != nil:
+		return who + l.transfer(*st.Transfer)
 	case r.State == catalog.Dead:
 		return who + " is dead: the peer answers again, its copy waits to be brought up to date"
 	case r.State == catalog.Partial:
@@ -128,6 +132,19 @@ func (l look) progress(st replica.Status, told bool) string {
 		return fmt.Sprintf(" (%d of %d)", st.AppliedIndex, lead.CommitIndex)
 	}
 	return ""
+}
+
+// transfer says how far a snapshot has come, and what holds it up.
+func (l look) transfer(t replica.Transfer) string {
+	switch {
+	case t.From != 0 && t.TotalRecords > 0:
+		return fmt.Sprintf(" is being filled from a snapshot of %s (%d of %d points)", name(l.state, t.From), t.Records, t.TotalRecords)
+	case t.From != 0:
+		return " is being filled from a snapshot of " + name(l.state, t.From)
+	case t.Problem != "":
+		return fmt.Sprintf(" waits for a snapshot: attempt %d failed: %s", t.Failures, t.Problem)
+	}
+	return " waits for a snapshot"
 }
 
 // missing tells of copies that were declared and do not exist.

@@ -93,7 +93,7 @@ func (s *scene) collection(d *datadriven.TestData) error {
 }
 
 // shard reads one shard; a replica's words are its state, "retiring", and what it says of itself: "quiet" (nothing),
-// "at=N" (applied), "follows" (a primary that does not lead), "broken" (a problem).
+// "at=N" (applied), "follows" (a primary that does not lead), "broken" (a problem), "filling" and "stalled" (a snapshot on its way).
 func (s *scene) shard(sh *catalog.Shard, words []string) error {
 	ref := catalog.ShardRef{Collection: 1, Shard: sh.ID}
 	s.status[ref] = map[catalog.PeerID]replica.Status{}
@@ -129,6 +129,10 @@ func (s *scene) shard(sh *catalog.Shard, words []string) error {
 				st.Leading = false
 			case w == "broken":
 				st.Problem, st.Leading = "disk full", false
+			case w == "filling":
+				st = replica.Status{Ref: ref, Generation: r.Generation, Transfer: &replica.Transfer{From: sh.Primary, To: r.Peer, Records: 30, TotalRecords: 90}}
+			case w == "stalled":
+				st = replica.Status{Ref: ref, Generation: r.Generation, Transfer: &replica.Transfer{To: r.Peer, Failures: 3, Problem: "it broke"}}
 			case strings.HasPrefix(w, "at="):
 				_, _ = fmt.Sscanf(w, "at=%d", &st.AppliedIndex)
 			case w != "active":
@@ -152,6 +156,9 @@ func (s *scene) placement() string {
 		for _, r := range sh.Replicas {
 			fmt.Fprintf(&b, "  peer %d %v alive %v last %d applied %d points %d generation %d\n",
 				r.Peer, r.State, r.Alive, r.LastIndex, r.AppliedIndex, r.Points, r.Generation)
+			if tr := r.Transfer; tr != nil {
+				fmt.Fprintf(&b, "    from %d: %d of %d, %d failures %s\n", tr.From, tr.Records, tr.TotalRecords, tr.Failures, tr.Problem)
+			}
 		}
 		if sh.Problem != "" {
 			fmt.Fprintf(&b, "  problem: %s\n", sh.Problem)

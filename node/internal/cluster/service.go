@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
@@ -37,7 +38,7 @@ type Statuses interface {
 	Statuses(ctx context.Context, refs []catalog.ShardRef) coordinator.Statuses
 }
 
-// Options configures a Service; all fields are needed.
+// Options configures a Service. Comparer, Events and Closing may be left out, and what needs them is Unsupported then.
 type Options struct {
 	Self     catalog.PeerID
 	Version  string
@@ -45,12 +46,24 @@ type Options struct {
 	Raft     Raft
 	Liveness Liveness
 	Statuses Statuses
+	Comparer Comparer
+	Events   *event.Log
+	Closing  <-chan struct{} // ends the streams that follow
+}
+
+// events returns the log to write to.
+func (o *Options) events() *event.Log {
+	if o.Events == nil {
+		return event.New(1)
+	}
+	return o.Events
 }
 
 // Service implements ostraka.cluster.v1.Cluster.
 type Service struct {
 	clusterpb.UnimplementedClusterServer
-	opts Options
+	opts      Options
+	verifying chan struct{} // capacity 1
 }
 
 // New returns a Service.
@@ -58,7 +71,7 @@ func New(opts Options) (*Service, error) {
 	if opts.Self == 0 || opts.Metadata == nil || opts.Raft == nil || opts.Liveness == nil || opts.Statuses == nil {
 		return nil, fault.New(fault.Invalid, "cluster service: an option is missing")
 	}
-	return &Service{opts: opts}, nil
+	return &Service{opts: opts, verifying: make(chan struct{}, 1)}, nil
 }
 
 // Register makes a Service and attaches it to server.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
 // Standing is what Raft says at one moment.
@@ -57,9 +58,21 @@ func shardPlacement(l look) *clusterpb.ShardPlacement {
 		p.Replicas = append(p.Replicas, &clusterpb.ReplicaPlacement{
 			Peer: uint64(r.Peer), State: stateToWire(r.State), Alive: l.obs.Alive(r.Peer) && !l.state.Gone(r.Peer),
 			LastIndex: st.LastIndex, AppliedIndex: st.AppliedIndex, Points: st.Points, Generation: uint64(r.Generation),
+			Transfer: transferToWire(st.Transfer),
+			Differs: st.Differs,
 		})
 	}
 	return p
+}
+
+func transferToWire(t *replica.Transfer) *clusterpb.Transfer {
+	if t == nil {
+		return nil
+	}
+	return &clusterpb.Transfer{
+		From: uint64(t.From), Records: t.Records, TotalRecords: t.TotalRecords, Bytes: t.Bytes, TotalBytes: t.TotalBytes,
+		StartedUnixMs: t.Started.UnixMilli(), Failures: t.Failures, Problem: t.Problem,
+	}
 }
 
 func stateToWire(s catalog.ReplicaState) clusterpb.ReplicaState {

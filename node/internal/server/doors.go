@@ -33,7 +33,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {
@@ -51,7 +51,11 @@ func (s *Server) openClientDoor(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("request metrics: %w", err)
 	}
-	s.clients = grpc.NewServer(api.ServerOptions(requests.Unary, s.gate)...)
+	refusals, err := cluster.NewRefusals(s.registry, s.events)
+	if err != nil {
+		return fmt.Errorf("request metrics: %w", err)
+	}
+	s.clients = grpc.NewServer(api.ServerOptions(requests.Unary, refusals.Unary, s.gate)...)
 	err = api.Register(s.clients, api.Options{
 		Points: s.routes, Metadata: s.raft, Inspector: s.routes, Self: s.id.PeerID,
 		Version: s.opts.Version, Commit: s.opts.Commit, LocalPoints: s.localPoints,
@@ -62,6 +66,7 @@ func (s *Server) openClientDoor(context.Context) error {
 	}
 	_, err = cluster.Register(s.clients, cluster.Options{
 		Self: s.id.PeerID, Version: s.opts.Version, Metadata: s.raft, Raft: s.raft, Liveness: s.network.monitor, Statuses: s.routes,
+		Comparer: s.auditor, Events: s.events, Closing: s.ctx.Done(),
 	})
 	if err != nil {
 		return fmt.Errorf("cluster service: %w", err)

@@ -33,6 +33,12 @@ type Options struct {
 	Dial peer.Dialer
 	// BeforeDiskWrite, if not nil, is called before each transaction of the store goes to the disk (kv.Options.BeforeWrite).
 	BeforeDiskWrite func()
+	// LogBytes and LogEntries bound each replica's log; 0 means replica.Options' defaults.
+	LogBytes, LogEntries int
+	// VerifyEvery is how often the replicas of each shard are compared in the background, reading at most VerifyPace bytes a
+	// second of each (0: 8 MiB); 0 means never.
+	VerifyEvery time.Duration
+	VerifyPace  uint64
 	// DrainTimeout bounds how long Shutdown waits for others to take over; 0 means 5 s.
 	DrainTimeout time.Duration
 	Logger       hclog.Logger

@@ -14,10 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"google.golang.org/grpc"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/audit"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
@@ -39,6 +41,8 @@ type Server struct {
 	replicas *replica.Manager
 	routes   *coordinator.Coordinator
 	runner   *reconcile.Runner
+	auditor  *audit.Auditor
+	events   *event.Log
 
 	peers, clients *grpc.Server
 	http           *http.Server
@@ -71,10 +75,10 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err := opts.listen(ctx); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), failed: make(chan error, 1)}
+	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), events: event.New(0), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	for _, step := range []func(context.Context) error{
-		s.openDisk, s.openNetwork, s.openReplicas, s.openPeerDoor, s.openHTTPDoor, s.form, s.openClientDoor,
+		s.openDisk, s.openNetwork, s.openReplicas, s.openAuditor, s.openPeerDoor, s.openHTTPDoor, s.form, s.openWatcher, s.openClientDoor,
 	} {
 		if err := step(ctx); err != nil {
 			opts.Listeners.close()
@@ -126,6 +130,7 @@ func (s *Server) openReplicas(context.Context) error {
 	var err error
 	s.replicas, err = replica.NewManager(replica.Options{
 		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
+		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries,
 		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {
