@@ -2,7 +2,7 @@
 //
 // Vectors lie in blocks of float32 without pointers, which the garbage collector does not look into. A search allocates
 // what its result takes and nothing per vector, and its order is total: by score, then by the order of points that the
-// caller gives, so that replicas answer alike.
+// caller gives, so that replicas on machines with the same kernels answer alike (see package vec).
 //
 // An Index is written by one goroutine at a time and not while others search it; searches may run side by side. It
 // keeps nothing on disk.
