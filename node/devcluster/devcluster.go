@@ -37,6 +37,8 @@ type Options struct {
 	Zones    []string // of node i: Zones[i%len(Zones)]
 	Version  string
 	Logger   hclog.Logger
+	// LogEntries bounds the log of each replica, from which one that was away catches up; 0 means the default.
+	LogEntries int
 }
 
 // Cluster is several nodes at work.
@@ -112,7 +114,7 @@ func (c *Cluster) startAll(ctx context.Context) error {
 func (c *Cluster) newNode(i int) (*node, error) {
 	name := "node-" + strconv.Itoa(i+1)
 	n := &node{opts: server.Options{
-		DataDir: filepath.Join(c.opts.Dir, name), Name: name, Version: c.opts.Version,
+		DataDir: filepath.Join(c.opts.Dir, name), Name: name, Version: c.opts.Version, LogEntries: c.opts.LogEntries,
 		Logger: c.opts.Logger.Named(name), DrainTimeout: 3 * time.Second,
 	}}
 	if len(c.opts.Zones) > 0 {

@@ -99,7 +99,8 @@ func warningsTo(texts []string) []*qdrant.CollectionWarning {
 	return out
 }
 
-// CollectionClusterInfo shows the replicas of a collection as this node sees them, ordered by shard.
+// CollectionClusterInfo shows the replicas of a collection as this node sees them, ordered by shard. A partial replica is a
+// transfer: its primary brings it up to date, by a snapshot or from the log; ostraka.cluster.v1 tells how far.
 func (s *collectionsService) CollectionClusterInfo(_ context.Context, r *qdrant.CollectionClusterInfoRequest) (*qdrant.CollectionClusterInfoResponse, error) {
 	start := time.Now()
 	found, ok := s.Metadata.State().Lookup(r.GetCollectionName())
@@ -110,6 +111,11 @@ func (s *collectionsService) CollectionClusterInfo(_ context.Context, r *qdrant.
 	for _, sh := range found.Shards {
 		for _, replica := range sh.Replicas {
 			state := qdrant.ReplicaState(replica.State)
+			if replica.State == catalog.Partial {
+				resp.ShardTransfers = append(resp.ShardTransfers, &qdrant.ShardTransferInfo{
+					ShardId: uint32(sh.ID), From: uint64(sh.Primary), To: uint64(replica.Peer), Sync: true,
+				})
+			}
 			if replica.Peer == s.Self {
 				resp.LocalShards = append(resp.LocalShards, &qdrant.LocalShardInfo{
 					ShardId: uint32(sh.ID), State: state,

@@ -352,6 +352,31 @@ func TestInfoTellsWhatIsNotAsDeclared(t *testing.T) {
 	}
 }
 
+func TestClusterInfoShowsReplicasThatAreBroughtUpToDateAsTransfers(t *testing.T) {
+	l := newLocal(t)
+	create := declare("n")
+	create.ReplicationFactor, create.ShardNumber = new(uint32(2)), new(uint32(1))
+	l.must("Collections.Create", create)
+	found, _ := l.cluster.State().Lookup("n")
+	sh := found.Shards[0]
+	behind := sh.Replicas[0].Peer
+	if behind == sh.Primary {
+		behind = sh.Replicas[1].Peer
+	}
+	ref := catalog.ShardRef{Collection: found.ID}
+	for i, change := range []catalog.ChangeShard{{Demote: &behind}, {Rebuild: &behind}} {
+		change.Ref, change.Version = ref, sh.Version+uint64(i)
+		if _, err := l.cluster.Propose(t.Context(), catalog.Command{ChangeShard: &change}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := l.must("Collections.CollectionClusterInfo", &qdrant.CollectionClusterInfoRequest{CollectionName: "n"}).(*qdrant.CollectionClusterInfoResponse)
+	transfers := got.GetShardTransfers()
+	if len(transfers) != 1 || transfers[0].GetFrom() != uint64(sh.Primary) || transfers[0].GetTo() != uint64(behind) || !transfers[0].GetSync() {
+		t.Errorf("%v", transfers)
+	}
+}
+
 func TestClusterInfoTellsHereFromThere(t *testing.T) {
 	l := newLocal(t, func(o *api.Options) {
 		o.LocalPoints = func(ref catalog.ShardRef) uint64 { return uint64(ref.Shard) + 10 }

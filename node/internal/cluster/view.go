@@ -59,7 +59,7 @@ func shardPlacement(l look) *clusterpb.ShardPlacement {
 			Peer: uint64(r.Peer), State: stateToWire(r.State), Alive: l.obs.Alive(r.Peer) && !l.state.Gone(r.Peer),
 			LastIndex: st.LastIndex, AppliedIndex: st.AppliedIndex, Points: st.Points, Generation: uint64(r.Generation),
 			Transfer: transferToWire(st.Transfer),
-			Differs: st.Differs,
+			Differs:  st.Differs,
 		})
 	}
 	return p

@@ -203,6 +203,7 @@ type node struct {
 	proposer   *proposer
 	joiner     joinFunc
 	copies     peer.Copies
+	snapshots  peer.Snapshots
 	wants      wants
 	expect     uint32
 	mux        *peer.Mux
@@ -237,7 +238,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 		Joiner: joinFunc(func(ctx context.Context, p catalog.Peer, forwarded bool) (peer.JoinAnswer, error) {
 			return n.joiner(ctx, p, forwarded)
 		}),
-		Promotions: n.wants, Copies: n.copies, Expect: n.expect, Applied: func() uint64 { return 77 },
+		Promotions: n.wants, Copies: n.copies, Snapshots: n.snapshots, Expect: n.expect, Applied: func() uint64 { return 77 },
 	})
 	check(t, err)
 	n.server = grpc.NewServer(peer.ServerOptions(n.membership)...)
