@@ -11,6 +11,7 @@ package flat
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -139,7 +140,7 @@ func (x *Index) Search(
 		return nil, nil, nil
 	}
 	s := search{
-		index: x, query: query, score: scorer(x.distance), accept: accept,
+		index: x, query: query, kernel: vec.ForFloat32(x.distance), accept: accept,
 		best: heap{hits: make([]hit, 0, k), distance: x.distance, before: before},
 	}
 	if err := s.run(ctx); err != nil {
@@ -149,24 +150,19 @@ func (x *Index) Search(
 	return labels, scores, nil
 }
 
-// scorer chooses the kernel once for a whole search.
-func scorer(d vec.Distance) func(a, b []float32) float32 {
-	switch d {
-	case vec.Cosine, vec.Dot:
-		return vec.DotProduct
-	case vec.Manhattan:
-		return vec.ManhattanSum
-	default:
-		return d.Score
-	}
-}
+// wordBits is how many rows are compared at a time: those of one word of the bitmap.
+const wordBits = 64
 
 type search struct {
 	index  *Index
 	query  []float32
-	score  func(a, b []float32) float32
+	kernel vec.Kernel[float32, float32, float32] // chosen once for a whole search
 	accept func(label uint32) (bool, error)
 	best   heap
+
+	rows   [wordBits]uint32
+	slices [wordBits][]float32
+	sums   [wordBits]float32
 }
 
 // ctxEvery is how many words of the bitmap, of 64 vectors each, are done between two looks at the context.
@@ -177,17 +173,36 @@ func (s *search) run(ctx context.Context) error {
 		if i%ctxEvery == 0 && ctx.Err() != nil {
 			return fmt.Errorf("search vectors: %w", ctx.Err())
 		}
-		for ; word != 0; word &= word - 1 {
-			if err := s.visit(uint32(i*64 + bits.TrailingZeros64(word))); err != nil {
-				return err
-			}
+		if err := s.compare(uint32(i*wordBits), word); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (s *search) visit(row uint32) error {
-	h := hit{label: s.index.labels[row], score: s.score(s.query, s.index.row(row))}
+// compare visits the rows of one word, whose vectors memory fetches ahead of the kernel.
+func (s *search) compare(first uint32, word uint64) error {
+	n := 0
+	for ; word != 0; word &= word - 1 {
+		s.rows[n] = first + uint32(bits.TrailingZeros64(word))
+		s.slices[n] = s.index.row(s.rows[n])
+		n++
+	}
+	s.kernel.Slices(s.query, s.slices[:n], s.sums[:n])
+	for i, row := range s.rows[:n] {
+		score := s.sums[i]
+		if s.index.distance == vec.Euclid { // the kernel's is squared
+			score = float32(math.Sqrt(float64(score)))
+		}
+		if err := s.visit(row, score); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *search) visit(row uint32, score float32) error {
+	h := hit{label: s.index.labels[row], score: score}
 	if !s.best.wants(h) {
 		return nil
 	}
