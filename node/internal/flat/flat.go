@@ -28,7 +28,7 @@ type Options struct {
 type Index struct {
 	size     int
 	distance vec.Distance
-	perBlock int // rows of a block
+	perBlock int // rows of a block, a multiple of wordBits: the rows of a word lie in one block
 
 	blocks [][]float32
 	live   []uint64 // bit r: row r holds a vector
@@ -48,7 +48,7 @@ func New(o Options) (*Index, error) {
 	}
 	return &Index{
 		size: o.Size, distance: o.Distance,
-		perBlock: min(max(blockBytes/(4*o.Size), 1), 1024),
+		perBlock: wordBits * min(max(blockBytes/(4*o.Size*wordBits), 1), 16),
 	}, nil
 }
 
@@ -160,9 +160,9 @@ type search struct {
 	accept func(label uint32) (bool, error)
 	best   heap
 
-	rows   [wordBits]uint32
-	slices [wordBits][]float32
-	sums   [wordBits]float32
+	rows    [wordBits]uint32
+	offsets [wordBits]int
+	sums    [wordBits]float32
 }
 
 // ctxEvery is how many words of the bitmap, of 64 vectors each, are done between two looks at the context.
@@ -182,16 +182,17 @@ func (s *search) run(ctx context.Context) error {
 
 // compare visits the rows of one word, whose vectors memory fetches ahead of the kernel.
 func (s *search) compare(first uint32, word uint64) error {
-	n := 0
+	x, n := s.index, 0
+	block, base := x.blocks[int(first)/x.perBlock], int(first)%x.perBlock*x.size
 	for ; word != 0; word &= word - 1 {
-		s.rows[n] = first + uint32(bits.TrailingZeros64(word))
-		s.slices[n] = s.index.row(s.rows[n])
+		bit := bits.TrailingZeros64(word)
+		s.rows[n], s.offsets[n] = first+uint32(bit), base+bit*x.size
 		n++
 	}
-	s.kernel.Slices(s.query, s.slices[:n], s.sums[:n])
+	s.kernel.Rows(s.query, block, s.offsets[:n], s.sums[:n])
 	for i, row := range s.rows[:n] {
 		score := s.sums[i]
-		if s.index.distance == vec.Euclid { // the kernel's is squared
+		if x.distance == vec.Euclid { // the kernel's is squared
 			score = float32(math.Sqrt(float64(score)))
 		}
 		if err := s.visit(row, score); err != nil {
