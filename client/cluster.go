@@ -108,6 +108,7 @@ type ReplicaPlacement struct {
 	AppliedIndex uint64
 	Points       uint64
 	Generation   uint64
+	Differs      string // in what it is not like the other copies; "" if it is, as far as anybody knows
 }
 
 // Health is what a server says of itself.

@@ -97,7 +97,7 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 		for _, r := range s.GetReplicas() {
 			shard.Replicas = append(shard.Replicas, ReplicaPlacement{
 				Peer: PeerID(r.GetPeer()), State: replicaStateOf(r.GetState()), Alive: r.GetAlive(),
-				LastIndex: r.GetLastIndex(), AppliedIndex: r.GetAppliedIndex(), Points: r.GetPoints(), Generation: r.GetGeneration(),
+				LastIndex: r.GetLastIndex(), AppliedIndex: r.GetAppliedIndex(), Points: r.GetPoints(), Generation: r.GetGeneration(), Differs: r.GetDiffers(),
 			})
 		}
 		out.Shards = append(out.Shards, shard)
