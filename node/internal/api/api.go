@@ -23,13 +23,13 @@ type Points interface {
 	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
 	Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error)
 	// Search answers every query, best first, its offset taken off.
-	Search(ctx context.Context, collection string, queries []coordinator.Query) ([][]shard.Scored, error)
+	Search(ctx context.Context, collection string, queries []coordinator.Query, o coordinator.ReadOptions) ([][]shard.Scored, error)
 	// Get returns the points that exist, in the order of the request.
-	Get(ctx context.Context, collection string, r shard.GetRequest) ([]point.Record, error)
+	Get(ctx context.Context, collection string, r shard.GetRequest, o coordinator.ReadOptions) ([]point.Record, error)
 	// Scroll returns points in the order of their ids, and the first id after them if there is one.
-	Scroll(ctx context.Context, collection string, r shard.ScrollRequest) ([]point.Record, *point.ID, error)
+	Scroll(ctx context.Context, collection string, r shard.ScrollRequest, o coordinator.ReadOptions) ([]point.Record, *point.ID, error)
 	// Count counts the points that match.
-	Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error)
+	Count(ctx context.Context, collection string, f *filter.Filter, o coordinator.ReadOptions) (uint64, error)
 }
 
 // Metadata reads and changes what the cluster has declared.
@@ -58,6 +58,11 @@ type Options struct {
 
 	// LocalPoints counts the points of this node's own replica of a shard. Nil: none are shown.
 	LocalPoints func(ref catalog.ShardRef) uint64
+	// Warnings tells, for people, what of a collection is not as declared and what its declaration risks. Nil: nothing.
+	Warnings func(ctx context.Context, c *catalog.Collection) []string
+	// CatchUp returns once this node shows every metadata change that was committed before the call. It comes before any answer
+	// that denies that something exists: who is told so may act on it. Nil: what this node does not know does not exist.
+	CatchUp func(ctx context.Context) error
 	// Ready tells why this node cannot serve now; nil, or a nil error, means that it can.
 	Ready func() error
 	// Settle waits until the other peers show the metadata that this node shows, so that a client which creates a
@@ -85,6 +90,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.LocalPoints == nil {
 		o.LocalPoints = func(catalog.ShardRef) uint64 { return 0 }
+	}
+	if o.Warnings == nil {
+		o.Warnings = func(context.Context, *catalog.Collection) []string { return nil }
+	}
+	if o.CatchUp == nil {
+		o.CatchUp = func(context.Context) error { return nil }
 	}
 	setDefault(&o.MaxLimit, 100_000)
 	setDefault(&o.MaxBatch, 10_000)
@@ -161,6 +172,22 @@ func (c *core) declared(collection string) (catalog.Config, bool) {
 		return catalog.Config{}, false
 	}
 	return found.Config, true
+}
+
+// find resolves a name or an alias. NotFound is confirmed: this node's metadata were up to date when it said so.
+func (c *core) find(ctx context.Context, collection string) (*catalog.State, *catalog.Collection, error) {
+	state := c.Metadata.State()
+	if found, ok := state.Lookup(collection); ok {
+		return state, found, nil
+	}
+	if err := c.CatchUp(ctx); err != nil {
+		return nil, nil, within(err, "collection %.255q is not known here", collection)
+	}
+	state = c.Metadata.State()
+	if found, ok := state.Lookup(collection); ok {
+		return state, found, nil
+	}
+	return nil, nil, catalog.ErrMissingCollection(collection)
 }
 
 // since returns the seconds since start, as replies show them.

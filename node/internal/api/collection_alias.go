@@ -47,9 +47,13 @@ func aliasFrom(a *qdrant.AliasOperations) (out catalog.AliasAction, err error) {
 	return out, invalid("alias: the action is empty or of a kind that this server does not know")
 }
 
-// ListCollectionAliases lists the aliases of one collection.
-func (s *collectionsService) ListCollectionAliases(_ context.Context, r *qdrant.ListCollectionAliasesRequest) (*qdrant.ListAliasesResponse, error) {
+// ListCollectionAliases lists the aliases of one collection. That one is not in the list says that it does not exist, so this node
+// catches up first.
+func (s *collectionsService) ListCollectionAliases(ctx context.Context, r *qdrant.ListCollectionAliasesRequest) (*qdrant.ListAliasesResponse, error) {
 	start := time.Now()
+	if err := s.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	state := s.Metadata.State()
 	found, ok := state.Lookup(r.GetCollectionName())
 	if !ok {
@@ -58,9 +62,12 @@ func (s *collectionsService) ListCollectionAliases(_ context.Context, r *qdrant.
 	return &qdrant.ListAliasesResponse{Aliases: aliasesTo(state, state.AliasesOf(found.ID)), Time: since(start)}, nil
 }
 
-// ListAliases lists all aliases, in order.
-func (s *collectionsService) ListAliases(context.Context, *qdrant.ListAliasesRequest) (*qdrant.ListAliasesResponse, error) {
+// ListAliases lists all aliases, in order, once this node has caught up.
+func (s *collectionsService) ListAliases(ctx context.Context, _ *qdrant.ListAliasesRequest) (*qdrant.ListAliasesResponse, error) {
 	start := time.Now()
+	if err := s.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	state := s.Metadata.State()
 	aliases := slices.Sorted(maps.Keys(state.Aliases))
 	return &qdrant.ListAliasesResponse{Aliases: aliasesTo(state, aliases), Time: since(start)}, nil

@@ -17,10 +17,9 @@ const infoTimeout = 3 * time.Second
 // Get shows what a collection declares and how it is.
 func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInfoRequest) (*qdrant.GetCollectionInfoResponse, error) {
 	start := time.Now()
-	state := s.Metadata.State()
-	found, ok := state.Lookup(r.GetCollectionName())
-	if !ok {
-		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	state, found, err := s.find(ctx, r.GetCollectionName())
+	if err != nil {
+		return nil, err
 	}
 	config, err := configTo(found.Config)
 	if err != nil {
@@ -30,10 +29,11 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	info := &qdrant.CollectionInfo{
 		Status: health(found, state.Members()), OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
 		SegmentsCount: uint64(len(found.Shards)), Config: config, IndexedVectorsCount: &indexed,
-		UpdateQueue: &qdrant.UpdateQueueInfo{}, Warnings: warningsTo(warnings(found)),
+		UpdateQueue: &qdrant.UpdateQueueInfo{},
 	}
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
+	info.Warnings = warningsTo(s.Warnings(ctx, found))
 	counts, err := s.Inspector.Info(ctx, found.Name)
 	if err == nil {
 		info.PointsCount = &counts.Points
@@ -76,21 +76,6 @@ func health(c *catalog.Collection, peers int) qdrant.CollectionStatus {
 	return status
 }
 
-// warnings say where the collection is not as declared, and what a declaration risks.
-func warnings(c *catalog.Collection) []string {
-	var out []string
-	declared := int(c.Config.ReplicationFactor)
-	for _, sh := range c.Shards {
-		if active := len(sh.Active()); active < declared {
-			out = append(out, fmt.Sprintf("shard %d is under-replicated: %d replicas are declared, %d active", sh.ID, declared, active))
-		}
-	}
-	if declared == 1 {
-		out = append(out, "replication_factor is 1: each point is stored on one peer only, and losing that peer loses it")
-	}
-	return out
-}
-
 func warningsTo(texts []string) []*qdrant.CollectionWarning {
 	out := make([]*qdrant.CollectionWarning, len(texts))
 	for i, text := range texts {
@@ -101,11 +86,11 @@ func warningsTo(texts []string) []*qdrant.CollectionWarning {
 
 // CollectionClusterInfo shows the replicas of a collection as this node sees them, ordered by shard. A partial replica is a
 // transfer: its primary brings it up to date, by a snapshot or from the log; ostraka.cluster.v1 tells how far.
-func (s *collectionsService) CollectionClusterInfo(_ context.Context, r *qdrant.CollectionClusterInfoRequest) (*qdrant.CollectionClusterInfoResponse, error) {
+func (s *collectionsService) CollectionClusterInfo(ctx context.Context, r *qdrant.CollectionClusterInfoRequest) (*qdrant.CollectionClusterInfoResponse, error) {
 	start := time.Now()
-	found, ok := s.Metadata.State().Lookup(r.GetCollectionName())
-	if !ok {
-		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	_, found, err := s.find(ctx, r.GetCollectionName())
+	if err != nil {
+		return nil, err
 	}
 	resp := &qdrant.CollectionClusterInfoResponse{PeerId: uint64(s.Self), ShardCount: uint64(len(found.Shards))}
 	for _, sh := range found.Shards {

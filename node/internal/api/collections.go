@@ -76,10 +76,9 @@ func (s *collectionsService) Create(ctx context.Context, r *qdrant.CreateCollect
 // Update merges what is given into the collection's declaration.
 func (s *collectionsService) Update(ctx context.Context, r *qdrant.UpdateCollection) (*qdrant.CollectionOperationResponse, error) {
 	return s.change(ctx, r.Timeout, func() (catalog.Command, error) {
-		state := s.Metadata.State()
-		found, ok := state.Lookup(r.GetCollectionName())
-		if !ok {
-			return catalog.Command{}, catalog.ErrMissingCollection(r.GetCollectionName())
+		state, found, err := s.find(ctx, r.GetCollectionName())
+		if err != nil {
+			return catalog.Command{}, err
 		}
 		declared, err := updated(found.Config, r)
 		if err != nil {
@@ -105,7 +104,8 @@ func (s *collectionsService) Delete(ctx context.Context, r *qdrant.DeleteCollect
 	return resp, err
 }
 
-// List names the collections, in order.
+// List names the collections that this node knows, in order. A node that is cut off may lack the newest: whether one exists is
+// for CollectionExists to say.
 func (s *collectionsService) List(context.Context, *qdrant.ListCollectionsRequest) (*qdrant.ListCollectionsResponse, error) {
 	start := time.Now()
 	resp := &qdrant.ListCollectionsResponse{}
@@ -117,10 +117,13 @@ func (s *collectionsService) List(context.Context, *qdrant.ListCollectionsReques
 }
 
 // CollectionExists reports whether a name or alias leads to a collection.
-func (s *collectionsService) CollectionExists(_ context.Context, r *qdrant.CollectionExistsRequest) (*qdrant.CollectionExistsResponse, error) {
+func (s *collectionsService) CollectionExists(ctx context.Context, r *qdrant.CollectionExistsRequest) (*qdrant.CollectionExistsResponse, error) {
 	start := time.Now()
-	_, ok := s.Metadata.State().Lookup(r.GetCollectionName())
-	return &qdrant.CollectionExistsResponse{Result: &qdrant.CollectionExists{Exists: ok}, Time: since(start)}, nil
+	_, _, err := s.find(ctx, r.GetCollectionName())
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	return &qdrant.CollectionExistsResponse{Result: &qdrant.CollectionExists{Exists: err == nil}, Time: since(start)}, nil
 }
 
 // UpdateCollectionClusterSetup is not built: replicas follow the declaration by themselves.
@@ -143,10 +146,10 @@ func (s *collectionsService) DeleteShardKey(context.Context, *qdrant.DeleteShard
 }
 
 // ListShardKeys lists none: every collection is sharded by the ids of its points.
-func (s *collectionsService) ListShardKeys(_ context.Context, r *qdrant.ListShardKeysRequest) (*qdrant.ListShardKeysResponse, error) {
+func (s *collectionsService) ListShardKeys(ctx context.Context, r *qdrant.ListShardKeysRequest) (*qdrant.ListShardKeysResponse, error) {
 	start := time.Now()
-	if _, ok := s.Metadata.State().Lookup(r.GetCollectionName()); !ok {
-		return nil, catalog.ErrMissingCollection(r.GetCollectionName())
+	if _, _, err := s.find(ctx, r.GetCollectionName()); err != nil {
+		return nil, err
 	}
 	return &qdrant.ListShardKeysResponse{Time: since(start)}, nil
 }

@@ -33,7 +33,7 @@ func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
 	}
-	return q, first(finite(q.Vector), checkConsistency(r.GetReadConsistency()), c.checkQuery(q))
+	return q, first(finite(q.Vector), c.checkQuery(q))
 }
 
 // queryFrom reads a Query.
@@ -55,7 +55,7 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	if err := q.setTarget(r.GetQuery()); err != nil {
 		return query{}, err
 	}
-	return q, first(checkConsistency(r.GetReadConsistency()), c.checkQuery(q))
+	return q, c.checkQuery(q)
 }
 
 // setTarget reads what the result is to be near to; without it, the query is a scroll.

@@ -70,26 +70,6 @@ func vectorSelectorFrom(s *qdrant.WithVectorsSelector) (shard.VectorSelector, er
 	return shard.VectorSelector{}, invalid("with_vectors: it is given, but empty")
 }
 
-// checkConsistency accepts what one replica's answer fulfils.
-func checkConsistency(r *qdrant.ReadConsistency) error {
-	if r == nil {
-		return nil
-	}
-	switch v := r.GetValue().(type) {
-	case *qdrant.ReadConsistency_Factor:
-		switch v.Factor {
-		case 0:
-			return invalid("read_consistency: a factor of 0 asks nobody")
-		case 1:
-			return nil
-		}
-	case *qdrant.ReadConsistency_Type:
-	default:
-		return invalid("read_consistency: it is given, but empty")
-	}
-	return missing("reading from several replicas", "read_consistency")
-}
-
 // view is what a read returns of each point.
 type view struct {
 	payload shard.PayloadSelector

@@ -61,6 +61,14 @@ func (c *cluster) note(ctx context.Context, call any) {
 	}
 }
 
+// noteRead notes a read, and how it is to be answered if that is not the default.
+func (c *cluster) noteRead(ctx context.Context, call any, o coordinator.ReadOptions) {
+	c.note(ctx, call)
+	if o != (coordinator.ReadOptions{}) {
+		c.mu.calls = append(c.mu.calls, o)
+	}
+}
+
 // taken returns the calls since the last taken.
 func (c *cluster) taken() []any {
 	c.mu.Lock()
@@ -122,10 +130,10 @@ func (c *cluster) open(collection string) (*catalog.Collection, map[point.ID]poi
 }
 
 // Get returns copies, as a real shard does.
-func (c *cluster) Get(ctx context.Context, collection string, r shard.GetRequest) ([]point.Record, error) {
+func (c *cluster) Get(ctx context.Context, collection string, r shard.GetRequest, o coordinator.ReadOptions) ([]point.Record, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(ctx, r)
+	c.noteRead(ctx, r, o)
 	_, points, err := c.open(collection)
 	if err != nil {
 		return nil, err
@@ -139,10 +147,10 @@ func (c *cluster) Get(ctx context.Context, collection string, r shard.GetRequest
 	return out, nil
 }
 
-func (c *cluster) Scroll(ctx context.Context, collection string, r shard.ScrollRequest) ([]point.Record, *point.ID, error) {
+func (c *cluster) Scroll(ctx context.Context, collection string, r shard.ScrollRequest, o coordinator.ReadOptions) ([]point.Record, *point.ID, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(ctx, r)
+	c.noteRead(ctx, r, o)
 	_, points, err := c.open(collection)
 	if err != nil {
 		return nil, nil, err
@@ -164,10 +172,10 @@ func (c *cluster) Scroll(ctx context.Context, collection string, r shard.ScrollR
 	return out, nil, nil
 }
 
-func (c *cluster) Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error) {
+func (c *cluster) Count(ctx context.Context, collection string, f *filter.Filter, o coordinator.ReadOptions) (uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(ctx, f)
+	c.noteRead(ctx, f, o)
 	_, points, err := c.open(collection)
 	if err != nil {
 		return 0, err
@@ -176,10 +184,10 @@ func (c *cluster) Count(ctx context.Context, collection string, f *filter.Filter
 	return uint64(len(matched)), err
 }
 
-func (c *cluster) Search(ctx context.Context, collection string, queries []coordinator.Query) ([][]shard.Scored, error) {
+func (c *cluster) Search(ctx context.Context, collection string, queries []coordinator.Query, o coordinator.ReadOptions) ([][]shard.Scored, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(ctx, queries)
+	c.noteRead(ctx, queries, o)
 	found, points, err := c.open(collection)
 	if err != nil {
 		return nil, err

@@ -129,8 +129,8 @@ func (g *guard) wrap(desc grpc.ServiceDesc) *grpc.ServiceDesc {
 }
 
 func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
-	err := g.examine(req.(proto.Message))
-	if err != nil {
+	_, err := consistencyHeader(ctx)
+	if err := first(err, g.examine(req.(proto.Message))); err != nil {
 		return nil, statusError(err)
 	}
 	resp, err := h(ctx, req)

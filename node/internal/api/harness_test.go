@@ -104,11 +104,17 @@ func newLocal(t testing.TB, change ...func(*api.Options)) *local {
 
 func (l *local) try(method string, request proto.Message) (proto.Message, error) {
 	l.t.Helper()
+	return l.ask(context.Background(), method, request)
+}
+
+// ask is try with a context, and so with a request's metadata.
+func (l *local) ask(ctx context.Context, method string, request proto.Message) (proto.Message, error) {
+	l.t.Helper()
 	b, err := proto.Marshal(request)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return l.call(context.Background(), method, b)
+	return l.call(ctx, method, b)
 }
 
 func (l *local) must(method string, request proto.Message) proto.Message {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
@@ -25,7 +26,7 @@ func (s *pointsService) Query(ctx context.Context, r *qdrant.QueryPoints) (*qdra
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), []query{q})
+	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (s *pointsService) QueryBatch(ctx context.Context, r *qdrant.QueryBatchPoin
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetQueryPoints()))
 	for i, p := range r.GetQueryPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, func() (query, error) { return s.queryFrom(p) }}
+		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.queryFrom(p) }}
 	}
 	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.QueryBatchResponse{Result: results, Time: since(start)}, err
@@ -52,7 +53,7 @@ func (s *pointsService) Search(ctx context.Context, r *qdrant.SearchPoints) (*qd
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), []query{q})
+	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (s *pointsService) SearchBatch(ctx context.Context, r *qdrant.SearchBatchPo
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetSearchPoints()))
 	for i, p := range r.GetSearchPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, func() (query, error) { return s.searchFrom(p) }}
+		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.searchFrom(p) }}
 	}
 	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.SearchBatchResponse{Result: results, Time: since(start)}, err
@@ -79,17 +80,20 @@ type batchHead struct {
 
 // batchPart is one query of a batch, before its conversion.
 type batchPart struct {
-	collection string
-	timeout    *uint64
-	convert    func() (query, error)
+	collection  string
+	timeout     *uint64
+	consistency *qdrant.ReadConsistency
+	convert     func() (query, error)
 }
 
-// runBatch answers the parts, which are all of the head's collection; the shortest of all timeouts counts.
+// runBatch answers the parts, which are all of the head's collection; the shortest of all timeouts counts. They are read
+// together, so they have one read consistency: the head's, or the one that parts have and none contradicts.
 func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []batchPart) ([]*qdrant.BatchResult, error) {
 	if len(parts) == 0 {
-		return nil, checkConsistency(head.consistency)
+		_, err := readOptions(ctx, head.consistency)
+		return nil, err
 	}
-	if err := first(checkConsistency(head.consistency), s.checkBatch(len(parts))); err != nil {
+	if err := s.checkBatch(len(parts)); err != nil {
 		return nil, err
 	}
 	queries := make([]query, len(parts))
@@ -100,6 +104,12 @@ func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []ba
 		}
 		if p.timeout != nil && (head.timeout == nil || *p.timeout < *head.timeout) {
 			head.timeout = p.timeout
+		}
+		if p.consistency != nil && head.consistency != nil && !proto.Equal(p.consistency, head.consistency) {
+			return nil, invalid("query %d of the batch has another read_consistency than the rest: a batch has one", i+1)
+		}
+		if head.consistency == nil {
+			head.consistency = p.consistency
 		}
 		q, err := p.convert()
 		if err != nil {
@@ -113,15 +123,19 @@ func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []ba
 	}
 	ctx, cancel := deadline(ctx, head.timeout, s.Timeout)
 	defer cancel()
-	return s.run(ctx, head.collection, queries)
+	return s.run(ctx, head.collection, head.consistency, queries)
 }
 
 // run answers queries: all searches at once, the scrolls one by one.
-func (s *pointsService) run(ctx context.Context, collection string, queries []query) ([]*qdrant.BatchResult, error) {
+func (s *pointsService) run(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) ([]*qdrant.BatchResult, error) {
 	if collection == "" {
 		return nil, invalidBody("collection_name", "value \"\" invalid, must not be empty")
 	}
-	if err := s.resolve(ctx, collection, queries); err != nil {
+	o, err := readOptions(ctx, consistency)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.resolve(ctx, collection, queries, o); err != nil {
 		return nil, err
 	}
 	if declared, known := s.declared(collection); known {
@@ -132,7 +146,7 @@ func (s *pointsService) run(ctx context.Context, collection string, queries []qu
 		}
 	}
 	results := make([]*qdrant.BatchResult, len(queries))
-	if err := s.runSearches(ctx, collection, queries, results); err != nil {
+	if err := s.runSearches(ctx, collection, queries, results, o); err != nil {
 		return nil, err
 	}
 	for i, q := range queries {
@@ -140,7 +154,7 @@ func (s *pointsService) run(ctx context.Context, collection string, queries []qu
 			continue
 		}
 		var err error
-		if results[i], err = s.runScroll(ctx, collection, q); err != nil {
+		if results[i], err = s.runScroll(ctx, collection, q, o); err != nil {
 			return nil, err
 		}
 	}
@@ -155,7 +169,7 @@ func (q *query) check(declared map[string]catalog.VectorParams) error {
 	return checkVector(declared, q.Using, q.Vector)
 }
 
-func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult) error {
+func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult, o coordinator.ReadOptions) error {
 	var searches []coordinator.Query
 	var places []int
 	for i, q := range queries {
@@ -166,7 +180,7 @@ func (s *pointsService) runSearches(ctx context.Context, collection string, quer
 	if len(searches) == 0 {
 		return nil
 	}
-	found, err := s.Points.Search(ctx, collection, searches)
+	found, err := s.Points.Search(ctx, collection, searches, o)
 	if err != nil {
 		return err
 	}
@@ -184,8 +198,8 @@ func (s *pointsService) runSearches(ctx context.Context, collection string, quer
 }
 
 // runScroll answers a query without a target as Qdrant does: by id, with a score of 1 and no version.
-func (s *pointsService) runScroll(ctx context.Context, collection string, q query) (*qdrant.BatchResult, error) {
-	records, _, err := s.Points.Scroll(ctx, collection, q.scrollRequest())
+func (s *pointsService) runScroll(ctx context.Context, collection string, q query, o coordinator.ReadOptions) (*qdrant.BatchResult, error) {
+	records, _, err := s.Points.Scroll(ctx, collection, q.scrollRequest(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +214,7 @@ func (s *pointsService) runScroll(ctx context.Context, collection string, q quer
 }
 
 // resolve puts the vectors of points in the place of their ids, with one read for all queries.
-func (s *pointsService) resolve(ctx context.Context, collection string, queries []query) error {
+func (s *pointsService) resolve(ctx context.Context, collection string, queries []query, o coordinator.ReadOptions) error {
 	req := shard.GetRequest{Vectors: shard.VectorSelector{Enable: true}}
 	wanted, names := map[point.ID]bool{}, map[string]bool{}
 	for _, q := range queries {
@@ -222,7 +236,7 @@ func (s *pointsService) resolve(ctx context.Context, collection string, queries 
 	if err := s.checkView(collection, view{vectors: req.Vectors}); err != nil {
 		return err
 	}
-	records, err := s.Points.Get(ctx, collection, req)
+	records, err := s.Points.Get(ctx, collection, req, o)
 	if err != nil {
 		return err
 	}

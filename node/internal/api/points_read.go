@@ -17,9 +17,13 @@ func (s *pointsService) Get(ctx context.Context, r *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
+	o, err := readOptions(ctx, r.GetReadConsistency())
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	records, err := s.Points.Get(ctx, r.GetCollectionName(), req)
+	records, err := s.Points.Get(ctx, r.GetCollectionName(), req, o)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +40,7 @@ func (s *pointsService) getFrom(r *qdrant.GetPoints) (shard.GetRequest, error) {
 	if err != nil {
 		return shard.GetRequest{}, err
 	}
-	err = first(checkConsistency(r.GetReadConsistency()), s.checkView(r.GetCollectionName(), v), s.checkLimit(uint64(len(ids)), 0))
+	err = first(s.checkView(r.GetCollectionName(), v), s.checkLimit(uint64(len(ids)), 0))
 	return shard.GetRequest{IDs: ids, Payload: v.payload, Vectors: v.vectors}, err
 }
 
@@ -47,9 +51,13 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	if err != nil {
 		return nil, err
 	}
+	o, err := readOptions(ctx, r.GetReadConsistency())
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	records, next, err := s.Points.Scroll(ctx, r.GetCollectionName(), req)
+	records, next, err := s.Points.Scroll(ctx, r.GetCollectionName(), req, o)
 	if err != nil {
 		return nil, err
 	}
@@ -81,19 +89,23 @@ func (s *pointsService) scrollFrom(r *qdrant.ScrollPoints) (shard.ScrollRequest,
 	if req.Filter, err = filterFrom(r.GetFilter()); err != nil {
 		return shard.ScrollRequest{}, err
 	}
-	return req, first(checkConsistency(r.GetReadConsistency()), s.checkView(r.GetCollectionName(), v), s.checkLimit(req.Limit, 0))
+	return req, first(s.checkView(r.GetCollectionName(), v), s.checkLimit(req.Limit, 0))
 }
 
 // Count counts the points that match. The count is always exact, which is also good enough for an approximate one.
 func (s *pointsService) Count(ctx context.Context, r *qdrant.CountPoints) (*qdrant.CountResponse, error) {
 	start := time.Now()
 	f, err := filterFrom(r.GetFilter())
-	if err := first(err, checkConsistency(r.GetReadConsistency())); err != nil {
+	if err != nil {
+		return nil, err
+	}
+	o, err := readOptions(ctx, r.GetReadConsistency())
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	n, err := s.Points.Count(ctx, r.GetCollectionName(), f)
+	n, err := s.Points.Count(ctx, r.GetCollectionName(), f, o)
 	return &qdrant.CountResponse{Result: &qdrant.CountResult{Count: n}, Time: since(start)}, err
 }
 

@@ -13,13 +13,13 @@ const readRounds = 3
 
 // fanOut reads shards of a collection side by side; results[i] is of shards[i]. The first failure ends the others: part
 // of an answer is none.
-func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection, shards []*catalog.Shard, read func(context.Context, source) (T, error)) ([]T, error) {
+func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection, shards []*catalog.Shard, q question[T]) ([]T, error) {
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
 	results, errs := make([]T, len(shards)), make([]error, len(shards))
 	c.each(len(shards), func(i int) {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: shards[i].ID}
-		if results[i], errs[i] = readShard(ctx, c, ref, read); errs[i] != nil {
+		if results[i], errs[i] = readShard(ctx, c, ref, q); errs[i] != nil {
 			cancel()
 		}
 	})
@@ -43,49 +43,83 @@ func cause(errs []error, shardOf func(int) catalog.ShardID) error {
 	return found
 }
 
-// readShard asks the shard's replicas one after the other, the best first, until one answers. When all have failed it
-// pauses and starts over with what the catalog says then, a few times.
-func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef, read func(context.Context, source) (T, error)) (T, error) {
+// readShard asks the shard's replicas, the best first. When too few have answered it pauses and starts over with what the
+// catalog says then, a few times.
+func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef, q question[T]) (T, error) {
 	var none T
-	var last error
+	var proof proof
+	if q.opts.Consistency == Linearizable {
+		var err error
+		if proof, err = c.confirm(ctx, ref); err != nil {
+			return none, err
+		}
+	}
 	pause := c.opts.RetryMin
-	for round := range readRounds {
+	for round := 1; ; round++ {
 		state, changed := c.opts.Metadata.Watch()
-		_, sh, ok := state.Shard(ref)
+		col, sh, ok := state.Shard(ref)
 		if !ok {
 			return none, fault.New(fault.NotFound, "the collection was deleted meanwhile")
 		}
-		candidates := c.candidates(sh)
-		if len(candidates) == 0 {
-			return none, fault.New(fault.Unavailable, "none of its active replicas can be read: %s", c.describePeers(state, sh.Active()))
+		w, err := c.plan(state, col, sh, q.opts, q.kind, proof)
+		if err != nil {
+			return none, err
 		}
-		for _, id := range candidates {
-			result, err := read(ctx, source{c: c, peer: id, ref: ref, minIndex: c.seen.min(ref, sh)})
-			if err == nil || !elsewhere(err) {
-				return result, err
-			}
-			if ctx.Err() != nil {
-				return none, &fault.Error{Class: fault.ClassOf(ctx.Err()), Text: "the time was over before a replica answered", Cause: err}
-			}
-			last = annotate(err, "%s", peerName(state, id))
+		answers, err := ask(ctx, c, w, q)
+		switch {
+		case err == nil:
+			return newest(answers, q.version), nil
+		case !elsewhere(err) || ctx.Err() != nil:
+			return none, err
+		case round == readRounds && w.need == 1:
+			return none, annotate(err, "every active replica failed, the last one on")
+		case round == readRounds:
+			e := fault.New(fault.Unavailable, "needs the answers of %d replicas, %d answered; the last failure was on", w.need, len(answers))
+			e.Cause = err
+			return none, e
 		}
-		if round < readRounds-1 {
-			wake(ctx, changed, pause)
-			pause = min(pause*4, c.opts.RetryMax)
-		}
+		wake(ctx, changed, pause)
+		pause = min(pause*4, c.opts.RetryMax)
 	}
-	return none, annotate(last, "every active replica failed, the last one on")
 }
 
-// candidates orders the active replicas that can be read: this node's, then those whose peer is alive and stays, in
-// turn, then those whose peer is shutting down.
-func (c *Coordinator) candidates(sh *catalog.Shard) []catalog.PeerID {
-	var own, alive, leaving []catalog.PeerID
+// plan says who is asked, in which order, and how many have to answer.
+func (c *Coordinator) plan(state *catalog.State, col *catalog.Collection, sh *catalog.Shard, o ReadOptions, kind readKind, p proof) (wave, error) {
+	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
+	candidates := c.candidates(sh, p.by)
+	declared := int(col.Config.ReplicationFactor)
+	w := wave{need: o.answers(declared), delay: c.pace.delay(paceKey{col.ID, kind}, col.Config.ReadFanOutDelay)}
+	switch {
+	case len(candidates) >= w.need:
+	case w.need == 1:
+		return w, fault.New(fault.Unavailable, "none of its active replicas can be read: %s", c.describePeers(state, sh.Active()))
+	default:
+		verb := "are"
+		if len(candidates) == 1 {
+			verb = "is"
+		}
+		return w, fault.New(fault.Unavailable, "the read needs the answers of %d of %d replicas, %d %s there (active: %s)",
+			w.need, declared, len(candidates), verb, c.describePeers(state, sh.Active()))
+	}
+	w.first = o.first(w.need, len(candidates), &col.Config)
+	minIndex := max(c.seen.min(ref, sh), p.index)
+	for _, id := range candidates {
+		w.sources = append(w.sources, source{c: c, state: state, peer: id, ref: ref, minIndex: minIndex})
+	}
+	return w, nil
+}
+
+// candidates orders the active replicas that can be read: the preferred one, this node's, then those whose peer is alive and
+// stays, in turn, then those whose peer is shutting down.
+func (c *Coordinator) candidates(sh *catalog.Shard, preferred catalog.PeerID) []catalog.PeerID {
+	var best, own, alive, leaving []catalog.PeerID
 	for _, id := range sh.Active() {
 		switch {
+		case id != c.opts.Self && !c.opts.Liveness.Alive(id):
+		case id == preferred:
+			best = append(best, id)
 		case id == c.opts.Self:
 			own = append(own, id)
-		case !c.opts.Liveness.Alive(id):
 		case c.opts.Liveness.Draining(id):
 			leaving = append(leaving, id)
 		default:
@@ -96,7 +130,7 @@ func (c *Coordinator) candidates(sh *catalog.Shard) []catalog.PeerID {
 		by := int(c.turn.next() % n)
 		alive = append(slices.Clone(alive[by:]), alive[:by]...)
 	}
-	return slices.Concat(own, alive, leaving)
+	return slices.Concat(best, own, alive, leaving)
 }
 
 // elsewhere reports whether another replica might answer what this one did not: everything but what is wrong with the

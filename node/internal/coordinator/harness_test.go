@@ -31,6 +31,7 @@ type call struct {
 	term  uint64
 	op    point.Op
 	wait  bool
+	proof bool // of leading
 }
 
 // world is a cluster of fakes: every replica answers by the functions that a test sets.
@@ -50,14 +51,18 @@ type world struct {
 	scroll func(ctx context.Context, c call, req shard.ScrollRequest) ([]point.Record, error)
 	get    func(ctx context.Context, c call, req shard.GetRequest) ([]point.Record, error)
 	count  func(ctx context.Context, c call) (uint64, error)
-	status func(peer catalog.PeerID, refs []catalog.ShardRef) ([]replica.Status, error)
+	// applied is what a replica says that it had applied; nil: 0. confirm proves that a replica leads.
+	applied func(c call) uint64
+	confirm func(ctx context.Context, c call) (uint64, error)
+	barrier func(ctx context.Context) error
+	status  func(peer catalog.PeerID, refs []catalog.ShardRef) ([]replica.Status, error)
 }
 
 const col = "docs"
 
 // newWorld has three peers (this one is 1) and a collection of shards with the given replicas, the first primary.
 func newWorld(t *testing.T, placement ...[]catalog.PeerID) *world {
-	w := &world{t: t}
+	w := &world{t: t, barrier: func(context.Context) error { return nil }}
 	state := &catalog.State{
 		Peers: map[catalog.PeerID]*catalog.Peer{}, Collections: map[catalog.CollectionID]*catalog.Collection{},
 		Names: map[string]catalog.CollectionID{col: 5}, Aliases: map[string]catalog.CollectionID{"alias": 5},
@@ -87,6 +92,7 @@ func newWorld(t *testing.T, placement ...[]catalog.PeerID) *world {
 	var err error
 	w.c, err = coordinator.New(coordinator.Options{
 		Self: 1, Local: local{w}, Remote: remote{w}, LocalStatus: local{w}, RemoteStatus: remote{w}, Metadata: w, Liveness: w,
+		LocalProof: local{w}, RemoteProof: remote{w}, Barrier: func(ctx context.Context) error { return w.barrier(ctx) },
 		MaxOpBytes: 1000,
 	})
 	if err != nil {
@@ -183,28 +189,41 @@ func (r replicaFake) Search(ctx context.Context, ref catalog.ShardRef, min uint6
 	c := call{peer: r.peer, shard: ref.Shard, min: min}
 	r.w.note(c)
 	res, err := r.w.search(ctx, c, reqs)
-	return res, 0, err
+	return res, r.w.appliedAt(c), err
 }
 
 func (r replicaFake) Scroll(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.ScrollRequest) ([]point.Record, uint64, error) {
 	c := call{peer: r.peer, shard: ref.Shard, min: min}
 	r.w.note(c)
 	res, err := r.w.scroll(ctx, c, req)
-	return res, 0, err
+	return res, r.w.appliedAt(c), err
 }
 
 func (r replicaFake) Get(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.GetRequest) ([]point.Record, uint64, error) {
 	c := call{peer: r.peer, shard: ref.Shard, min: min}
 	r.w.note(c)
 	res, err := r.w.get(ctx, c, req)
-	return res, 0, err
+	return res, r.w.appliedAt(c), err
 }
 
 func (r replicaFake) Count(ctx context.Context, ref catalog.ShardRef, min uint64, _ *filter.Filter) (uint64, uint64, error) {
 	c := call{peer: r.peer, shard: ref.Shard, min: min}
 	r.w.note(c)
 	n, err := r.w.count(ctx, c)
-	return n, 0, err
+	return n, r.w.appliedAt(c), err
+}
+
+func (w *world) appliedAt(c call) uint64 {
+	if w.applied == nil {
+		return 0
+	}
+	return w.applied(c)
+}
+
+func (r replicaFake) Confirm(ctx context.Context, ref catalog.ShardRef, term uint64) (uint64, error) {
+	c := call{peer: r.peer, shard: ref.Shard, term: term, proof: true}
+	r.w.note(c)
+	return r.w.confirm(ctx, c)
 }
 
 func (r replicaFake) Status(_ context.Context, refs []catalog.ShardRef) ([]replica.Status, error) {
@@ -238,6 +257,10 @@ func (l local) Status(refs []catalog.ShardRef) []replica.Status {
 	return st
 }
 
+func (l local) Confirm(ctx context.Context, ref catalog.ShardRef, term uint64) (uint64, error) {
+	return l.w.at(1).Confirm(ctx, ref, term)
+}
+
 type remote struct{ w *world }
 
 func (r remote) to(id catalog.PeerID) replicaFake {
@@ -267,6 +290,10 @@ func (r remote) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardR
 	return r.to(to).Count(ctx, ref, min, f)
 }
 
+func (r remote) Confirm(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64) (uint64, error) {
+	return r.to(to).Confirm(ctx, ref, term)
+}
+
 func (r remote) Status(ctx context.Context, to catalog.PeerID, refs []catalog.ShardRef) ([]replica.Status, error) {
 	return r.to(to).Status(ctx, refs)
 }
@@ -291,6 +318,9 @@ func within(d time.Duration) (context.Context, context.CancelFunc) {
 }
 
 type ids = []catalog.PeerID
+
+// one asks one replica, the default.
+var one = coordinator.ReadOptions{}
 
 // pass lets virtual time pass: only for use in a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }

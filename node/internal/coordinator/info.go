@@ -93,7 +93,7 @@ func (c *Coordinator) status(ctx context.Context, id catalog.PeerID, refs []cata
 
 // Info sums up a collection from what its replicas say at this moment.
 func (c *Coordinator) Info(ctx context.Context, collection string) (Info, error) {
-	col, err := c.collection(collection)
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return Info{}, err
 	}

@@ -64,6 +64,12 @@ type Options struct {
 	Metadata     Metadata
 	Liveness     Liveness
 	Logger       hclog.Logger
+	// LocalProof and RemoteProof are what linearizable reads stand on; without them such reads are Unsupported.
+	LocalProof  LocalProof
+	RemoteProof RemoteProof
+	// Barrier returns once this node shows every metadata change that was committed before the call. Nil: what this node does
+	// not know does not exist.
+	Barrier func(context.Context) error
 	// Timeout bounds a request whose context has no deadline. Default 30 s.
 	Timeout time.Duration
 	// Parallel bounds the shards that one request works on at once. Default 64.
@@ -74,6 +80,10 @@ type Options struct {
 	RetryMin, RetryMax time.Duration
 	// StatusTimeout bounds how long Statuses waits for a peer. Default 1 s.
 	StatusTimeout time.Duration
+	// ProofTimeout bounds one try to get a primary's proof for a linearizable read. Default 1 s.
+	ProofTimeout time.Duration
+	// BarrierTimeout bounds how long a miss waits for metadata that are up to date. Default 2 s.
+	BarrierTimeout time.Duration
 }
 
 func (o Options) normalized() (Options, error) {
@@ -89,6 +99,8 @@ func (o Options) normalized() (Options, error) {
 	o.RetryMin = orDefault(o.RetryMin, 10*time.Millisecond)
 	o.RetryMax = max(orDefault(o.RetryMax, 500*time.Millisecond), o.RetryMin)
 	o.StatusTimeout = orDefault(o.StatusTimeout, time.Second)
+	o.ProofTimeout = orDefault(o.ProofTimeout, time.Second)
+	o.BarrierTimeout = orDefault(o.BarrierTimeout, 2*time.Second)
 	return o, nil
 }
 
@@ -101,9 +113,11 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // Coordinator routes requests. All methods are safe for concurrent use.
 type Coordinator struct {
-	opts Options
-	seen *session
-	turn *rotation
+	opts    Options
+	seen    *session
+	turn    *rotation
+	pace    *pace
+	barrier *barrier // nil: there is none
 }
 
 // New returns a Coordinator.
@@ -112,7 +126,11 @@ func New(opts Options) (*Coordinator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Coordinator{opts: opts, seen: newSession(), turn: new(rotation)}, nil
+	c := &Coordinator{opts: opts, seen: newSession(), turn: new(rotation), pace: newPace()}
+	if opts.Barrier != nil {
+		c.barrier = newBarrier(opts.Barrier)
+	}
+	return c, nil
 }
 
 // deadline gives a request without a deadline the default one.
@@ -121,14 +139,4 @@ func (c *Coordinator) deadline(ctx context.Context) (context.Context, context.Ca
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, c.opts.Timeout)
-}
-
-// collection resolves a name or an alias.
-func (c *Coordinator) collection(name string) (*catalog.Collection, error) {
-	state, _ := c.opts.Metadata.Watch()
-	col, ok := state.Lookup(name)
-	if !ok {
-		return nil, catalog.ErrMissingCollection(name)
-	}
-	return col, nil
 }

@@ -24,6 +24,7 @@ const maxWindow = math.MaxInt32
 // source is one replica to read: on this node, or on another peer.
 type source struct {
 	c        *Coordinator
+	state    *catalog.State
 	peer     catalog.PeerID
 	ref      catalog.ShardRef
 	minIndex uint64
@@ -31,46 +32,40 @@ type source struct {
 
 func (s source) local() bool { return s.peer == s.c.opts.Self }
 
-func (s source) search(ctx context.Context, reqs []shard.SearchRequest) (r [][]shard.Scored, err error) {
+func (s source) name() string { return peerName(s.state, s.peer) }
+
+func (s source) search(ctx context.Context, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
 	if s.local() {
-		r, _, err = s.c.opts.Local.Search(ctx, s.ref, s.minIndex, reqs)
-	} else {
-		r, _, err = s.c.opts.Remote.Search(ctx, s.peer, s.ref, s.minIndex, reqs)
+		return s.c.opts.Local.Search(ctx, s.ref, s.minIndex, reqs)
 	}
-	return r, err
+	return s.c.opts.Remote.Search(ctx, s.peer, s.ref, s.minIndex, reqs)
 }
 
-func (s source) scroll(ctx context.Context, req shard.ScrollRequest) (r []point.Record, err error) {
+func (s source) scroll(ctx context.Context, req shard.ScrollRequest) ([]point.Record, uint64, error) {
 	if s.local() {
-		r, _, err = s.c.opts.Local.Scroll(ctx, s.ref, s.minIndex, req)
-	} else {
-		r, _, err = s.c.opts.Remote.Scroll(ctx, s.peer, s.ref, s.minIndex, req)
+		return s.c.opts.Local.Scroll(ctx, s.ref, s.minIndex, req)
 	}
-	return r, err
+	return s.c.opts.Remote.Scroll(ctx, s.peer, s.ref, s.minIndex, req)
 }
 
-func (s source) get(ctx context.Context, req shard.GetRequest) (r []point.Record, err error) {
+func (s source) get(ctx context.Context, req shard.GetRequest) ([]point.Record, uint64, error) {
 	if s.local() {
-		r, _, err = s.c.opts.Local.Get(ctx, s.ref, s.minIndex, req)
-	} else {
-		r, _, err = s.c.opts.Remote.Get(ctx, s.peer, s.ref, s.minIndex, req)
+		return s.c.opts.Local.Get(ctx, s.ref, s.minIndex, req)
 	}
-	return r, err
+	return s.c.opts.Remote.Get(ctx, s.peer, s.ref, s.minIndex, req)
 }
 
-func (s source) count(ctx context.Context, f *filter.Filter) (n uint64, err error) {
+func (s source) count(ctx context.Context, f *filter.Filter) (uint64, uint64, error) {
 	if s.local() {
-		n, _, err = s.c.opts.Local.Count(ctx, s.ref, s.minIndex, f)
-	} else {
-		n, _, err = s.c.opts.Remote.Count(ctx, s.peer, s.ref, s.minIndex, f)
+		return s.c.opts.Local.Count(ctx, s.ref, s.minIndex, f)
 	}
-	return n, err
+	return s.c.opts.Remote.Count(ctx, s.peer, s.ref, s.minIndex, f)
 }
 
 // Search runs queries over all shards of a collection, all of them in one call per shard. The result for each query is
 // sorted best first, equal scores by id.
-func (c *Coordinator) Search(ctx context.Context, collection string, queries []Query) ([][]shard.Scored, error) {
-	col, err := c.collection(collection)
+func (c *Coordinator) Search(ctx context.Context, collection string, queries []Query, o ReadOptions) ([][]shard.Scored, error) {
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +80,8 @@ func (c *Coordinator) Search(ctx context.Context, collection string, queries []Q
 	if len(reqs) == 0 {
 		return nil, nil
 	}
-	perShard, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) ([][]shard.Scored, error) {
-		return s.search(ctx, reqs)
+	perShard, err := fanOut(ctx, c, col, col.Shards, question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
+		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) { return s.search(ctx, reqs) },
 	})
 	if err != nil {
 		return nil, err
@@ -112,8 +107,8 @@ func window(limit, offset uint64) uint64 {
 }
 
 // Scroll returns points in the order of their ids, and the id that the next page starts with (nil at the end).
-func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.ScrollRequest) ([]point.Record, *point.ID, error) {
-	col, err := c.collection(collection)
+func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.ScrollRequest, o ReadOptions) ([]point.Record, *point.ID, error) {
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,8 +120,8 @@ func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.S
 	}
 	limit := min(req.Limit, maxWindow-1)
 	req.Limit = limit + 1 // one more tells whether, and where, another page starts
-	lists, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) ([]point.Record, error) {
-		return s.scroll(ctx, req)
+	lists, err := fanOut(ctx, c, col, col.Shards, question[[]point.Record]{opts: o, kind: kindScroll, version: newestRecord,
+		read: func(ctx context.Context, s source) ([]point.Record, uint64, error) { return s.scroll(ctx, req) },
 	})
 	if err != nil {
 		return nil, nil, err
@@ -139,17 +134,18 @@ func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.S
 	return page[:limit], &next, nil
 }
 
-// Count returns how many points match; a nil filter matches all.
-func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Filter) (uint64, error) {
-	col, err := c.collection(collection)
+// Count returns how many points match; a nil filter matches all. Where several replicas have to answer, the count of each shard is
+// that of the replica that had applied most.
+func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Filter, o ReadOptions) (uint64, error) {
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return 0, err
 	}
 	if err := checkFilter(f); err != nil {
 		return 0, err
 	}
-	counts, err := fanOut(ctx, c, col, col.Shards, func(ctx context.Context, s source) (uint64, error) {
-		return s.count(ctx, f)
+	counts, err := fanOut(ctx, c, col, col.Shards, question[uint64]{opts: o, kind: kindCount, version: func(uint64) uint64 { return 0 },
+		read: func(ctx context.Context, s source) (uint64, uint64, error) { return s.count(ctx, f) },
 	})
 	total := uint64(0)
 	for _, n := range counts {
@@ -159,8 +155,8 @@ func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Fi
 }
 
 // Get returns points in the order asked for, as often as asked for; absent ones are left out.
-func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetRequest) ([]point.Record, error) {
-	col, err := c.collection(collection)
+func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetRequest, o ReadOptions) ([]point.Record, error) {
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return nil, err
 	}
@@ -179,15 +175,34 @@ func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetR
 			wanted[col.Shards[i].ID] = ids
 		}
 	}
-	lists, err := fanOut(ctx, c, col, owners, func(ctx context.Context, s source) ([]point.Record, error) {
-		part := req
-		part.IDs = wanted[s.ref.Shard]
-		return s.get(ctx, part)
+	lists, err := fanOut(ctx, c, col, owners, question[[]point.Record]{opts: o, kind: kindGet, version: newestRecord,
+		read: func(ctx context.Context, s source) ([]point.Record, uint64, error) {
+			part := req
+			part.IDs = wanted[s.ref.Shard]
+			return s.get(ctx, part)
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	return inOrder(req.IDs, slices.Concat(lists...)), nil
+}
+
+// newestHit and newestRecord return the newest version among points.
+func newestHit(lists [][]shard.Scored) (version uint64) {
+	for _, hits := range lists {
+		for i := range hits {
+			version = max(version, hits[i].Version)
+		}
+	}
+	return version
+}
+
+func newestRecord(records []point.Record) (version uint64) {
+	for i := range records {
+		version = max(version, records[i].Version)
+	}
+	return version
 }
 
 // inOrder lists the records in the order of ids, one as often as its id is there.

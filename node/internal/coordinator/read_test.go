@@ -42,7 +42,7 @@ func TestSearchAsksOneReplicaPerShardOnceForAllQueries(t *testing.T) {
 		got, err := w.c.Search(context.Background(), col, []coordinator.Query{
 			{SearchRequest: shard.SearchRequest{Vector: []float32{1, 2}, Limit: 2}, Offset: 1},
 			{SearchRequest: shard.SearchRequest{Vector: []float32{1}, Using: "far", Limit: 1}},
-		})
+		}, one)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,14 +74,14 @@ func TestWrongSearchesReachNoShard(t *testing.T) {
 		"Not existing vector name error: y": {SearchRequest: shard.SearchRequest{Vector: []float32{1, 1}, Limit: 1,
 			Vectors: shard.VectorSelector{Enable: true, Names: []string{"y"}}}},
 	} {
-		if _, err := w.c.Search(context.Background(), col, []coordinator.Query{q}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), text) {
+		if _, err := w.c.Search(context.Background(), col, []coordinator.Query{q}, one); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, _, err := w.c.Scroll(context.Background(), col, shard.ScrollRequest{}); !fault.Is(err, fault.Invalid) {
+	if _, _, err := w.c.Scroll(context.Background(), col, shard.ScrollRequest{}, one); !fault.Is(err, fault.Invalid) {
 		t.Errorf("scroll without limit: %v", err)
 	}
-	if _, err := w.c.Count(context.Background(), "nope", nil); !fault.Is(err, fault.NotFound) {
+	if _, err := w.c.Count(context.Background(), "nope", nil, one); !fault.Is(err, fault.NotFound) {
 		t.Errorf("unknown collection: %v", err)
 	}
 	if len(w.calls()) != 0 {
@@ -105,7 +105,7 @@ func TestScrollPagesThroughAllShards(t *testing.T) {
 		var all []uint64
 		req := shard.ScrollRequest{Limit: limit}
 		for pages := 0; ; pages++ {
-			page, next, err := w.c.Scroll(context.Background(), col, req)
+			page, next, err := w.c.Scroll(context.Background(), col, req, one)
 			if err != nil || uint64(len(page)) > limit || pages > 10 {
 				t.Fatalf("page %v, %v", numbers(page), err)
 			}
@@ -146,7 +146,7 @@ func TestGetKeepsOrderAndRepetitionsAndAsksOnlyTheOwners(t *testing.T) {
 			return records, nil
 		}
 		asked := []point.ID{wanted[3], wanted[0], wanted[1], wanted[3], wanted[2]}
-		got, err := w.c.Get(context.Background(), col, shard.GetRequest{IDs: asked})
+		got, err := w.c.Get(context.Background(), col, shard.GetRequest{IDs: asked}, one)
 		want := []uint64{wanted[3].Number(), wanted[0].Number(), wanted[3].Number(), wanted[2].Number()}
 		if err != nil || !slices.Equal(numbers(got), want) {
 			t.Errorf("got %v, %v, want %v", numbers(got), err, want)
@@ -157,7 +157,7 @@ func TestGetKeepsOrderAndRepetitionsAndAsksOnlyTheOwners(t *testing.T) {
 func TestCountSumsTheShards(t *testing.T) {
 	w := newWorld(t, ids{1}, ids{2}, ids{3})
 	w.count = func(_ context.Context, c call) (uint64, error) { return 10 + uint64(c.shard), nil }
-	if n, err := w.c.Count(context.Background(), col, nil); err != nil || n != 33 {
+	if n, err := w.c.Count(context.Background(), col, nil, one); err != nil || n != 33 {
 		t.Errorf("got %d, %v", n, err)
 	}
 }
@@ -166,7 +166,7 @@ func TestReadsPreferThisNodeThenTakeTurnsThenDrainingPeers(t *testing.T) {
 	w := newWorld(t, ids{1, 2, 3})
 	w.count = func(context.Context, call) (uint64, error) { return 1, nil }
 	for range 5 {
-		_, _ = w.c.Count(context.Background(), col, nil)
+		_, _ = w.c.Count(context.Background(), col, nil, one)
 	}
 	if got := w.peers(); !reflect.DeepEqual(got, ids{1, 1, 1, 1, 1}) {
 		t.Errorf("asked %v", got)
@@ -174,7 +174,7 @@ func TestReadsPreferThisNodeThenTakeTurnsThenDrainingPeers(t *testing.T) {
 	w = newWorld(t, ids{2, 3})
 	w.count = func(context.Context, call) (uint64, error) { return 1, nil }
 	for range 10 {
-		_, _ = w.c.Count(context.Background(), col, nil)
+		_, _ = w.c.Count(context.Background(), col, nil, one)
 	}
 	n2 := 0
 	for _, id := range w.peers() {
@@ -188,7 +188,7 @@ func TestReadsPreferThisNodeThenTakeTurnsThenDrainingPeers(t *testing.T) {
 	w.mu.calls = nil
 	w.mu.draining[2] = true
 	for range 4 {
-		_, _ = w.c.Count(context.Background(), col, nil)
+		_, _ = w.c.Count(context.Background(), col, nil, one)
 	}
 	if got := w.peers(); !reflect.DeepEqual(got, ids{3, 3, 3, 3}) {
 		t.Errorf("asked %v though peer 2 drains", got)
@@ -210,7 +210,7 @@ func TestReadsGoOnToTheNextReplica(t *testing.T) {
 				}
 				return 7, nil
 			}
-			if n, err := w.c.Count(context.Background(), col, nil); err != nil || n != 7 {
+			if n, err := w.c.Count(context.Background(), col, nil, one); err != nil || n != 7 {
 				t.Errorf("got %d, %v", n, err)
 			}
 			if got := w.peers(); !reflect.DeepEqual(got, ids{1, 3}) {
@@ -223,7 +223,7 @@ func TestReadsGoOnToTheNextReplica(t *testing.T) {
 func TestReadsStopWhereAnotherReplicaWouldSayTheSame(t *testing.T) {
 	w := newWorld(t, ids{1, 2, 3})
 	w.count = func(context.Context, call) (uint64, error) { return 0, fault.New(fault.Invalid, "bad filter") }
-	if _, err := w.c.Count(context.Background(), col, nil); !fault.Is(err, fault.Invalid) || err.Error() != "bad filter" || len(w.calls()) != 1 {
+	if _, err := w.c.Count(context.Background(), col, nil, one); !fault.Is(err, fault.Invalid) || err.Error() != "bad filter" || len(w.calls()) != 1 {
 		t.Errorf("got %v after %d calls", err, len(w.calls()))
 	}
 }
@@ -236,7 +236,7 @@ func TestReadsTryAgainForAWhileThenNameTheShard(t *testing.T) {
 			}
 			return 0, fault.New(fault.Unavailable, "being opened")
 		}
-		_, err := w.c.Count(context.Background(), col, nil)
+		_, err := w.c.Count(context.Background(), col, nil, one)
 		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "shard 1: ") || !strings.Contains(err.Error(), "being opened") || !strings.Contains(err.Error(), "node-") {
 			t.Errorf("got %v", err)
 		}
@@ -254,7 +254,7 @@ func TestReadsFailAtOnceWhenNoActiveReplicaLives(t *testing.T) {
 			s.Replicas[1].State = catalog.Partial // peer 3 lives and does not count
 		})
 		start := time.Now()
-		_, err := w.c.Count(context.Background(), col, nil)
+		_, err := w.c.Count(context.Background(), col, nil, one)
 		if !fault.Is(err, fault.Unavailable) || time.Since(start) != 0 || len(w.calls()) != 0 {
 			t.Errorf("got %v after %v and %d calls", err, time.Since(start), len(w.calls()))
 		}
@@ -274,14 +274,14 @@ func TestAReadsFirstFailureEndsTheOthersAndIsTheOneTold(t *testing.T) {
 			return 0, ctx.Err()
 		}
 		start := time.Now()
-		_, err := w.c.Count(context.Background(), col, nil)
+		_, err := w.c.Count(context.Background(), col, nil, one)
 		if !fault.Is(err, fault.Invalid) || time.Since(start) != 0 {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 		w.count = func(ctx context.Context, _ call) (uint64, error) { <-ctx.Done(); return 0, ctx.Err() }
 		ctx, cancel := within(time.Second)
 		defer cancel()
-		if _, err := w.c.Count(ctx, col, nil); !fault.Is(err, fault.Timeout) {
+		if _, err := w.c.Count(ctx, col, nil, one); !fault.Is(err, fault.Timeout) {
 			t.Errorf("deadline: %v", err)
 		}
 	}, ids{1}, ids{2}, ids{3})
@@ -294,7 +294,7 @@ func TestAClientThatStaysReadsItsOwnWrites(t *testing.T) {
 	w.write = func(context.Context, int, call) (uint64, bool, error) { return next, true, nil }
 	mins := func() map[catalog.ShardID]uint64 {
 		w.mu.calls = nil
-		if _, err := w.c.Count(context.Background(), col, nil); err != nil {
+		if _, err := w.c.Count(context.Background(), col, nil, one); err != nil {
 			t.Fatal(err)
 		}
 		m := map[catalog.ShardID]uint64{}

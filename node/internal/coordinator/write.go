@@ -40,7 +40,7 @@ type WriteResult struct {
 // other active replica lives that could take its place. If some shards failed, the error names each with its
 // cause and says how many succeeded; its class is that of the first.
 func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op, opts WriteOptions) (WriteResult, error) {
-	col, err := c.collection(collection)
+	col, err := c.Lookup(ctx, collection)
 	if err != nil {
 		return WriteResult{}, err
 	}

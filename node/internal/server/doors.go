@@ -33,7 +33,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Copies: s.auditor, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {
@@ -56,20 +56,20 @@ func (s *Server) openClientDoor(context.Context) error {
 		return fmt.Errorf("request metrics: %w", err)
 	}
 	s.clients = grpc.NewServer(api.ServerOptions(requests.Unary, refusals.Unary, s.gate)...)
-	err = api.Register(s.clients, api.Options{
-		Points: s.routes, Metadata: s.raft, Inspector: s.routes, Self: s.id.PeerID,
-		Version: s.opts.Version, Commit: s.opts.Commit, LocalPoints: s.localPoints,
-		Ready: s.ready, Settle: s.settle, Logger: s.logger.Named("api"),
-	})
-	if err != nil {
-		return fmt.Errorf("api: %w", err)
-	}
-	_, err = cluster.Register(s.clients, cluster.Options{
+	view, err := cluster.Register(s.clients, cluster.Options{
 		Self: s.id.PeerID, Version: s.opts.Version, Metadata: s.raft, Raft: s.raft, Liveness: s.network.monitor, Statuses: s.routes,
 		Comparer: s.auditor, Events: s.events, Closing: s.ctx.Done(),
 	})
 	if err != nil {
 		return fmt.Errorf("cluster service: %w", err)
+	}
+	err = api.Register(s.clients, api.Options{
+		Points: s.routes, Metadata: s.raft, Inspector: s.routes, Self: s.id.PeerID,
+		Version: s.opts.Version, Commit: s.opts.Commit, LocalPoints: s.localPoints,
+		Ready: s.ready, Settle: s.settle, Warnings: view.Warnings, CatchUp: s.routes.CatchUp, Logger: s.logger.Named("api"),
+	})
+	if err != nil {
+		return fmt.Errorf("api: %w", err)
 	}
 	s.serveGRPC("client door", s.clients, s.opts.Listeners.GRPC)
 	return nil

@@ -139,6 +139,7 @@ func (s *Server) openReplicas(context.Context) error {
 	s.opened("replicas", s.replicas.Close)
 	s.routes, err = coordinator.New(coordinator.Options{
 		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
+		LocalProof: s.replicas, RemoteProof: s.network.pool, Barrier: s.raft.Barrier,
 		Metadata: s.raft, Liveness: s.network.monitor, Logger: s.logger.Named("coordinator"),
 	})
 	if err != nil {
