@@ -25,9 +25,10 @@ type opFailure struct {
 	err   error
 }
 
-// startApply hands the next committed entries to a helper unless one is at work.
+// startApply hands the next committed entries to a helper unless one is at work. The core may know of a newer commit:
+// until the Ready that carries it is durable, the log may still hold entries in that place which are to be cut.
 func (r *runner) startApply(ctx context.Context) {
-	commit := r.nextStop(min(r.core.CommitIndex(), r.log.LastIndex()))
+	commit := r.nextStop(min(r.committed, r.log.LastIndex()))
 	if r.applying || r.failure != nil || commit <= r.appliedTo {
 		return
 	}

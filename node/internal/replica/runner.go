@@ -47,6 +47,7 @@ type runner struct {
 	rebuilds  rebuilds
 	givers    gate // who reads snapshots from the shard
 	appliedTo replication.Index
+	committed replication.Index // what the log holds and may be applied: behind the core's until a Ready is durable
 	led       bool
 	lag       uint64 // of the replica furthest behind, as of the last tick
 	proposer  *proposer
@@ -273,6 +274,7 @@ func (r *runner) finish(err error) {
 // effects makes what may happen once rd is durable.
 func (r *runner) effects(rd replication.Ready) {
 	r.core.Advance()
+	r.committed = max(r.committed, rd.Commit)
 	r.send(rd.Messages)
 	if rd.Change != nil {
 		r.proposer.propose(*rd.Change)
