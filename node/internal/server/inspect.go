@@ -18,3 +18,6 @@ func (s *Server) Replicas() *replica.Manager { return s.replicas }
 
 // Self returns the id that this node's data directory has.
 func (s *Server) Self() catalog.PeerID { return s.id.PeerID }
+
+// LeadsMetadata reports whether this node is the Raft leader.
+func (s *Server) LeadsMetadata() bool { return s.raft.IsLeader() }
