@@ -515,3 +515,44 @@ func (c *cluster) damage(peer catalog.PeerID, gen uint64) {
 		c.t.Fatal(err)
 	}
 }
+
+func TestATransferEndsWhenItsShardIsGone(t *testing.T) {
+	c := newTunedCluster(t, 2, small)
+	ref := c.create(1, 1, 2)
+	c.equal(ref, 1, 2)
+	c.away(ref, 2, 100)
+	held := make(chan struct{})
+	var once sync.Once
+	release := make(chan struct{})
+	c.line = func(_ catalog.PeerID, chunk *replica.SnapshotChunk) error {
+		if len(chunk.Data) > 0 {
+			once.Do(func() { close(held) })
+			<-release
+		}
+		return nil
+	}
+	c.start(2)
+	<-held
+	name := "c"
+	if r := c.apply(catalog.Command{DeleteCollection: &name}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	c.eventually("the source is closed although its receiver takes nothing", func() error {
+		if st := c.mu.up[1].manager.Status(nil); len(st) != 0 {
+			return fmt.Errorf("%+v", st)
+		}
+		gens, err := c.mu.up[1].store.Generations()
+		if err == nil && len(gens) != 0 {
+			err = fmt.Errorf("generations %v", gens)
+		}
+		return err
+	})
+	close(release)
+	c.eventually("nothing is left of what was received", func() error {
+		gens, err := c.mu.up[2].store.Generations()
+		if err == nil && len(gens)+len(c.mu.up[2].manager.Transfers()) != 0 {
+			err = fmt.Errorf("generations %v", gens)
+		}
+		return err
+	})
+}
