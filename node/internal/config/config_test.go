@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/config"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -204,7 +205,7 @@ func TestServeDefaults(t *testing.T) {
 		DataDir: "/data", Name: "host-1",
 		HTTPAddr: "127.0.0.1:6333", GRPCAddr: "127.0.0.1:6334", PeerAddr: "127.0.0.1:6335",
 		AdvertiseHTTP: "127.0.0.1:6333", AdvertiseGRPC: "127.0.0.1:6334", AdvertisePeer: "127.0.0.1:6335",
-		LogLevel: "info", LogFormat: "text",
+		LogLevel: "info", LogFormat: "text", VerifyEvery: 24 * time.Hour,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
@@ -216,7 +217,9 @@ func TestServeAccepts(t *testing.T) {
 		flags []string
 		check func(config.ServeOptions) bool
 	}{
-		"bootstrap": {[]string{"bootstrap", "true"}, func(o config.ServeOptions) bool { return o.Bootstrap }},
+		"never verify":      {[]string{"verify-every", "0"}, func(o config.ServeOptions) bool { return o.VerifyEvery == 0 }},
+		"verify every hour": {[]string{"verify-every", "1h"}, func(o config.ServeOptions) bool { return o.VerifyEvery == time.Hour }},
+		"bootstrap":         {[]string{"bootstrap", "true"}, func(o config.ServeOptions) bool { return o.Bootstrap }},
 		"join": {[]string{"join", "127.0.0.1:7335,b.example:6335"}, func(o config.ServeOptions) bool {
 			return reflect.DeepEqual(o.Join, []string{"127.0.0.1:7335", "b.example:6335"}) && len(o.Warnings) == 1
 		}},
@@ -242,6 +245,9 @@ func TestServeRefuses(t *testing.T) {
 		says  string
 	}{
 		{[]string{"data-dir", " "}, "--data-dir: missing"},
+		{[]string{"verify-every", "often"}, `--verify-every "often": want a time`},
+		{[]string{"verify-every", "1s"}, "--verify-every"},
+		{[]string{"verify-every", "-1h"}, "--verify-every"},
 		{[]string{"name", "a b"}, `--name "a b": want 1 to 63 letters`},
 		{[]string{"name", "-a"}, "--name"},
 		{[]string{"name", strings.Repeat("x", 64)}, "--name"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
@@ -23,6 +24,7 @@ func Serve() Table {
 		{Name: "join", Kind: List, Placeholder: "HOST:PORT,...", Usage: "peer addresses of any members; tried until one answers"},
 		{Name: "bootstrap-expect", Kind: Int, Placeholder: "N", Default: "0", Usage: "form the cluster once N of the nodes in --join have found each other; the same on all of them"},
 		{Name: "zone", Placeholder: "ZONE", Usage: "the node's failure domain: copies of a shard go to different zones first"},
+		{Name: "verify-every", Placeholder: "TIME", Default: "24h", Usage: "compare the replicas of each shard that this node leads so often, such as 24h; 0: never"},
 		{Name: "log-level", Placeholder: "LEVEL", Default: "info", Usage: "trace, debug, info, warn or error"},
 		{Name: "log-format", Placeholder: "FORMAT", Default: "text", Usage: "text or json"},
 	}
@@ -38,7 +40,8 @@ type ServeOptions struct {
 	BootstrapExpect                             int // 0: not asked for
 	Zone                                        string
 	LogLevel, LogFormat                         string
-	Warnings                                    []string // what is allowed but looks wrong
+	VerifyEvery                                 time.Duration // 0: never
+	Warnings                                    []string      // what is allowed but looks wrong
 }
 
 // ServeOptions turns values of Serve's table into options. Hostname stands in for a name that was not given.
@@ -59,7 +62,12 @@ func (v Values) ServeOptions(hostname string) (ServeOptions, error) {
 	if o.AdvertisePeer == "" {
 		o.AdvertisePeer = o.PeerAddr
 	}
-	errs := []error{v.checkIdentity(o), v.checkLog(o)}
+	every, err := time.ParseDuration(v.String("verify-every"))
+	if err != nil || every < 0 || every > 0 && every < time.Minute {
+		err = v.wrong("verify-every", "want a time of a minute or more, such as 24h, or 0")
+	}
+	o.VerifyEvery = every
+	errs := []error{v.checkIdentity(o), v.checkLog(o), err}
 	addresses := v.checkAddresses(o)
 	errs = append(errs, addresses...)
 	if asOne(addresses) == nil {

@@ -84,7 +84,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node answered.`,
 	root.SetErr(w.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%v; see %s --help", err, cmd.CommandPath()) })
 	root.PersistentFlags().String("config", "", "read settings from this HCL `FILE` (OSTRAKA_CONFIG)")
-	root.AddCommand(newServe(w), newDev(w), newStatus(w), newLoad(w), newQuery(w), newVersion(w))
+	root.AddCommand(newServe(w), newDev(w), newStatus(w), newVerify(w), newEvents(w), newLoad(w), newQuery(w), newVersion(w))
 	return root
 }
 

@@ -43,6 +43,8 @@ type server struct {
 	vectors    map[string]int // name -> size
 	cluster    *clusterpb.GetClusterResponse
 	placement  *clusterpb.GetPlacementResponse
+	verdicts   []*clusterpb.VerifyResponse
+	events     []*clusterpb.WatchEventsResponse
 	onUpsert   func(nth int, points []*qdrant.PointStruct) error
 
 	mu struct {
@@ -54,6 +56,7 @@ type server struct {
 		filters          []*qdrant.Filter
 		queries          []*qdrant.QueryPoints
 		keys             []string
+		verifies         []*clusterpb.VerifyRequest
 		refused, unwaits int
 	}
 }
@@ -115,6 +118,34 @@ func (s *server) GetCluster(context.Context, *clusterpb.GetClusterRequest) (*clu
 
 func (s *server) GetPlacement(context.Context, *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
 	return s.placement, nil
+}
+
+func (s *server) Verify(r *clusterpb.VerifyRequest, stream grpc.ServerStreamingServer[clusterpb.VerifyResponse]) error {
+	s.mu.Lock()
+	s.mu.verifies = append(s.mu.verifies, r)
+	s.mu.Unlock()
+	for _, v := range s.verdicts {
+		if err := stream.Send(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *server) WatchEvents(r *clusterpb.WatchEventsRequest, stream grpc.ServerStreamingServer[clusterpb.WatchEventsResponse]) error {
+	events := s.events
+	if n := int(r.GetLast()); n > 0 {
+		events = events[len(events)-n:]
+	}
+	for _, e := range events {
+		if err := stream.Send(e); err != nil {
+			return err
+		}
+	}
+	if r.GetFollow() {
+		<-stream.Context().Done()
+	}
+	return nil
 }
 
 // Upsert refuses a request as a whole when one of its vectors has the wrong size, as a node does.

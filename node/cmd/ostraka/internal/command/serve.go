@@ -50,7 +50,7 @@ func serve(w World, cmd *cobra.Command) error {
 		DataDir: o.DataDir, Name: o.Name, Zone: o.Zone, Version: w.Version, Commit: w.Commit,
 		HTTPAddr: o.HTTPAddr, GRPCAddr: o.GRPCAddr, PeerAddr: o.PeerAddr,
 		AdvertiseHTTP: o.AdvertiseHTTP, AdvertiseGRPC: o.AdvertiseGRPC, AdvertisePeer: o.AdvertisePeer,
-		Bootstrap: o.Bootstrap, Join: o.Join, BootstrapExpect: o.BootstrapExpect, Logger: logger,
+		Bootstrap: o.Bootstrap, Join: o.Join, BootstrapExpect: o.BootstrapExpect, VerifyEvery: o.VerifyEvery, Logger: logger,
 	})
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)

@@ -73,6 +73,7 @@ type replicaJSON struct {
 	AppliedIndex uint64 `json:"applied_index"`
 	Points       uint64 `json:"points"`
 	Generation   uint64 `json:"generation"`
+	Differs      string `json:"differs,omitempty"`
 }
 
 func (s situation) json() statusJSON {
@@ -111,7 +112,7 @@ func (s situation) collectionJSON(c client.CollectionPlacement) collectionJSON {
 		}
 		for _, r := range shard.Replicas {
 			sh.Replicas = append(sh.Replicas, replicaJSON{Peer: uint64(r.Peer), Name: s.peerName(r.Peer), State: string(r.State), Alive: r.Alive,
-				LastIndex: r.LastIndex, AppliedIndex: r.AppliedIndex, Points: r.Points, Generation: r.Generation})
+				LastIndex: r.LastIndex, AppliedIndex: r.AppliedIndex, Points: r.Points, Generation: r.Generation, Differs: r.Differs})
 		}
 		out.Shards = append(out.Shards, sh)
 	}
