@@ -111,7 +111,7 @@ func newWorkloads(ctx context.Context, t *testing.T, c *cluster) *workloads {
 	w.sets = append(w.sets, newSet(l, declare("erase-quorum", 3, half)))
 	declare("session-quorum", 2, half)
 	for i := range 3 {
-		w.sessions = append(w.sessions, &session{load: l, name: "session-quorum", key: uint64(i + 1)})
+		w.sessions = append(w.sessions, &session{load: l, name: "session-quorum", key: uint64(i + 1), late: map[int64]bool{}})
 	}
 	for i := range probedShards {
 		declare(probeName(i), 1, half)

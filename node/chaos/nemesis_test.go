@@ -170,6 +170,13 @@ func (n *nemesis) tryAcquire(s step) bool {
 	return true
 }
 
+// alone reports whether s hurts one node and nothing else is wrong.
+func (n *nemesis) alone(s step) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(s.victims) == 1 && len(n.mu.busy) == 1
+}
+
 func (n *nemesis) release(s step) {
 	n.mu.Lock()
 	for _, v := range s.costs() {
@@ -193,7 +200,7 @@ func (n *nemesis) do(always, ctx context.Context, s step) {
 		return
 	}
 	if s.kind == killing || s.kind == outage {
-		n.c.line.killed(s.kind == killing && len(s.victims) == 1 && s.settled && n.c.whole(ctx) == nil)
+		n.c.line.killed(s.kind == killing && n.alone(s) && n.c.whole(ctx) == nil)
 	}
 	say("%s %s%s for %.1fs", s.kind, names, direction(s), s.hold.Seconds())
 	if err := begin(); err != nil {
