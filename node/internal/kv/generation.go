@@ -62,7 +62,7 @@ func (v *View) tombstones() (found []uint64) {
 
 // DropGeneration removes everything of a generation, in bounded steps between which others commit. It writes a
 // tombstone first: if it is interrupted, the next Open finishes it, and until then Generations leaves the generation
-// out. Whoever used the generation must have stopped. A generation number is never used again.
+// out. Whoever used the generation must have stopped. Afterwards it is as if nothing had ever been stored.
 func (s *Store) DropGeneration(ctx context.Context, generation uint64) error {
 	var b Batch
 	b.add(&b.body, write{keyTombstone(generation), sealSmall(keyTombstone(generation), nil)})

@@ -15,6 +15,9 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
+// busyPause bounds the pause before a source that is busy is asked again.
+const busyPause = time.Second
+
 // filler fills a generation from snapshots of the shard's primary until it is whole: only then is it a replica. It goes on
 // after any failure, with whatever the primary of the day has, from what is on disk (shard.Intake).
 type filler struct {
@@ -28,7 +31,7 @@ type filler struct {
 		sync.Mutex
 		view   *catalog.Shard
 		source catalog.Replica // of the attempt under way
-		cancel context.CancelFunc
+		cancel context.CancelCauseFunc
 	}
 }
 
@@ -50,7 +53,7 @@ func (f *filler) learn(sh *catalog.Shard) {
 	defer f.mu.Unlock()
 	f.mu.view = sh
 	if now, ok := sh.Replica(sh.Primary); f.mu.cancel != nil && (!ok || now.Peer != f.mu.source.Peer || now.Generation != f.mu.source.Generation) {
-		f.mu.cancel()
+		f.mu.cancel(fault.New(fault.StaleEpoch, "shard %d: the source of the snapshot leads no more", f.ref.Shard))
 	}
 }
 
@@ -72,6 +75,9 @@ func (f *filler) run(ctx context.Context) error {
 			return f.opts.Store.Err()
 		}
 		f.failed(err)
+		if fault.Is(err, fault.Exhausted) {
+			pause = min(pause, busyPause)
+		}
 		if err := pauseFor(ctx, pause/2+rand.N(pause)); err != nil {
 			return err
 		}
@@ -107,33 +113,27 @@ func (f *filler) attempt(ctx context.Context, in *shard.Intake) (err error) {
 	if f.opts.Snapshots == nil {
 		return fault.New(fault.Unsupported, "this node was not given a way to fetch snapshots")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	source, err := f.begin(cancel)
 	if err != nil {
 		return err
 	}
 	defer f.end()
-	p := &pass{f: f, in: in, ctx: ctx, stall: time.AfterFunc(f.opts.Transfers.Stall, cancel)}
+	p := &pass{f: f, in: in, ctx: ctx}
+	p.stall = time.AfterFunc(f.opts.Transfers.Stall, func() {
+		cancel(fault.New(fault.Unavailable, "shard %d: nothing has arrived from peer %d for %s", f.ref.Shard, source.Peer, f.opts.Transfers.Stall))
+	})
 	defer p.stall.Stop()
 	req := SnapshotRequest{Ref: f.ref, FromGeneration: source.Generation, To: f.opts.Self, ToGeneration: f.gen, Have: in.Have()}
 	if err = f.opts.Snapshots.Snapshot(ctx, source.Peer, req, p.receive); err == nil {
 		err = p.finish()
 	}
-	if p.own != nil {
-		err = p.own
-	}
-	if p.own != nil && fault.Is(p.own, fault.Corrupt) {
-		// What is here cannot be told from what came: everything is sent again.
-		if restart := in.Restart(context.WithoutCancel(ctx)); restart != nil {
-			return restart
-		}
-	}
-	return err
+	return p.reason(err)
 }
 
 // begin chooses the source: the primary, whose log the replica will have to go on with.
-func (f *filler) begin(cancel context.CancelFunc) (catalog.Replica, error) {
+func (f *filler) begin(cancel context.CancelCauseFunc) (catalog.Replica, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	source, ok := f.mu.view.Replica(f.mu.view.Primary)
@@ -212,7 +212,8 @@ func (p *pass) take(c SnapshotChunk) error {
 
 func (p *pass) data(c SnapshotChunk) error {
 	if checksum(c.Data) != c.CRC {
-		return fault.New(fault.Corrupt, "snapshot of shard %d: a chunk was damaged on its way", p.f.ref.Shard)
+		// Nothing of it is taken, so what is here is as good as before.
+		return fault.New(fault.Unavailable, "snapshot of shard %d: a chunk was damaged on its way", p.f.ref.Shard)
 	}
 	p.f.opts.Metrics.transferred(directionIn, len(c.Data))
 	if err := p.f.traffic.throttleIn.wait(p.ctx, len(c.Data)); err != nil {
@@ -254,4 +255,24 @@ func (p *pass) finish() error {
 	t := p.f.progress.get()
 	p.f.logger.Info("snapshot received and checked", "from", t.From, "index", p.begin.Index, "points", t.Records, "bytes", t.Bytes, "took", time.Since(t.Started).Round(time.Millisecond))
 	return nil
+}
+
+// reason returns why an attempt failed. Where what is stored here is not what was sent, all of it goes: nobody can tell what else
+// is wrong.
+func (p *pass) reason(err error) error {
+	if err == nil {
+		return nil
+	}
+	if p.own != nil && fault.Is(p.own, fault.Corrupt) {
+		if restart := p.in.Restart(context.WithoutCancel(p.ctx)); restart != nil {
+			return restart
+		}
+	}
+	if p.ctx.Err() != nil {
+		return context.Cause(p.ctx)
+	}
+	if p.own != nil {
+		return p.own
+	}
+	return err
 }

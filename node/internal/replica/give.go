@@ -45,6 +45,7 @@ func (m *Manager) SendSnapshot(ctx context.Context, req SnapshotRequest, send fu
 		defer r.givers.leave()
 		defer close(g.chunks)
 		g.err = g.run(ctx)
+		r.report(g.err)
 	}()
 	for chunk := range g.chunks {
 		if err = send(chunk); err != nil {

@@ -26,6 +26,7 @@ type events struct {
 	quorum   uint32         // the declared W that came with view
 	away     []catalog.PeerID
 	tick     bool
+	damage   error // found by somebody who read the shard
 }
 
 // inbox is the door to a runner: many callers put, the runner takes all at once, so that writes which arrive

@@ -39,6 +39,7 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 	}
 	applied := r.mark.get()
 	result, err := f(r.shard)
+	r.report(err)
 	return result, applied, err
 }
 

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -14,8 +15,9 @@ const rebuildTicks = 5
 
 // rebuilds is what a primary knows of replicas that have to begin anew with a snapshot.
 type rebuilds struct {
-	ticks int
-	busy  atomic.Bool
+	ticks  int
+	warned bool // that the only copy is damaged
+	busy   atomic.Bool
 	// stuck holds the generations, by peer, of which a refusal shows that they are replicas already, not being filled.
 	stuck map[catalog.PeerID]catalog.Generation
 }
@@ -89,4 +91,25 @@ func refuseDamaged(sender Sender, sh *catalog.Shard, ref catalog.ShardRef, gen c
 	if fault.Is(why, fault.Corrupt) {
 		refuseAppend(sender, sh, ref, gen, m, 1)
 	}
+}
+
+// report tells the runner of damage that somebody found who read the shard; other errors are the reader's own business.
+func (r *runner) report(err error) {
+	if fault.Is(err, fault.Corrupt) {
+		_ = r.inbox.put(func(ev *events) error { ev.damage = err; return nil })
+	}
+}
+
+// damaged stops a replica whose stored points are damaged, so that it begins anew; unless it is the only one that counts: then
+// what is not damaged is still better than nothing.
+func (r *runner) damaged(err error) {
+	if len(r.view.Active()) > 1 || !slices.Contains(r.view.Active(), r.opts.Self) {
+		r.fail(err)
+		return
+	}
+	if r.rebuilds.warned {
+		return
+	}
+	r.rebuilds.warned = true
+	r.logger.Error("stored points are damaged, and no other copy counts: restore them, or delete and upsert them again", "error", err)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
 var errDown = errors.New("the peer is down")
@@ -555,4 +556,61 @@ func TestATransferEndsWhenItsShardIsGone(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// Damage that a reader finds makes the replica begin anew, also if it is the primary.
+func TestAReplicaWhosePointsAreDamagedBeginsAnew(t *testing.T) {
+	for _, peer := range []catalog.PeerID{1, 3} {
+		t.Run(fmt.Sprintf("peer %d", peer), func(t *testing.T) {
+			c := newTunedCluster(t, 3, small)
+			ref := c.create(2, 1, 2, 3)
+			for i := range uint64(60) {
+				c.write(ref, upsert(i))
+			}
+			c.equal(ref, 1, 2, 3)
+			gen := c.state(ref, peer).Generation
+			b := &kv.Batch{}
+			b.PutPayload(uint64(gen), point.Num(7), 8, []byte{1, 0xff}, kv.Refs{})
+			if err := c.mu.up[peer].store.Commit(context.Background(), b); err != nil {
+				t.Fatal(err)
+			}
+			req := shard.GetRequest{IDs: []point.ID{point.Num(7)}, Payload: shard.PayloadSelector{Enable: true}}
+			if _, _, err := c.mu.up[peer].manager.Get(context.Background(), ref, 0, req); !fault.Is(err, fault.Corrupt) {
+				t.Fatalf("a damaged point: %v", err)
+			}
+			c.write(ref, upsert(99))
+			c.eventually("the replica begins anew", func() error {
+				c.write(ref, upsert(100))
+				if c.state(ref, peer).Generation == gen {
+					return errors.New("not yet")
+				}
+				return nil
+			})
+			c.equal(ref, 1, 2, 3)
+		})
+	}
+}
+
+// With no other copy, what is not damaged is still served.
+func TestTheOnlyReplicaServesWhatIsNotDamaged(t *testing.T) {
+	c := newTunedCluster(t, 1, small)
+	ref := c.create(1, 1)
+	c.write(ref, upsert(1, 2))
+	b := &kv.Batch{}
+	b.PutPayload(uint64(c.state(ref, 1).Generation), point.Num(1), 8, []byte{1, 0xff}, kv.Refs{})
+	if err := c.mu.up[1].store.Commit(context.Background(), b); err != nil {
+		t.Fatal(err)
+	}
+	get := func(id uint64) error {
+		req := shard.GetRequest{IDs: []point.ID{point.Num(id)}, Payload: shard.PayloadSelector{Enable: true}}
+		_, _, err := c.mu.up[1].manager.Get(context.Background(), ref, 0, req)
+		return err
+	}
+	if err := get(1); !fault.Is(err, fault.Corrupt) {
+		t.Fatalf("a damaged point: %v", err)
+	}
+	c.write(ref, upsert(3))
+	if err := errors.Join(get(2), get(3)); err != nil {
+		t.Error(err)
+	}
 }

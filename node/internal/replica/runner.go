@@ -192,6 +192,9 @@ func (r *runner) handle(ev events) {
 	}
 	r.stops = append(r.stops, ev.stops...)
 	r.stopsDue()
+	if ev.damage != nil {
+		r.damaged(ev.damage)
+	}
 }
 
 // learn takes the catalog's newest word on the shard.

@@ -255,10 +255,8 @@ func (in *Intake) Complete(ctx context.Context, term uint64) error {
 	return in.store.Commit(ctx, b)
 }
 
-// Restart forgets that anything is here, after damage: the next pass is sent every point and writes it again.
+// Restart deletes everything that is here, after damage: the next pass is sent every point.
 func (in *Intake) Restart(ctx context.Context) error {
-	in.fill = kv.Fill{}
-	b := &kv.Batch{}
-	b.SetFill(in.gen, in.fill)
-	return in.store.Commit(ctx, b)
+	in.fill, in.at = kv.Fill{}, nil
+	return in.store.DropGeneration(ctx, in.gen)
 }
