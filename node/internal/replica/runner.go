@@ -109,7 +109,7 @@ func (r *runner) close() error {
 	answerFences(append(r.fences, left.fences...), errClosed)
 	answerStops(append(r.stops, left.stops...), errClosed)
 	refuseConfirmations(append(r.confirms, left.confirms...), errClosed)
-	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "this node is shutting down"))
+	r.writes.abandon(unknownOutcome(r.ref, "this node is shutting down"))
 	return r.shard.Close()
 }
 
@@ -312,7 +312,7 @@ func (r *runner) leadership() {
 		return
 	}
 	r.logger.Info("no longer leading shard", "term", r.view.Term)
-	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary was replaced"))
+	r.writes.abandon(unknownOutcome(r.ref, "its primary was replaced"))
 }
 
 // fail stops the replica for good: its disk, or what it read from it, cannot be trusted. A restart tries again.
@@ -320,7 +320,7 @@ func (r *runner) fail(err error) {
 	r.failure = err
 	r.logger.Error("replica failed", "error", err)
 	why := fault.Wrap(fault.Unavailable, err, "this replica has failed")
-	r.writes.abandon(r.core.CommitIndex(), unknownOutcome(r.ref, "its primary failed"))
+	r.writes.abandon(unknownOutcome(r.ref, "its primary failed"))
 	answerFences(r.fences, why)
 	answerStops(r.stops, why)
 	refuseConfirmations(r.confirms, why)

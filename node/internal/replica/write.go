@@ -34,6 +34,7 @@ type writes struct {
 	held      []*write // until W replicas hold them
 	completed []*write // until W replicas have applied them
 	failures  map[replication.Index]error
+	safe      replication.Index // committed when somebody was last answered: by this primary, not by its successor
 }
 
 func (ws *writes) add(w *write) {
@@ -54,6 +55,7 @@ func (ws *writes) failed(i replication.Index, err error) {
 
 // release answers whoever has what they waited for.
 func (ws *writes) release(commit, completed replication.Index) {
+	ws.safe = commit
 	for len(ws.held) > 0 && ws.held[0].index <= commit {
 		ws.held[0].done <- outcome{index: uint64(ws.held[0].index)}
 		ws.held = ws.held[1:]
@@ -70,11 +72,12 @@ func (ws *writes) release(commit, completed replication.Index) {
 	}
 }
 
-// abandon answers everybody when this replica stops leading: what is committed by then is safe, the outcome of
-// the rest is for the next primary to decide.
-func (ws *writes) abandon(commit replication.Index, why error) {
+// abandon answers everybody when this replica stops leading: what was committed while it led is safe, the outcome of
+// the rest is for the next primary to decide. That one may have spoken already: what is committed now can be an entry
+// of its own in the place of a write that waits here.
+func (ws *writes) abandon(why error) {
 	for _, w := range append(ws.held, ws.completed...) {
-		if w.index <= commit {
+		if w.index <= ws.safe {
 			w.done <- outcome{index: uint64(w.index)}
 		} else {
 			w.done <- outcome{err: why}
