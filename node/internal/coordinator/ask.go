@@ -60,6 +60,9 @@ func ask[T any](ctx context.Context, c *Coordinator, w wave, q question[T]) ([]a
 				}
 				continue
 			}
+			if ctx.Err() != nil {
+				return answers, outOfTime(ctx, o.err)
+			}
 			if !elsewhere(o.err) {
 				return answers, o.err
 			}
@@ -68,7 +71,7 @@ func ask[T any](ctx context.Context, c *Coordinator, w wave, q question[T]) ([]a
 				launch(false)
 			}
 		case <-timer.C:
-			if next < len(w.sources) && c.pace.begin() {
+			if next < len(w.sources) && ctx.Err() == nil && c.pace.begin() {
 				launch(true)
 			}
 			timer.Reset(w.delay)

@@ -51,8 +51,9 @@ func (c *Coordinator) explain(err error, state *catalog.State, sh *catalog.Shard
 	return e.With(fault.HintOutcome, fault.OutcomeUnknown)
 }
 
-// partial makes one error of those of the shards; nil if there is none.
-func partial(errs []error, shardOf func(i int) catalog.ShardID) error {
+// partial makes one error of those of the shards; nil if there is none. Of those that the write is for, so many were
+// tried.
+func partial(errs []error, tried, of int, shardOf func(i int) catalog.ShardID) error {
 	failed, first := 0, -1
 	for i, err := range errs {
 		if err != nil {
@@ -68,7 +69,10 @@ func partial(errs []error, shardOf func(i int) catalog.ShardID) error {
 		return ofShard(errs[0], shardOf(0))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d shards failed", failed, len(errs))
+	fmt.Fprintf(&b, "%d of %d shards failed", failed, of)
+	if tried < of {
+		b.WriteString(" and the others were not tried")
+	}
 	sep, named := ": ", 0
 	for i, err := range errs {
 		if err == nil {
@@ -100,10 +104,10 @@ func ofShard(err error, id catalog.ShardID) error {
 	}
 }
 
-// inShard is err's text with the shard's name before it, once.
+// inShard is err's text with the shard's name before it, unless it names the shard already.
 func inShard(err error, id catalog.ShardID) string {
 	prefix := fmt.Sprintf("shard %d: ", id)
-	if text := err.Error(); strings.HasPrefix(text, prefix) {
+	if text := err.Error(); strings.HasPrefix(text, prefix) || strings.Contains(text, fmt.Sprintf("of shard %d,", id)) {
 		return text
 	}
 	return prefix + err.Error()

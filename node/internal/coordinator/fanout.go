@@ -74,7 +74,7 @@ func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef,
 		case round == readRounds && w.need == 1:
 			return none, annotate(err, "every active replica failed, the last one on")
 		case round == readRounds:
-			e := fault.New(fault.Unavailable, "needs the answers of %d replicas, %d answered; the last failure was on", w.need, len(answers))
+			e := fault.New(fault.Unavailable, "needs the answers of %d replicas, too many of the %d that can be asked failed, the last one", w.need, len(w.sources))
 			e.Cause = err
 			return none, e
 		}

@@ -324,3 +324,12 @@ var one = coordinator.ReadOptions{}
 
 // pass lets virtual time pass: only for use in a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }
+
+// rename makes the collection known under one more name.
+func (w *world) rename(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state := *w.mu.state
+	state.Aliases = map[string]catalog.CollectionID{name: 5}
+	w.mu.state = &state
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -278,6 +279,7 @@ func TestAReadsFirstFailureEndsTheOthersAndIsTheOneTold(t *testing.T) {
 		if !fault.Is(err, fault.Invalid) || time.Since(start) != 0 {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
+		synctest.Wait() // for the reads that were cancelled
 		w.count = func(ctx context.Context, _ call) (uint64, error) { <-ctx.Done(); return 0, ctx.Err() }
 		ctx, cancel := within(time.Second)
 		defer cancel()

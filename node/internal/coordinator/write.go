@@ -53,19 +53,41 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	}
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
-	results, errs := make([]WriteResult, len(parts)), make([]error, len(parts))
-	c.each(len(parts), func(i int) {
-		results[i], errs[i] = c.writePart(ctx, col, parts[i], opts.Wait)
-	})
-	if err := partial(errs, func(i int) catalog.ShardID { return parts[i].shard }); err != nil {
-		return WriteResult{}, err
-	}
-	total := WriteResult{Completed: true}
-	for _, r := range results {
-		total.OperationID = max(total.OperationID, r.OperationID)
-		total.Completed = total.Completed && r.Completed
+	doubtful, rest := byHope(col, parts)
+	total, tried := WriteResult{Completed: true}, 0
+	for _, group := range [][]part{doubtful, rest} {
+		results, errs := make([]WriteResult, len(group)), make([]error, len(group))
+		c.each(len(group), func(i int) {
+			results[i], errs[i] = c.writePart(ctx, col, group[i], opts.Wait)
+		})
+		tried += len(group)
+		if err := partial(errs, tried, len(parts), func(i int) catalog.ShardID { return group[i].shard }); err != nil {
+			return WriteResult{}, err
+		}
+		for _, r := range results {
+			total.OperationID = max(total.OperationID, r.OperationID)
+			total.Completed = total.Completed && r.Completed
+		}
 	}
 	return total, nil
+}
+
+// byHope separates the parts whose shards have too few active replicas for W, as far as is known here. They are sent first, so that
+// a write of several shards is refused before anything is applied. That they are sent at all is because this node's catalog may
+// be behind, and the primary knows.
+func byHope(col *catalog.Collection, parts []part) (doubtful, rest []part) {
+	few := map[catalog.ShardID]bool{}
+	for _, sh := range col.Shards {
+		few[sh.ID] = len(sh.Active()) < int(sh.WriteQuorum)
+	}
+	for _, p := range parts {
+		if few[p.shard] {
+			doubtful = append(doubtful, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return doubtful, rest
 }
 
 // each runs f(0..n-1) side by side, at most Parallel at once, and returns when all have ended.

@@ -216,7 +216,7 @@ func (r *runner) propose(w *write) {
 	index, err := r.core.Propose(w.op)
 	if err != nil {
 		r.opts.Metrics.refused(err)
-		w.done <- outcome{err: fmt.Errorf("shard %d: %w", r.ref.Shard, err)}
+		w.done <- outcome{err: refusedBy(r.ref, err)}
 		return
 	}
 	w.index = index

@@ -86,6 +86,14 @@ func (ws *writes) abandon(why error) {
 	*ws = writes{}
 }
 
+// refusedBy names the shard in the protocol's refusal of a write.
+func refusedBy(ref catalog.ShardRef, err error) error {
+	if fault.Is(err, fault.FailedPrecondition) {
+		return replication.OfShard(err, uint32(ref.Shard))
+	}
+	return fmt.Errorf("shard %d: %w", ref.Shard, err)
+}
+
 // Write appends op (point.EncodeOp) to the shard's log if this peer is its primary, and returns its index once W
 // replicas hold it or, with wait, have applied it (completed). term is the shard's term as the sender knows it.
 //

@@ -39,11 +39,7 @@ func (c *Core) Propose(data ...[]byte) (first Index, err error) {
 		return 0, c.notPrimary()
 	}
 	if n, w := c.counted(), c.writeQuorum(); n < w {
-		verb := "are"
-		if n == 1 {
-			verb = "is"
-		}
-		return 0, fault.New(fault.FailedPrecondition, "needs %d of %d replicas, %d %s active", w, max(w, c.view.replicas()), n, verb)
+		return 0, tooFew(w, max(w, c.view.replicas()), n, "")
 	}
 	l, bytes := c.lead, 0
 	for _, d := range data {
@@ -59,6 +55,34 @@ func (c *Core) Propose(data ...[]byte) (first Index, err error) {
 	}
 	l.pending += bytes
 	return first, nil
+}
+
+// Hints of a write that too few replicas count for: how many it needs, of how many, and how many are active.
+const (
+	HintNeeded   = "replicas_needed"
+	HintReplicas = "replicas"
+	HintActive   = "replicas_active"
+)
+
+func tooFew(needed, of, active int, whose string) *fault.Error {
+	verb := "are"
+	if active == 1 {
+		verb = "is"
+	}
+	return fault.New(fault.FailedPrecondition, "needs %d of %d replicas%s, %d %s active", needed, of, whose, active, verb).
+		With(HintNeeded, strconv.Itoa(needed)).With(HintReplicas, strconv.Itoa(of)).With(HintActive, strconv.Itoa(active))
+}
+
+// OfShard words the refusal of a write that too few replicas count for with the shard's name, such as "needs 2 of 2 replicas of
+// shard 3, 1 is active". Other errors stay as they are.
+func OfShard(err error, shard uint32) error {
+	needed, err1 := strconv.Atoi(fault.Hint(err, HintNeeded))
+	of, err2 := strconv.Atoi(fault.Hint(err, HintReplicas))
+	active, err3 := strconv.Atoi(fault.Hint(err, HintActive))
+	if !fault.Is(err, fault.FailedPrecondition) || err1 != nil || err2 != nil || err3 != nil {
+		return err
+	}
+	return tooFew(needed, of, active, " of shard "+strconv.FormatUint(uint64(shard), 10))
 }
 
 func (c *Core) notPrimary() error {
