@@ -22,6 +22,7 @@ const (
 	segmentSize     = 4 << 20 // of the log; each is allocated as a whole
 	keptSnapshots   = 2
 	maxConnections  = 3 // pooled per peer
+	callsInFlight   = 1 // no pipelining: raft's can wait for itself for ever once a follower refuses entries
 	ioTimeout       = 10 * time.Second
 	enqueueTimeout  = 5 * time.Second
 	maxProposeBytes = 16 << 20
@@ -94,6 +95,7 @@ func (n *Node) start(snapshots raft.SnapshotStore) error {
 		n.layer = newTrackedLayer(n.opts.Layer)
 		transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			ServerAddressProvider: addresses{n.fsm}, Stream: n.layer, MaxPool: maxConnections, Timeout: ioTimeout,
+			MaxRPCsInFlight: callsInFlight,
 			Logger: n.opts.Logger.Named("raft"),
 		})
 	}
@@ -119,10 +121,11 @@ func (n *Node) Close() error {
 		n.work.closed = true
 		n.work.Unlock()
 		close(n.closing)
-		n.closeErr = n.raft.Shutdown().Error()
+		ended := n.raft.Shutdown()
 		if n.layer != nil {
-			n.layer.closeAll()
+			n.layer.closeAll() // before the wait: a call that a cut link holds would last until its deadline
 		}
+		n.closeErr = ended.Error()
 		n.work.wg.Wait()
 		n.closeErr = errors.Join(n.closeErr, n.closeStores())
 	})
