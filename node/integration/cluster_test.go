@@ -26,7 +26,9 @@ func start(t *testing.T, opts devcluster.Options) *devcluster.Cluster {
 	if level := os.Getenv("OSTRAKA_TEST_LOG"); level != "" {
 		opts.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.LevelFromString(level), Output: os.Stderr})
 	}
-	opts.Dir = t.TempDir()
+	if opts.Dir == "" {
+		opts.Dir = t.TempDir()
+	}
 	c, err := devcluster.Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
