@@ -178,9 +178,12 @@ func (c *Core) handleReply(m Message) {
 		return
 	}
 	p.silent, p.heard = 0, true
-	if m.Reject {
+	switch {
+	case m.Applied > c.tail.last():
+		p.found(true, true) // it took for committed what this log does not have; it may have compacted that and not see it
+	case m.Reject:
 		c.rejected(p, m)
-	} else {
+	default:
 		c.accepted(p, m)
 	}
 	c.settle()

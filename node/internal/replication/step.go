@@ -106,8 +106,8 @@ func (c *Core) handleAppend(m Message) {
 func (c *Core) accept(m Message) {
 	first := c.tail.log.FirstIndex()
 	for n, e := range m.Entries {
-		if e.Index < first {
-			continue // compacted away, so committed: the same
+		if e.Index+1 < first {
+			continue // compacted away, so committed: the same, if what comes at the end of it is
 		}
 		have, ok := c.tail.term(e.Index)
 		if ok && have == e.Term {
