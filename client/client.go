@@ -69,6 +69,9 @@ type Config struct {
 	// MaxMessageBytes bounds a reply. Default 64 MiB.
 	MaxMessageBytes int
 
+	// ReadConsistency is that of Query, Scroll, Count and Get; see Reading, which has it for a part of a program. Default Weak.
+	ReadConsistency Consistency
+
 	// UserAgent is put before gRPC's own. Default "ostraka-client".
 	UserAgent string
 

@@ -54,6 +54,9 @@ func (c Config) normalized() (Config, error) {
 }
 
 func (c Config) validate() error {
+	if c.ReadConsistency > Strong {
+		return fmt.Errorf("ReadConsistency %d: want Weak, Quorum or Strong", c.ReadConsistency)
+	}
 	if len(c.Endpoints) == 0 {
 		return errors.New("no endpoints: give the gRPC address of at least one node, such as 127.0.0.1:6334")
 	}

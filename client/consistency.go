@@ -2,7 +2,8 @@ package client
 
 import "fmt"
 
-// Consistency says how many replicas hold a write before it is acknowledged.
+// Consistency says how many replicas hold a write before it is acknowledged, as a collection declares it, and what a read
+// sees (Client.Reading).
 type Consistency uint8
 
 // The write consistencies, weakest first.

@@ -70,6 +70,7 @@ func (c *Client) Query(ctx context.Context, collection string, r QueryRequest) (
 	if err != nil {
 		return nil, named(err, op)
 	}
+	ctx, request.ReadConsistency = c.reads(ctx)
 	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.QueryResponse, error) {
 		return e.points.Query(ctx, request)
 	})
@@ -128,6 +129,7 @@ func (c *Client) Scroll(ctx context.Context, collection string, r ScrollRequest)
 	if r.Limit != 0 {
 		request.Limit = &r.Limit
 	}
+	ctx, request.ReadConsistency = c.reads(ctx)
 	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.ScrollResponse, error) {
 		return e.points.Scroll(ctx, request)
 	})
@@ -150,8 +152,11 @@ func (c *Client) Count(ctx context.Context, collection string, f *Filter) (uint6
 		return 0, named(err, op)
 	}
 	exact := true
+	ctx, consistency := c.reads(ctx)
 	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.CountResponse, error) {
-		return e.points.Count(ctx, &qdrant.CountPoints{CollectionName: collection, Filter: filter, Exact: &exact})
+		return e.points.Count(ctx, &qdrant.CountPoints{
+			CollectionName: collection, Filter: filter, Exact: &exact, ReadConsistency: consistency,
+		})
 	})
 	return reply.GetResult().GetCount(), err
 }
@@ -159,10 +164,12 @@ func (c *Client) Count(ctx context.Context, collection string, f *Filter) (uint6
 // Get returns points by id, in the order of the request. Absent ones are left out.
 func (c *Client) Get(ctx context.Context, collection string, r GetRequest) ([]Record, error) {
 	op := operation{kind: read, method: pointsService + "Get"}
+	ctx, consistency := c.reads(ctx)
 	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.GetResponse, error) {
 		return e.points.Get(ctx, &qdrant.GetPoints{
 			CollectionName: collection, Ids: wireIDs(r.IDs),
 			WithPayload: qdrant.NewWithPayload(r.WithPayload), WithVectors: qdrant.NewWithVectors(r.WithVectors),
+			ReadConsistency: consistency,
 		})
 	})
 	return recordsOf(reply.GetResult()), err
