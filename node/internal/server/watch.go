@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/audit"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/cluster"
 )
@@ -35,3 +37,6 @@ func (s *Server) openWatcher(context.Context) error {
 	s.opened("watcher", w.Close)
 	return nil
 }
+
+// Describe sends what describes every metric that this node may expose, also those that have not been counted yet.
+func (s *Server) Describe(ch chan<- *prometheus.Desc) { s.registry.Describe(ch) }
