@@ -145,7 +145,7 @@ func (r *runner) drainHelpers() {
 		<-r.applied
 	}
 	if r.retention.busy {
-		<-r.retention.done
+		_ = <-r.retention.done // nobody is left to hear of it
 	}
 }
 
