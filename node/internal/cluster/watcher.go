@@ -45,6 +45,9 @@ type WatcherOptions struct {
 	Events     *event.Log
 	Registerer prometheus.Registerer // nil: metrics are kept for nobody
 	Every      time.Duration         // between two looks at the replicas here; 0 means 1 s
+	// Begun tells whether this node has caught up with the metadata: what it catches up with happened before, and is no news.
+	// Nil: it has.
+	Begun func() bool
 }
 
 // Watcher turns what this node sees of the cluster into events and metrics. Its one goroutine ends with Close. It begins
@@ -56,6 +59,7 @@ type Watcher struct {
 	wg      sync.WaitGroup
 
 	// Owned by the goroutine.
+	begun bool
 	state *catalog.State
 	lead  consensus.Leadership
 	alive map[catalog.PeerID]bool
@@ -71,18 +75,18 @@ func NewWatcher(opts WatcherOptions) (*Watcher, error) {
 	if opts.Every <= 0 {
 		opts.Every = time.Second
 	}
+	if opts.Begun == nil {
+		opts.Begun = func() bool { return true }
+	}
 	m, err := newWatchMetrics(opts.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Watcher{opts: opts, metrics: m, cancel: cancel, alive: map[catalog.PeerID]bool{}, lags: lags{}}
-	w.state, _ = opts.Metadata.Watch()
-	w.lead, _ = opts.Elections.WatchLeader()
-	for id := range w.state.Peers {
-		w.alive[id] = opts.Detector.Alive(id)
-	}
-	w.short = short(w.state, opts.Detector.Alive)
+	state, _ := opts.Metadata.Watch()
+	lead, _ := opts.Elections.WatchLeader()
+	w.begin(state, lead)
 	w.wg.Go(func() { w.run(ctx) })
 	return w, nil
 }
@@ -99,11 +103,17 @@ func (w *Watcher) run(ctx context.Context) {
 	defer ticker.Stop()
 	w.sample(time.Now())
 	for {
+		begun := w.opts.Begun()
 		// All channels before looking: what changes meanwhile is a reason to look again.
 		detected := w.opts.Detector.Changed()
 		lead, led := w.opts.Elections.WatchLeader()
 		state, changed := w.opts.Metadata.Watch()
-		w.look(state, lead)
+		if w.begun {
+			w.look(state, lead)
+		} else {
+			w.begin(state, lead)
+			w.begun = begun // the state was read after the answer
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -114,6 +124,17 @@ func (w *Watcher) run(ctx context.Context) {
 			w.sample(now)
 		}
 	}
+}
+
+// begin takes what is for what was.
+func (w *Watcher) begin(state *catalog.State, lead consensus.Leadership) {
+	w.state, w.lead = state, lead
+	clear(w.alive)
+	for id := range state.Peers {
+		w.alive[id] = w.opts.Detector.Alive(id)
+	}
+	w.short = short(state, w.opts.Detector.Alive)
+	w.metrics.standing(lead, w.short)
 }
 
 // look compares what is with what was.

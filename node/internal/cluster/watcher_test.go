@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,6 +280,28 @@ ostraka_replica_lag_entries 3020
 # TYPE ostraka_replica_lag_seconds gauge
 ostraka_replica_lag_seconds 0
 `)
+	})
+}
+
+func TestWhatANodeCatchesUpWithIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, log := newStage(t), event.New(0)
+		var begun atomic.Bool
+		w, err := cluster.NewWatcher(cluster.WatcherOptions{Self: 1, Metadata: s, Elections: s, Detector: s, Replicas: s, Events: log, Begun: begun.Load})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close() //nolint:errcheck // it never fails
+		for id := range catalog.PeerID(3) {
+			s.peer(id + 1)
+		}
+		s.create("docs", 1, 2, 1, 1, 2)
+		begun.Store(true)
+		time.Sleep(2 * time.Second)
+		s.move(func() { s.mu.dead[3] = true })
+		if events := log.Read(0, 100).Events; len(events) != 1 || events[0].Kind != event.PeerDead {
+			t.Errorf("%+v", events)
+		}
 	})
 }
 

@@ -24,12 +24,11 @@ func (s *Server) openAuditor(context.Context) error {
 	return nil
 }
 
-// openWatcher opens what writes down what happens. The node has caught up with the metadata by then: what it catches up
-// with happened before.
+// openWatcher opens what writes down what happens, from when the node has caught up with the metadata.
 func (s *Server) openWatcher(context.Context) error {
 	w, err := cluster.NewWatcher(cluster.WatcherOptions{
 		Self: s.id.PeerID, Metadata: s.raft, Elections: s.raft, Detector: s.network.monitor, Replicas: s.replicas,
-		Events: s.events, Registerer: s.registry,
+		Events: s.events, Registerer: s.registry, Begun: s.formed.Load,
 	})
 	if err != nil {
 		return fmt.Errorf("watcher: %w", err)
