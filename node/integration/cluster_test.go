@@ -44,7 +44,12 @@ func start(t *testing.T, opts devcluster.Options) *devcluster.Cluster {
 // official returns Qdrant's own client for node i.
 func official(t *testing.T, c *devcluster.Cluster, i int) *qdrant.Client {
 	t.Helper()
-	host, portText, err := net.SplitHostPort(c.Endpoints()[i])
+	return officialAt(t, c.Endpoints()[i])
+}
+
+func officialAt(t *testing.T, endpoint string) *qdrant.Client {
+	t.Helper()
+	host, portText, err := net.SplitHostPort(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
