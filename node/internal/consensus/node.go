@@ -96,7 +96,7 @@ func (n *Node) start(snapshots raft.SnapshotStore) error {
 		transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			ServerAddressProvider: addresses{n.fsm}, Stream: n.layer, MaxPool: maxConnections, Timeout: ioTimeout,
 			MaxRPCsInFlight: callsInFlight,
-			Logger: n.opts.Logger.Named("raft"),
+			Logger:          n.opts.Logger.Named("raft"),
 		})
 	}
 	r, err := raft.NewRaft(n.opts.config(), n.fsm, n.wal, n.wal, snapshots, transport)

@@ -88,13 +88,13 @@ func (c *committer) commit(group []*request) {
 	for _, r := range group {
 		c.add(r)
 	}
-	c.flush(true)
+	_ = c.flush(true) // every request of it has heard
 }
 
 // add puts a whole batch into the open transaction, or, if it does not fit into any, spreads it over several.
 func (c *committer) add(r *request) {
 	if r.batch.scansLog() {
-		c.flush(true) // it needs to see what the others did to its log
+		_ = c.flush(true) // it needs to see what the others did to its log
 	}
 	p := planner{store: c.store, staged: c.logs, ends: map[uint64]*logEnd{}}
 	if err := p.plan(r.batch); err != nil {
@@ -102,7 +102,7 @@ func (c *committer) add(r *request) {
 		return
 	}
 	if !c.fits(p.bytes, p.count) {
-		c.flush(true)
+		_ = c.flush(true)
 	}
 	for _, u := range p.units {
 		if !c.fits(u.bytes, len(u.writes)) {

@@ -60,6 +60,7 @@ func (p *planner) change(c change) error {
 		end, err = p.compact(c, end)
 	case logBase:
 		end, err = p.rebase(c)
+	case noLogChange: // returned above
 	}
 	if err == nil {
 		p.ends[c.generation] = end

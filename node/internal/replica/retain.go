@@ -21,7 +21,8 @@ type retention struct {
 // retain keeps the log within its bounds. Only what is applied, durably, may go; beyond the soft bound it goes unless another
 // replica may still need it, beyond the hard bound in any case: such a replica then begins anew with a snapshot.
 func (r *runner) retain(ctx context.Context) {
-	if r.retention.busy || r.failure != nil || !r.retention.again && !r.log.extent.due() {
+	due := r.retention.again || r.log.extent.due()
+	if !due || r.retention.busy || r.failure != nil {
 		return
 	}
 	r.retention.again = false

@@ -45,14 +45,6 @@ func (n *node) open() {
 	n.store = s
 }
 
-func (n *node) restart() {
-	n.t.Helper()
-	if err := n.store.Close(); err != nil {
-		n.t.Fatal(err)
-	}
-	n.open()
-}
-
 // crashed is the node as a killed process leaves it.
 func (n *node) crashed() *node {
 	n.t.Helper()

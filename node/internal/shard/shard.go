@@ -131,7 +131,7 @@ func (s *Shard) SetSchema(schema Schema) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	if err := s.setSchema(schema); err != nil {
-		s.fail(err)
+		_ = s.fail(err)
 	}
 }
 
