@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -39,9 +40,9 @@ func TestFaultsOfEveryKindLoseNothing(t *testing.T) {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	dir, line := evidenceDir(t), newTimeline(t)
+	logs, line := logsDir(t), newTimeline(t)
 	line.say("seed %d, %d nodes, %s; to see these decisions again: -chaos.seed=%d -chaos.nodes=%d -chaos.duration=%s", *seed, *size, *duration, *seed, *size, *duration)
-	c := newCluster(ctx, t, *size, dir, line)
+	c := newCluster(ctx, t, *size, logs, line)
 	w := newWorkloads(ctx, t, c)
 	w.run(ctx, func(ctx context.Context) { newNemesis(c, *seed, min(8*time.Second, *duration/5)).run(ctx) })
 	line.say("no more faults, no more load")
@@ -50,31 +51,39 @@ func TestFaultsOfEveryKindLoseNothing(t *testing.T) {
 	report := fmt.Sprintf("\nseed %d, %d nodes, %s\nfaults: %s\nnot available: %s\n%s%s", *seed, *size, *duration, line.faults(), c.missing(),
 		w.fig.table(w.began), w.probe.table(line.cleanKills()))
 	t.Log(report)
-	must(t, os.WriteFile(filepath.Join(dir, "timeline.txt"), []byte(line.text()+report), 0o600))
+	must(t, os.WriteFile(filepath.Join(logs, "timeline.txt"), []byte(line.text()+report), 0o600))
 }
 
-// evidenceDir is where logs and pictures go. What is in it of the nodes' data is removed in the end.
-func evidenceDir(t *testing.T) string {
+// logsDir is where logs, timeline and pictures go.
+func logsDir(t *testing.T) string {
 	t.Helper()
 	dir := *evidence
 	if dir == "" {
-		dir = filepath.Join(os.TempDir(), fmt.Sprintf("%s%d", ours, os.Getpid()))
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("%s%d-logs", ours, os.Getpid()))
 	}
 	must(t, os.MkdirAll(dir, 0o700))
 	t.Cleanup(func() {
-		data, _ := filepath.Glob(filepath.Join(dir, "node-*"))
-		for _, d := range data {
-			if info, err := os.Stat(d); err == nil && info.IsDir() {
-				_ = os.RemoveAll(d)
-			}
-		}
-		_ = os.Remove(filepath.Join(dir, "small"))
 		if t.Failed() || *evidence != "" {
 			t.Logf("the logs are in %s", dir)
 			return
 		}
 		_ = os.RemoveAll(dir)
 	})
+	return dir
+}
+
+// dataDir is where the nodes' data goes. It is removed in the end, and so are those of runs that died; their logs stay.
+func dataDir(t *testing.T) string {
+	t.Helper()
+	others, _ := filepath.Glob(filepath.Join(os.TempDir(), ours+"*"))
+	for _, dir := range others {
+		if name := filepath.Base(dir); leftover(name) && !strings.HasSuffix(name, "-logs") {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("%s%d", ours, os.Getpid()))
+	must(t, os.Mkdir(dir, 0o700))
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
 }
 
@@ -270,10 +279,10 @@ func (w *workloads) judge(t *testing.T, seen []sight) {
 		w.alias.finish(100+i, s.call, s.alias)
 	}
 	for _, r := range w.registers {
-		r.check(t, w.c.dir)
+		r.check(t, w.c.logs)
 	}
-	w.names.check(t, w.c.dir)
-	w.alias.check(t, w.c.dir)
+	w.names.check(t, w.c.logs)
+	w.alias.check(t, w.c.logs)
 }
 
 // differences lists the points that are not the same in both.

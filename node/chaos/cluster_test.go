@@ -27,7 +27,8 @@ var briefBackoff = backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier:
 // cluster is the nodes under test and what they stand in.
 type cluster struct {
 	t           *testing.T
-	bin, dir    string
+	bin         string
+	data, logs  string // directories
 	line        *timeline
 	nodes       []*node
 	spare       *node       // joins later
@@ -39,10 +40,10 @@ type cluster struct {
 }
 
 // newCluster starts the nodes, each in a namespace of its own if that can be had, and waits until all are ready. The
-// logs are in dir.
-func newCluster(ctx context.Context, t *testing.T, size int, dir string, line *timeline) *cluster {
+// logs are in logs.
+func newCluster(ctx context.Context, t *testing.T, size int, logs string, line *timeline) *cluster {
 	t.Helper()
-	c := &cluster{t: t, bin: build(t), dir: dir, line: line, unavailable: map[kind]string{}}
+	c := &cluster{t: t, bin: build(t), data: dataDir(t), logs: logs, line: line, unavailable: map[kind]string{}}
 	var reason error
 	if c.net, reason = newNetwork(ctx, t); reason != nil {
 		c.net = nil
@@ -58,7 +59,7 @@ func newCluster(ctx context.Context, t *testing.T, size int, dir string, line *t
 	}
 	if c.unavailable[filling] == "" {
 		last := c.nodes[size-1]
-		c.disk = newSmallDisk(t, filepath.Join(dir, "small"))
+		c.disk = newSmallDisk(t, filepath.Join(c.data, "small"))
 		last.dir = filepath.Join(c.disk.dir, last.name)
 	}
 	formTogether(c.nodes)
@@ -127,7 +128,7 @@ func (c *cluster) make(ctx context.Context, i int) (*node, error) {
 			addrs = append(addrs, address(i)+port)
 		}
 	}
-	n := newNode(c.t, name, c.dir, addrs, space)
+	n := newNode(c.t, name, c.data, c.logs, addrs, space)
 	n.died = func(n *node, err error) {
 		c.t.Errorf("%s ended by itself: %v\n%s", n.name, err, n.tail())
 		c.line.say("%s ENDED BY ITSELF: %v", n.name, err)

@@ -84,17 +84,17 @@ func newNodes(t *testing.T, size int) []*node {
 	ports, dir := freePorts(t, 3*size), t.TempDir()
 	nodes := make([]*node, size)
 	for i := range nodes {
-		nodes[i] = newNode(t, fmt.Sprintf("node-%d", i+1), dir, ports[3*i:3*i+3], nil)
+		nodes[i] = newNode(t, fmt.Sprintf("node-%d", i+1), dir, dir, ports[3*i:3*i+3], nil)
 	}
 	formTogether(nodes)
 	return nodes
 }
 
-// newNode makes a node whose data and log are below dir and whose addresses are for HTTP, gRPC and peers.
-func newNode(t *testing.T, name, dir string, addrs []string, space *namespace) *node {
+// newNode makes a node whose data and log are below dir and logs, and whose addresses are for HTTP, gRPC and peers.
+func newNode(t *testing.T, name, dir, logs string, addrs []string, space *namespace) *node {
 	t.Helper()
 	n := &node{
-		name: name, dir: filepath.Join(dir, name), logFile: filepath.Join(dir, name+".log"),
+		name: name, dir: filepath.Join(dir, name), logFile: filepath.Join(logs, name+".log"),
 		http: addrs[0], grpc: addrs[1], peer: addrs[2], space: space,
 	}
 	dialer := func(ctx context.Context, addr string) (net.Conn, error) { return space.dial(ctx, addr) }
@@ -196,9 +196,17 @@ func (n *node) stop() error {
 // signal stops the process where it stands, or lets it go on.
 func (n *node) signal(s syscall.Signal) error { return n.process.cmd.Process.Signal(s) }
 
+// tail is the end of the node's log, or how it came to its end, if it says so.
 func (n *node) tail() string {
 	raw, _ := os.ReadFile(n.logFile)
 	lines := strings.Split(string(raw), "\n")
+	for i, l := range lines {
+		for _, last := range []string{"panic: ", "fatal error: ", "unexpected fault address", "SIGBUS: ", "SIGSEGV: "} {
+			if strings.HasPrefix(l, last) {
+				return strings.Join(lines[max(0, i-10):min(len(lines), i+40)], "\n")
+			}
+		}
+	}
 	return strings.Join(lines[max(0, len(lines)-60):], "\n")
 }
 
