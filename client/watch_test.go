@@ -42,7 +42,7 @@ func (clusterServer) Verify(r *clusterpb.VerifyRequest, s grpc.ServerStreamingSe
 }
 
 func (clusterServer) WatchEvents(r *clusterpb.WatchEventsRequest, s grpc.ServerStreamingServer[clusterpb.WatchEventsResponse]) error {
-	shard := uint32(r.GetLast())
+	shard := r.GetLast()
 	_ = s.Send(&clusterpb.WatchEventsResponse{Gap: &clusterpb.Gap{Missed: r.GetAfter()}})
 	_ = s.Send(&clusterpb.WatchEventsResponse{Event: &clusterpb.Event{Cursor: 7, UnixMs: 1000, Kind: "promotion", Severity: "info", Collection: "docs", ShardId: &shard, Peer: 2, Text: "x"}})
 	if r.GetFollow() {

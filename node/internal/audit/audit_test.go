@@ -66,7 +66,7 @@ func TestTheMinorityDiffers(t *testing.T) {
 				w.mu.copies[id].digest, w.mu.copies[id].broken = d, c.broken[id]
 			}
 			a := w.auditor(9, audit.Options{})
-			defer a.Close() //nolint:errcheck // it never fails
+			defer a.Close()
 			if got := told(a.Compare(t.Context(), ref, 0)); !strings.HasPrefix(got, c.want) {
 				t.Errorf("%s:\ngot  %s\nwant %s", name, got, c.want)
 			}
@@ -82,7 +82,7 @@ func TestAComparisonMeetsTheReplicasUnderSteadyWrites(t *testing.T) {
 				w.rate, w.stops = rate, stops
 				w.mu.copies[2].behind, w.mu.copies[3].behind = 3*time.Millisecond, 40*time.Millisecond
 				a := w.auditor(1, audit.Options{})
-				defer a.Close() //nolint:errcheck // it never fails
+				defer a.Close()
 				began := time.Now()
 				r, err := a.Compare(t.Context(), ref, 0)
 				if err != nil || !r.Equal() || r.Index == 0 {
@@ -101,9 +101,9 @@ func TestAReplicaThatStaysBehindIsNotComparedAtAnotherIndex(t *testing.T) {
 		w := newWorld(t, 2, 1, 1, 2)
 		w.rate = 100
 		w.mu.copies[2].behind, w.mu.copies[2].digest = time.Minute, 99
-		time.Sleep(90 * time.Second)
+		<-time.After(90 * time.Second)
 		a := w.auditor(1, audit.Options{})
-		defer a.Close() //nolint:errcheck // it never fails
+		defer a.Close()
 		if got := told(a.Compare(t.Context(), ref, 0)); got != "compared false: the replicas were not seen at the same index in 10 tries" {
 			t.Error(got)
 		}
@@ -126,7 +126,7 @@ func TestACopyThatDiffersIsMadeAnew(t *testing.T) {
 			if err != nil || r.Equal() || !r.Compared {
 				t.Fatalf("%+v, %v", r, err)
 			}
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 			sh := w.shard()
 			now, _ := sh.Replica(bad)
 			if now.Generation == was.Generation || now.State != catalog.Partial {
@@ -161,7 +161,7 @@ func TestEqualCopiesAreLeftAlone(t *testing.T) {
 		if r, err := all[0].Compare(t.Context(), ref, 0); err != nil || !r.Equal() {
 			t.Errorf("%+v, %v", r, err)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if w.shard().Version != version || w.mu.copies[2].judged != "" {
 			t.Errorf("version %d, was %d; judged %q", w.shard().Version, version, w.mu.copies[2].judged)
 		}
@@ -175,14 +175,14 @@ func TestTheCheckInTheBackgroundComparesWhatIsLedFromHere(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		follower := w.auditor(2, audit.Options{Every: time.Hour})
 		primary := w.auditor(1, audit.Options{Every: 24 * time.Hour, Registerer: reg})
-		time.Sleep(26 * time.Hour)
+		<-time.After(26 * time.Hour)
 		w.mu.Lock()
 		w.mu.copies[2].digest = 7 // it was filled anew
 		w.mu.Unlock()
 		sh := w.shard()
 		two := catalog.PeerID(2)
 		w.apply(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: sh.Version, Activate: &two}})
-		time.Sleep(72 * time.Hour)
+		<-time.After(72 * time.Hour)
 		_, _ = primary.Close(), follower.Close()
 		want := `
 # HELP ostraka_audit_different_digests_total Digests among them that were in the minority. Anything but 0 needs a person: a disk may be failing.
@@ -222,7 +222,7 @@ func TestAComparisonEndsWithItsContext(t *testing.T) {
 		w := newWorld(t, 2, 1, 1, 2)
 		w.rate = 100
 		a := w.auditor(1, audit.Options{})
-		defer a.Close() //nolint:errcheck // it never fails
+		defer a.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		if _, err := a.Compare(ctx, ref, 0); err == nil || time.Since(w.start) > 3*time.Second {

@@ -148,9 +148,9 @@ func (w *world) digest(ctx context.Context, id catalog.PeerID, gen catalog.Gener
 	if rep, _ := sh.Replica(id); rep.Generation != gen {
 		return replica.Digest{}, fault.New(fault.StaleEpoch, "another generation")
 	}
-	time.Sleep(2 * time.Millisecond) // the way here
+	<-time.After(2 * time.Millisecond) // the way here
 	for waited := time.Duration(0); w.index(c) < index && waited < 2*time.Second; waited += time.Millisecond {
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	at := w.index(c)
 	if c.broken != nil {

@@ -134,7 +134,7 @@ func watch(t *testing.T, f func(s *stage, reg *prometheus.Registry, news func() 
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close() //nolint:errcheck // it never fails
+		defer w.Close()
 		synctest.Wait()
 		after := uint64(0)
 		f(s, reg, func() string {
@@ -251,7 +251,7 @@ ostraka_raft_elections_total 1
 func TestALaggingReplicaIsToldOnce(t *testing.T) {
 	watch(t, func(s *stage, reg *prometheus.Registry, news func() string) {
 		last, lag := uint64(100), uint64(0)
-		time.Sleep(250 * time.Millisecond) // not to move in the moment in which the watcher looks
+		<-time.After(250 * time.Millisecond) // not to move in the moment in which the watcher looks
 		run := func(d time.Duration, grow func()) {
 			for range int(d / (500 * time.Millisecond)) {
 				s.mu.Lock()
@@ -261,7 +261,7 @@ func TestALaggingReplicaIsToldOnce(t *testing.T) {
 					{Ref: catalog.ShardRef{Collection: 1, Shard: 1}, LastIndex: 5, Lag: 9999}, // not led from here
 				}
 				s.mu.Unlock()
-				time.Sleep(500 * time.Millisecond)
+				<-time.After(500 * time.Millisecond)
 			}
 		}
 		run(time.Minute, func() { last += 50; lag = 20 }) // always something on its way, and it arrives
@@ -291,13 +291,13 @@ func TestWhatANodeCatchesUpWithIsNoNews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close() //nolint:errcheck // it never fails
+		defer w.Close()
 		for id := range catalog.PeerID(3) {
 			s.peer(id + 1)
 		}
 		s.create("docs", 1, 2, 1, 1, 2)
 		begun.Store(true)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		s.move(func() { s.mu.dead[3] = true })
 		if events := log.Read(0, 100).Events; len(events) != 1 || events[0].Kind != event.PeerDead {
 			t.Errorf("%+v", events)

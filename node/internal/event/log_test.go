@@ -77,7 +77,7 @@ func TestACursorOfAnEarlierLifeLeadsToAGap(t *testing.T) {
 		old := event.New(4)
 		old.Append(say(0))
 		cursor := old.Read(0, 1).After
-		time.Sleep(time.Second) // the restart
+		<-time.After(time.Second) // the restart
 		l := event.New(4)
 		l.Append(say(1))
 		for _, after := range []uint64{cursor, cursor + 1<<40} {
@@ -101,7 +101,7 @@ func TestWhatHappensWithEveryRequestIsToldSometimes(t *testing.T) {
 		if p := l.Read(0, 100); len(p.Events) != 2 {
 			t.Fatalf("%q", texts(p))
 		}
-		time.Sleep(11 * time.Second)
+		<-time.After(11 * time.Second)
 		l.AppendSometimes(e)
 		if p := l.Read(0, 100); len(p.Events) != 3 || p.Events[2].Text != "no (and 49 times since 00:00:00)" {
 			t.Errorf("%q", texts(p))
@@ -119,7 +119,7 @@ func TestTheMemoryOfOriginsIsBounded(t *testing.T) {
 			if p := l.Read(0, 1<<15); len(p.Events) != 1024*(round+1) {
 				t.Errorf("round %d: %d events", round, len(p.Events))
 			}
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 	})
 }

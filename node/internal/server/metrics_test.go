@@ -66,7 +66,7 @@ func TestTheTableOfMetricsIsWhatANodeExposes(t *testing.T) {
 	opts := options(t, t.TempDir())
 	addr := opts.Listeners.HTTP.Addr().String()
 	s := mustOpen(t, opts)
-	defer s.Close() //nolint:errcheck // the metrics are what matters here
+	defer s.Close()
 	rows, has := described(t), registered(s)
 	for _, name := range slices.Sorted(maps.Keys(has)) {
 		if r, ok := rows[name]; !ok {
@@ -99,7 +99,7 @@ func exposed(t *testing.T, addr string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
