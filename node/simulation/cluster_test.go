@@ -282,19 +282,26 @@ func cloneFile(to, from string) error {
 	}
 	err = dst.Truncate(info.Size())
 	for at := int64(0); err == nil && at < info.Size(); {
-		begin, end := at, info.Size()
-		if begin, err = src.Seek(at, seekData); errors.Is(err, syscall.ENXIO) {
-			err = nil
-			break // a hole up to the end
-		} else if err != nil {
-			begin, err = at, nil // a system that knows no holes: all of it
-		} else if end, err = src.Seek(begin, seekHole); err != nil {
-			break
-		}
+		begin, end := nextData(src, at, info.Size())
 		_, err = io.Copy(io.NewOffsetWriter(dst, begin), io.NewSectionReader(src, begin, end-begin))
 		at = end
 	}
 	return errors.Join(err, dst.Close())
+}
+
+// nextData returns where the next data of a file stands from at on, all of the rest if the system knows no holes.
+func nextData(f *os.File, at, size int64) (begin, end int64) {
+	begin, err := f.Seek(at, seekData)
+	if errors.Is(err, syscall.ENXIO) {
+		return size, size // a hole up to the end
+	}
+	if err == nil {
+		end, err = f.Seek(begin, seekHole)
+	}
+	if err != nil {
+		return at, size
+	}
+	return begin, end
 }
 
 // timeline is what happened, in virtual time, for the report of a failure.
