@@ -60,6 +60,7 @@ func (m *Manager) DigestAt(ctx context.Context, ref catalog.ShardRef, gen catalo
 	defer cancel()
 	defer context.AfterFunc(r.proposer.ctx, cancel)() // the shard's Close waits for the pin
 	sum, err := got.pin.Digest(ctx, pace)
+	r.report(err)
 	return Digest{Index: got.at, Exact: true, Digest: sum.Digest, Points: sum.Points}, err
 }
 
