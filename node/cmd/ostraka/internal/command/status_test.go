@@ -91,3 +91,16 @@ func TestAnEndpointThatDoesNotAnswerIsNamed(t *testing.T) {
 	sh.expect(sh.run("status", "--endpoint", "10.9.9.9:6334"), 3, "10.9.9.9:6334: ", "connection refused", "--endpoint")
 	sh.expect(sh.run("status", "--endpoint", "10.9.9.9:6334,127.0.0.1:6334"), 0)
 }
+
+func TestAProblemThatAWarningTellsIsToldOnce(t *testing.T) {
+	s := serverOf(t, "docs")
+	healthy(s)
+	docs := s.placement.Collections[0]
+	docs.Shards[0].Problem, docs.Shards[1].Problem = "replica on node-2: away", "replica on node-2: away"
+	docs.Warnings = []string{"all 2 shards: replica on node-2: away"}
+	sh := shell(t, s)
+	sh.expect(sh.run("status"), 0)
+	if n := strings.Count(sh.out.String(), "replica on node-2: away"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, sh.out.String())
+	}
+}

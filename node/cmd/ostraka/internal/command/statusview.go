@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -207,6 +208,8 @@ func (s situation) collectionProblems(c client.CollectionPlacement) []string {
 	for _, shard := range c.Shards {
 		name := fmt.Sprintf("%s/%d: ", c.Collection, shard.ID)
 		switch {
+		case shard.Problem != "" && slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, shard.Problem) }):
+			// A warning says it for all shards that have the same problem.
 		case shard.Problem != "":
 			out = append(out, name+shard.Problem)
 		case !shard.Writable:
