@@ -38,7 +38,8 @@ type Statuses interface {
 	Statuses(ctx context.Context, refs []catalog.ShardRef) coordinator.Statuses
 }
 
-// Options configures a Service. Comparer, Events and Closing may be left out, and what needs them is Unsupported then.
+// Options configures a Service. Comparer, Events and Closing may be left out, and what needs them is Unsupported then; so
+// may CatchUp.
 type Options struct {
 	Self     catalog.PeerID
 	Version  string
@@ -49,6 +50,9 @@ type Options struct {
 	Comparer Comparer
 	Events   *event.Log
 	Closing  <-chan struct{} // ends the streams that follow
+	// CatchUp returns once this node shows every metadata change that was committed before the call: before it denies that a
+	// collection exists. Nil: what this node does not know does not exist.
+	CatchUp func(context.Context) error
 }
 
 // events returns the log to write to.
@@ -96,8 +100,7 @@ func (s *Service) GetCluster(context.Context, *clusterpb.GetClusterRequest) (*cl
 
 // GetPlacement tells where the named collections are (by name or alias), all of them when none is named.
 func (s *Service) GetPlacement(ctx context.Context, req *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
-	state, _ := s.opts.Metadata.Watch()
-	cols, err := choose(state, req.GetCollections())
+	state, cols, err := s.find(ctx, req.GetCollections())
 	if err != nil {
 		return nil, fault.Status(err).Err()
 	}
@@ -129,6 +132,21 @@ func (s *Service) observe(statuses coordinator.Statuses) Observations {
 	return Observations{
 		Now: time.Now(), Alive: s.opts.Liveness.Alive, LastSeen: s.opts.Liveness.LastSeen, Status: statuses.Of,
 	}
+}
+
+// find is choose on the present state, and once more on one that is up to date if something is missing.
+func (s *Service) find(ctx context.Context, names []string) (*catalog.State, []*catalog.Collection, error) {
+	state, _ := s.opts.Metadata.Watch()
+	cols, err := choose(state, names)
+	if !fault.Is(err, fault.NotFound) || s.opts.CatchUp == nil {
+		return state, cols, err
+	}
+	if err := s.opts.CatchUp(ctx); err != nil {
+		return nil, nil, err
+	}
+	state, _ = s.opts.Metadata.Watch()
+	cols, err = choose(state, names)
+	return state, cols, err
 }
 
 // choose finds the collections that were asked for, ordered by name, each once.

@@ -13,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/cluster"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
@@ -106,5 +107,33 @@ func TestWarningsWithoutStatusesTellOnlyWhatIsKnown(t *testing.T) {
 	}
 	if got := s.Warnings(context.Background(), col); len(got) != 1 || got[0] != want[0] {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestACollectionIsDeniedOnlyByANodeThatHasCaughtUp(t *testing.T) {
+	_, f := newService(t)
+	newer := *f.state
+	newer.Aliases = map[string]catalog.CollectionID{"late": 2}
+	var problem error
+	s, err := cluster.New(cluster.Options{
+		Self: 1, Version: "1", Metadata: f, Raft: f, Liveness: f, Statuses: f,
+		CatchUp: func(context.Context) error { f.state = &newer; return problem },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(name string) error {
+		_, err := s.GetPlacement(t.Context(), &clusterpb.GetPlacementRequest{Collections: []string{name}})
+		return err
+	}
+	if err := ask("late"); err != nil {
+		t.Errorf("the node caught up: %v", err)
+	}
+	if err := ask("never"); status.Code(err) != codes.NotFound {
+		t.Errorf("got %v", err)
+	}
+	problem = fault.New(fault.Unavailable, "no quorum")
+	if err := ask("never"); status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v", err)
 	}
 }

@@ -28,8 +28,7 @@ func (s *Service) verify(ctx context.Context, req *clusterpb.VerifyRequest, send
 	if s.opts.Comparer == nil {
 		return fault.New(fault.Unsupported, "this node does not compare replicas")
 	}
-	state, _ := s.opts.Metadata.Watch()
-	cols, err := choose(state, req.GetCollections())
+	_, cols, err := s.find(ctx, req.GetCollections())
 	if err != nil {
 		return err
 	}
