@@ -166,8 +166,8 @@ func (c *cluster) whole(ctx context.Context) error {
 	return whole(ctx, c.nodes[0], c.names...)
 }
 
-// atRest returns how far every replica of every shard has applied the log, or an error if the cluster is not whole or
-// some replica has not applied all of it.
+// atRest returns how far every node has applied the metadata and every replica of every shard its log, or an error if
+// the cluster is not whole or they have not come equally far.
 func (c *cluster) atRest(ctx context.Context) (map[string]uint64, error) {
 	if err := c.whole(ctx); err != nil {
 		return nil, err
@@ -177,6 +177,16 @@ func (c *cluster) atRest(ctx context.Context) (map[string]uint64, error) {
 		return nil, err
 	}
 	applied := map[string]uint64{}
+	for i, n := range c.all() {
+		known, err := clusterpb.NewClusterClient(n.dial()).GetCluster(ctx, &clusterpb.GetClusterRequest{})
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && known.GetAppliedIndex() != applied["metadata"] {
+			return nil, fmt.Errorf("%s has applied the metadata to %d, %s to %d", n.name, known.GetAppliedIndex(), c.nodes[0].name, applied["metadata"])
+		}
+		applied["metadata"] = known.GetAppliedIndex()
+	}
 	for _, col := range placement.GetCollections() {
 		for _, s := range col.GetShards() {
 			for _, r := range s.GetReplicas() {
