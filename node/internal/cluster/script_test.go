@@ -93,7 +93,7 @@ func (s *scene) collection(d *datadriven.TestData) error {
 }
 
 // shard reads one shard; a replica's words are its state, "retiring", and what it says of itself: "quiet" (nothing),
-// "at=N" (applied), "follows" (a primary that does not lead), "broken" (a problem), "filling" and "stalled" (a snapshot on its way).
+// "at=N" (applied), "follows" (a primary that does not lead), "broken" (a problem), "differs" (from the others), "filling" and "stalled" (a snapshot on its way).
 func (s *scene) shard(sh *catalog.Shard, words []string) error {
 	ref := catalog.ShardRef{Collection: 1, Shard: sh.ID}
 	s.status[ref] = map[catalog.PeerID]replica.Status{}
@@ -127,6 +127,8 @@ func (s *scene) shard(sh *catalog.Shard, words []string) error {
 				silent = true
 			case w == "follows":
 				st.Leading = false
+			case w == "differs":
+				st.Differs = "it differs from the others at index 120: 6 points, digest 0b"
 			case w == "broken":
 				st.Problem, st.Leading = "disk full", false
 			case w == "filling":
