@@ -138,14 +138,18 @@ func (r *runner) run(ctx context.Context) {
 
 // drainHelpers waits for the helpers at work, so that nothing touches the shard or the log afterwards.
 func (r *runner) drainHelpers() {
+	var errs []error
 	if r.pending != nil {
-		<-r.persisted
+		errs = append(errs, <-r.persisted)
 	}
 	if r.applying {
-		<-r.applied
+		errs = append(errs, (<-r.applied).err)
 	}
 	if r.retention.busy {
-		_ = <-r.retention.done // nobody is left to hear of it
+		errs = append(errs, <-r.retention.done)
+	}
+	if err := errors.Join(errs...); err != nil {
+		r.logger.Warn("the last writes of a closing replica failed; nobody was told that they are safe", "error", err)
 	}
 }
 
