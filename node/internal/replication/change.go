@@ -115,7 +115,7 @@ func (c *Core) planQuorum() (Change, bool) {
 		return Change{}, false
 	case c.quorum < c.view.WriteQuorum:
 		return Change{SetWriteQuorum: c.quorum}, true
-	case l.raise == c.quorum && (c.holders(l.raiseMark, 0) >= c.quorum || !c.keeps(r3)):
+	case l.raise == c.quorum && (c.holders(l.raiseMark, 0) >= c.quorum || !c.keeps(r3Raise)):
 		return Change{SetWriteQuorum: c.quorum}, true
 	}
 	return Change{}, false

@@ -109,7 +109,7 @@ func (c *Core) CompletedIndex() Index {
 func (c *Core) Leading() bool { return c.lead != nil && c.leads() }
 
 // leads reports whether the term is durably marked as led: before, nothing may leave this replica in that term (R7).
-func (c *Core) leads() bool { return c.durable.Led >= c.lead.term }
+func (c *Core) leads() bool { return c.durable.Led >= c.lead.term || !c.keeps(r7First) }
 
 // AppliedTo tells that the entries up to i are applied, durably together with the state they made. It panics if i is
 // not committed: the driver applies only what a Ready told it to.

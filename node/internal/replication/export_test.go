@@ -1,28 +1,29 @@
 package replication
 
-// Rule is one of R1..R7, by number, for the proofs that each is needed; 8 and 9 are L1 and L2; 0 is none.
-type Rule uint8
+// Rule is a set of rules or parts of rules, for the proofs that each is needed.
+type Rule = rules
 
-// The rules of linearizable reads.
+// The rules and their parts, as rules.go explains them.
 const (
-	L1 Rule = 8
-	L2 Rule = 9
+	R1        = r1
+	R2        = r2
+	R2Unknown = r2Unknown
+	R3        = r3
+	R3Raise   = r3Raise
+	R3Use     = r3Use
+	R3Lower   = r3Lower
+	R4        = r4
+	R4Known   = r4Known
+	R5        = r5
+	R7        = r7
+	R7First   = r7First
+	L1        = l1
+	L1Change  = l1Change
+	L2        = l2
 )
 
-func (r Rule) mask() rules {
-	if r == 0 {
-		return 0
-	}
-	return 1 << (r - 1)
-}
-
-// Waive takes a rule out of force.
-func Waive(c *Core, r Rule) { c.waived = r.mask() }
-
-// ChooseWaived is Choose without a rule.
-func ChooseWaived(r Rule, term Term, activeCount, w int, answers []FenceAnswer) (FenceAnswer, bool, bool) {
-	return choose(term, activeCount, w, answers, r.mask())
-}
+// Waive takes rules out of force.
+func Waive(c *Core, r Rule) { c.waived = r }
 
 // EntryAt returns the entry at i as the Core sees it, durable or not.
 func EntryAt(c *Core, i Index) (Entry, bool) {
@@ -44,5 +45,5 @@ func TermAndLast(c *Core) (Term, Index) {
 // Diverged returns the first committed entry that contradicts the primary's log.
 func Diverged(c *Core) Index { return c.follow.diverged }
 
-// QuorumInUse returns the W that a primary uses.
-func QuorumInUse(c *Core) int { return c.writeQuorum() }
+// Writable reports whether a primary would take an operation.
+func Writable(c *Core) bool { return c.Leading() && c.counted() >= c.writeQuorum() }

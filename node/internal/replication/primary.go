@@ -97,7 +97,16 @@ func (c *Core) notPrimary() error {
 }
 
 // writeQuorum is the W in use: the metadata's, or a larger one that is on its way there.
-func (c *Core) writeQuorum() int { return max(c.view.WriteQuorum, c.lead.raise, 1) }
+func (c *Core) writeQuorum() int {
+	w, raise := c.view.WriteQuorum, c.lead.raise
+	if !c.keeps(r3Use) {
+		raise = 0
+	}
+	if !c.keeps(r3Lower) && c.quorum > 0 {
+		w = min(w, c.quorum)
+	}
+	return max(w, raise, 1)
+}
 
 // counted is how many replicas count: the active ones but for those on their way out (R2).
 func (c *Core) counted() int {
@@ -111,7 +120,7 @@ func (c *Core) counted() int {
 }
 
 func (c *Core) countsNow(p *progress) bool {
-	if !c.keeps(r4) && c.lead.change != nil && c.lead.change.Activate == p.id {
+	if !c.keeps(r4Known) && c.lead.change != nil && c.lead.change.Activate == p.id {
 		return true
 	}
 	return p.role == active && (!p.leaving || !c.keeps(r2)) // R2, R4: a partial one counts only once the view says so
@@ -200,7 +209,7 @@ func (c *Core) accepted(p *progress, m Message) {
 	p.landed(p.match)
 	p.probing, p.paused = false, false
 	p.found(false, false)
-	p.stay(c.lead)
+	c.stay(p)
 }
 
 // rejected goes back to where p's log may agree.
@@ -212,7 +221,7 @@ func (c *Core) rejected(p *progress, m Message) {
 	if stale := m.PrevIndex <= p.match && p.match > 0 || p.probing && m.PrevIndex != p.next-1; stale {
 		return
 	}
-	p.stay(c.lead)
+	c.stay(p)
 	next := c.lastNotAbove(min(m.Match, m.PrevIndex), m.PrevTerm) + 1
 	p.found(next < c.tail.log.FirstIndex(), false)
 	p.rewind(max(next, p.match+1))

@@ -94,7 +94,7 @@ func (c *Core) confirm() {
 	}
 	members, w := c.view.Active, c.view.WriteQuorum
 	confirmed := c.covered(members, w)
-	if change := c.lead.change; change != nil && c.keeps(l1) {
+	if change := c.lead.change; change != nil && c.keeps(l1Change) {
 		members, w = change.made(members, w)
 		confirmed = min(confirmed, c.covered(members, w))
 	}

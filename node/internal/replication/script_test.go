@@ -101,14 +101,15 @@ func (s *script) peers(d *datadriven.TestData) []*node {
 }
 
 func (s *script) cluster(d *datadriven.TestData) {
-	s.world = newWorld(1, 0)
+	s.world = newWorld(1, mutation{})
+	s.mood = mood{}
 	s.plan = plan{options: replication.Options{
 		MaxBatchBytes: number(d, "batch", 0), MaxInflightEntries: number(d, "inflight", 0), MaxPendingEntries: number(d, "pending", 0),
 		ResendTicks: 2, DemoteTicks: 4, ProbeTicks: 3, PromotionTicks: 3,
 	}}
 	n, w := number(d, "n", 3), number(d, "w", 2)
 	s.meta, s.quorum, s.nodes = newMetadata(n, w), w, nil
-	s.ledger = ledger{committer: map[termNo]peerID{}}
+	s.ledger = newLedger()
 	s.trace = func(format string, args ...any) {
 		if text := fmt.Sprintf(format, args...); strings.HasPrefix(text, "deliver") {
 			s.print("%s", text)
@@ -136,7 +137,7 @@ func (s *script) one(t *testing.T, d *datadriven.TestData, n *node) {
 			n.core.Tick()
 		}
 	case "crash":
-		n.crash()
+		n.crash(s.world)
 	case "restart":
 		s.restart(n)
 		n.learn(s.world, s.meta.view())

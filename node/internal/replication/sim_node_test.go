@@ -16,6 +16,7 @@ type node struct {
 		state   replication.HardState
 		applied index
 		hash    uint64
+		past    []place // what log has forgotten: not on disk, known to the observer only
 	}
 	core    *replication.Core // nil: down, or no replica
 	down    bool
@@ -31,6 +32,10 @@ type node struct {
 	sent    int                 // messages sent, to see that an idle shard is silent
 	refused error               // of its last proposal
 	reads   []reading
+	filling bool              // its replica waits for a snapshot
+	source  *snapshot         // on its way
+	lacking bool              // as a primary, it has heard of replicas that its log does not reach back to
+	heard   map[peerID]uint64 // generations that are replicas already, not being filled: something is applied there
 }
 
 // reading is a linearizable read under way.
@@ -40,10 +45,14 @@ type reading struct {
 }
 
 func (n *node) open(w *world) {
+	gen := n.gen
+	if w.without.bent == sameGeneration {
+		gen = 0
+	}
 	n.core = replication.New(replication.Config{
-		Self: n.id, Generation: n.gen, Log: &n.disk.log, State: n.disk.state, Applied: n.disk.applied, Options: w.plan.options,
+		Self: n.id, Generation: gen, Log: &n.disk.log, State: n.disk.state, Applied: n.disk.applied, Options: w.plan.options,
 	})
-	replication.Waive(n.core, w.plan.waived)
+	replication.Waive(n.core, w.without.waived)
 	n.core.WantQuorum(w.quorum)
 	n.seen, n.commit = n.disk.applied, n.disk.applied
 	n.led, n.done = 0, 0
@@ -52,13 +61,69 @@ func (n *node) open(w *world) {
 // stop loses everything that is not on disk.
 func (n *node) stop() {
 	n.core, n.taken, n.ready, n.change, n.stuck = nil, false, replication.Ready{}, nil, 0
-	n.view, n.reads = viewInfo{}, nil
+	n.view, n.reads, n.source, n.lacking, n.heard = viewInfo{}, nil, nil, false, nil
 }
 
 // crash takes the node down.
-func (n *node) crash() {
+func (n *node) crash(w *world) {
 	n.stop()
 	n.down = true
+	w.stats.crashes++
+	switch w.without.bent {
+	case forgetPromise:
+		n.disk.state.Promised = n.disk.state.Led
+	case forgetLed:
+		n.disk.state.Led = 0
+	case forgetEntry:
+		if last := n.disk.log.LastIndex(); last > max(n.disk.applied, n.disk.log.base) {
+			n.disk.log.cut(last)
+		}
+	}
+}
+
+// step hands a message over.
+func (n *node) step(w *world, m message) {
+	if n.filling && m.Type == replication.MsgAppend && !n.down { // nothing is held here, but somebody is there
+		w.send(n, []message{{
+			Type: replication.MsgAppendReply, From: n.id, To: m.From, Term: m.Term, Generation: n.gen, Reject: true, PrevIndex: m.PrevIndex,
+		}})
+	}
+	if n.core == nil {
+		return
+	}
+	if m.Type == replication.MsgAppendReply && m.Applied > 0 {
+		if n.heard == nil {
+			n.heard = map[peerID]uint64{}
+		}
+		n.heard[m.From] = m.Generation
+	}
+	if m.Type == replication.MsgFence && n.deaf(w) {
+		_, last := replication.TermAndLast(n.core)
+		e, _ := replication.EntryAt(n.core, last)
+		w.send(n, []message{{Type: replication.MsgFenceReply, From: n.id, To: m.From, Term: m.Term, Generation: n.gen, LastTerm: e.Term, LastIndex: last}})
+		return
+	}
+	n.core.Step(m)
+	w.check(n)
+}
+
+// deaf reports whether n answers a fence and goes on as if nothing had been, a fault on purpose.
+func (n *node) deaf(w *world) bool {
+	bent := w.without.bent
+	return bent == primaryGoesOn && n.core.Leading() || bent == followersGoOn && !n.core.Leading()
+}
+
+// tick passes time at n. A driver may leave a quiet replica alone; if it does not, nothing may come of it.
+func (n *node) tick(w *world) {
+	quiet, had := n.core.Quiet(), n.core.HasReady()
+	if quiet && w.plan.lazy {
+		return
+	}
+	n.core.Tick()
+	if quiet && (!n.core.Quiet() || n.core.HasReady() != had) {
+		w.fail("peer %d is quiet, and a tick changes something", n.id)
+	}
+	w.check(n)
 }
 
 // learn tells the node of a view, and makes its replica anew if the view says so.
@@ -67,9 +132,11 @@ func (n *node) learn(w *world, v viewInfo) {
 	switch {
 	case gen > n.gen: // a new replica, empty
 		n.stop()
-		n.gen = gen
-		n.disk.log, n.disk.state, n.disk.applied, n.disk.hash = memLog{}, replication.HardState{}, 0, 0
-		n.open(w)
+		n.gen, n.filling = gen, w.meta.snapshot[gen]
+		n.disk.log, n.disk.state, n.disk.applied, n.disk.hash, n.disk.past = memLog{}, replication.HardState{}, 0, 0, nil
+		if !n.filling {
+			n.open(w)
+		}
 	case gen < n.gen && gen != 0:
 		return // metadata older than what this replica was made from
 	}
@@ -79,6 +146,9 @@ func (n *node) learn(w *world, v viewInfo) {
 	}
 	if n.change != nil && v.Version > n.change.Version {
 		n.change = nil
+	}
+	if w.without.bent == sameGeneration {
+		v.Generations = nil
 	}
 	n.core.Learn(v)
 	w.check(n)
@@ -91,6 +161,10 @@ func (n *node) take(w *world) {
 	}
 	n.ready, n.taken = n.core.Ready(), true
 	w.send(n, n.ready.Early)
+	if w.without.bent == sendEarly {
+		w.send(n, n.ready.Messages)
+	}
+	n.lacking = n.lacking || len(n.ready.NeedSnapshot) > 0
 	if n.ready.Change != nil {
 		n.change = n.ready.Change
 	}
@@ -112,9 +186,9 @@ func (n *node) persist(w *world) {
 	if r.State != nil {
 		n.disk.state = *r.State
 	}
-	if w.chance(w.plan.crashInside) { // durable, but nobody was told, or only some
+	if w.chance(w.mood.crashInside) { // durable, but nobody was told, or only some
 		w.send(n, r.Messages[:w.rng.IntN(len(r.Messages)+1)])
-		n.crash()
+		n.crash(w)
 		return
 	}
 	w.send(n, r.Messages)
@@ -126,6 +200,7 @@ func (n *node) persist(w *world) {
 
 // apply applies up to count committed entries, each durably together with the state it makes.
 func (n *node) apply(w *world, count int) {
+	first := n.disk.applied + 1
 	for ; count > 0 && n.disk.applied < n.commit; count-- {
 		entries, err := n.disk.log.Entries(n.disk.applied+1, n.disk.applied+2, 0)
 		if err != nil {
@@ -134,7 +209,10 @@ func (n *node) apply(w *world, count int) {
 		}
 		n.disk.applied++
 		n.disk.hash = chain(n.disk.hash, entries[0])
-		w.applied(n)
+		w.applied(n, entries[0])
+	}
+	if n.disk.applied >= first {
+		w.say("peer %d has applied %d", n.id, n.disk.applied)
 	}
 	n.core.AppliedTo(n.disk.applied)
 	w.check(n)
@@ -158,6 +236,8 @@ func (n *node) String() string {
 	switch {
 	case n.down:
 		return fmt.Sprintf("peer %d is down, log %d, state %+v", n.id, n.disk.log.LastIndex(), n.disk.state)
+	case n.filling:
+		return fmt.Sprintf("peer %d waits for a snapshot", n.id)
 	case n.core == nil:
 		return fmt.Sprintf("peer %d holds no replica", n.id)
 	}

@@ -10,7 +10,7 @@ import (
 // completed, and silence afterwards.
 func (w *world) recover() {
 	w.say("everything is healed")
-	w.plan.loss, w.plan.double, w.plan.crashInside = 0, 0, 0
+	w.mood = mood{}
 	w.cut = [8][8]bool{}
 	w.inbox = nil
 	v := w.meta.view()
@@ -21,6 +21,7 @@ func (w *world) recover() {
 		}
 		if n.core != nil {
 			n.core.WantQuorum(w.quorum)
+			w.check(n)
 		}
 	}
 	written := false
@@ -53,10 +54,12 @@ func (w *world) recover() {
 func (w *world) round() {
 	for _, n := range w.nodes {
 		w.learn(n)
+		w.fill(n)
 		if n.core == nil {
 			continue
 		}
-		n.core.Tick()
+		n.tick(w)
+		w.rebuild(n)
 		w.work(n)
 		if n.change != nil {
 			w.ask(proposal{change: *n.change})
@@ -95,7 +98,7 @@ func (w *world) work(n *node) {
 func (w *world) reconcile() {
 	v := w.meta.view()
 	for _, a := range w.attempts {
-		if p, ok := a.outcome(w.plan.waived); ok && a.view.Version == v.Version {
+		if p, ok := a.outcome(w.without, w.plan.unsafe); ok && a.view.Version == v.Version {
 			w.ask(p)
 		}
 	}

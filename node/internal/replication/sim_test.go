@@ -4,112 +4,99 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
 var (
-	simWalks = flag.Uint64("sim.walks", 3000, "random walks of TestSimulation")
-	simSeed  = flag.Uint64("sim.seed", 0, "replay this one walk")
-	simRule  = flag.Uint("sim.rule", 0, "waive rule R1..R7 (8: L1, 9: L2) in the walk that is replayed")
-	simTrace = flag.Bool("sim.trace", false, "print every step of the walk that is replayed")
+	simWalks   = flag.Uint64("sim.walks", simDefault, "random walks of TestSimulation")
+	simSeed    = flag.Uint64("sim.seed", 0, "replay this one walk")
+	simWithout = flag.String("sim.without", "", "the mutation (a name in TestRemovalOfEachRuleIsCaught) with which it is replayed")
+	simTrace   = flag.Bool("sim.trace", false, "print every step of the walk that is replayed")
 )
 
 // TestSimulation walks at random through what may happen to a shard, and holds every state against the invariants.
 func TestSimulation(t *testing.T) {
 	if *simSeed != 0 {
-		replay(t, *simSeed, replication.Rule(*simRule))
+		replay(t, *simSeed)
 		return
 	}
 	start := time.Now()
-	seed, f, walks := search(*simWalks, 0, func(done uint64) {
-		t.Logf("%d walks in %v", done, time.Since(start).Round(time.Second))
-	})
-	if f != nil {
-		t.Fatalf("seed %d: %s\nreplay: go test ./node/internal/replication -run TestSimulation -sim.seed=%d -sim.trace -v", seed, f.text, seed)
+	r := search(*simWalks, mutation{})
+	if f := r.failure; f != nil {
+		t.Fatalf("seed %d: %s\nreplay: go test ./node/internal/replication -run TestSimulation -sim.seed=%d -sim.trace -v", r.seed, f.text, r.seed)
 	}
-	t.Logf("%d walks without violation in %v", walks, time.Since(start).Round(time.Millisecond))
+	t.Logf("%d walks without violation in %v%s", r.walks, time.Since(start).Round(time.Millisecond), summary(r.stats))
 }
 
-// TestRemovalOfEachRuleIsCaught proves that the simulation is able to see, and that no rule is idle: without any one of them a
-// committed write is lost within a few walks.
-func TestRemovalOfEachRuleIsCaught(t *testing.T) {
-	for rule := replication.Rule(1); rule <= 7; rule++ {
-		t.Run(fmt.Sprintf("R%d", rule), func(t *testing.T) {
-			start := time.Now()
-			seed, f, walks := search(30000, rule, func(uint64) {})
-			if f == nil {
-				t.Fatalf("%d walks without rule R%d, and nothing was lost", walks, rule)
-			}
-			t.Logf("after %d walks, %v: seed %d: %s", walks, time.Since(start).Round(time.Millisecond), seed, f.text)
-		})
+func replay(t *testing.T, seed uint64) {
+	var without mutation
+	for _, m := range mutations() {
+		if m.name == *simWithout {
+			without = m
+		}
 	}
-}
-
-// TestStaleReadsAreSeen proves the same of the rules of linearizable reads: without either, a read misses a committed write.
-func TestStaleReadsAreSeen(t *testing.T) {
-	for rule, name := range map[replication.Rule]string{replication.L1: "L1", replication.L2: "L2"} {
-		t.Run(name, func(t *testing.T) {
-			seed, f, walks := search(30000, rule, func(uint64) {})
-			if f == nil || !strings.Contains(f.text, "answers a read") {
-				t.Fatalf("%d walks without rule %s: %v", walks, name, f)
-			}
-			t.Logf("after %d walks: seed %d: %s", walks, seed, f.text)
-		})
+	if without.name != *simWithout {
+		t.Fatalf("there is no mutation %q", *simWithout)
 	}
-}
-
-func replay(t *testing.T, seed uint64, waived replication.Rule) {
-	w := newWorld(seed, waived)
+	w := newWorld(seed, without)
 	if *simTrace {
 		w.trace = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 	}
-	if f := w.walk(); f != nil {
+	f := w.walk()
+	t.Logf("%+v", w.stats)
+	if f != nil {
 		t.Fatalf("seed %d: %s", seed, f.text)
 	}
 }
 
-// search walks with the seeds 1..walks on all cores until one fails, and returns that one. Where a rule is waived only lost or
+// result is what a search has found.
+type result struct {
+	walks   uint64
+	seed    uint64   // of the failure
+	failure *failure // nil: none
+	stats   []stats
+}
+
+// search walks with the seeds 1..walks on all cores until one fails, and returns that one. With a fault on purpose only lost or
 // differing data counts: a shard that merely does not recover proves nothing.
-func search(walks uint64, waived replication.Rule, progress func(done uint64)) (seed uint64, f *failure, done uint64) {
-	var next, finished atomic.Uint64
+func search(walks uint64, without mutation) result {
+	var next atomic.Uint64
 	var stop atomic.Bool
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	var r result
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for s := next.Add(1); s <= walks && !stop.Load(); s = next.Add(1) {
-				bad := walkOnce(s, waived)
-				if n := finished.Add(1); n%10000 == 0 {
-					progress(n)
-				}
-				if bad == nil || (waived != 0 && bad.mild) {
-					continue
-				}
+				bad, walked := walkOnce(s, without)
 				mu.Lock()
-				if f == nil || s < seed {
-					seed, f = s, bad
+				r.walks++
+				r.stats = append(r.stats, walked)
+				if bad != nil && !(without.name != "" && bad.mild) {
+					if r.failure == nil || s < r.seed {
+						r.seed, r.failure = s, bad
+					}
+					stop.Store(true)
 				}
 				mu.Unlock()
-				stop.Store(true)
 			}
 		})
 	}
 	wg.Wait()
-	return seed, f, finished.Load()
+	return r
 }
 
 // walkOnce walks with one seed. A panic of the Core is a failure like any other, so that its seed is known.
-func walkOnce(seed uint64, waived replication.Rule) (f *failure) {
+func walkOnce(seed uint64, without mutation) (f *failure, walked stats) {
+	w := newWorld(seed, without)
 	defer func() {
 		if p := recover(); p != nil {
-			f = &failure{text: fmt.Sprint("panic: ", p), mild: waived != 0}
+			f = &failure{text: fmt.Sprint("panic: ", p), mild: without.name != ""}
 		}
+		walked = w.stats
 	}()
-	return newWorld(seed, waived).walk()
+	return w.walk(), w.stats
 }

@@ -1,103 +1,52 @@
 package replication_test
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
-// plan is the mood of a walk: how large, how unkind, and what happens how often. Walks in different moods find different faults.
-type plan struct {
-	waived                   replication.Rule
-	options                  replication.Options
-	replicas, spares, quorum int
-	steps                    int
-	loss, double, reorder    float64
-	crashInside, staleView   float64
-	weights                  [actions]int
-	totalWeight              int
-	maxProposals, maxDown    int
-}
-
-// The kinds of steps.
-const (
-	actDeliver = iota
-	actTake
-	actPersist
-	actApply
-	actTick
-	actPropose
-	actDecide
-	actLearn
-	actRepropose
-	actFence
-	actPromote
-	actCrash
-	actRestart
-	actCut
-	actHeal
-	actAdmin
-	actUnreachable
-	actRead
-	actions
-)
-
-func newPlan(rng *rand.Rand, waived replication.Rule) plan {
-	pick := func(values ...int) int { return values[rng.IntN(len(values))] }
-	some := func(values ...float64) float64 { return values[rng.IntN(len(values))] }
-	p := plan{waived: waived, replicas: pick(3, 3, 3, 4, 5), spares: pick(0, 0, 1), steps: pick(400, 800, 1600)}
-	p.quorum = 1 + rng.IntN(p.replicas)
-	if pick(0, 1, 2) > 0 {
-		p.quorum = p.replicas/2 + 1
-	}
-	p.options = replication.Options{
-		MaxBatchBytes: pick(1, 16, 1000), MaxInflightBytes: pick(1, 64, 1000), MaxInflightEntries: pick(1, 8, 100),
-		MaxPendingBytes: 400, MaxPendingEntries: 50,
-		ResendTicks: pick(1, 2), DemoteTicks: pick(3, 5, 8), ProbeTicks: pick(1, 3), PromotionTicks: 2,
-	}
-	p.loss, p.double, p.reorder = some(0, 0, 0.05, 0.2), some(0, 0, 0.1), some(0, 0.1, 0.5)
-	p.crashInside, p.staleView = some(0, 0.02, 0.1), some(0, 0.2, 0.6)
-	p.maxProposals, p.maxDown = pick(1, 1, 3), pick(1, p.replicas)
-	p.weights = [actions]int{
-		actDeliver: pick(40, 80), actTake: 40, actPersist: pick(10, 25, 40), actApply: pick(2, 10), actTick: pick(2, 4, 8),
-		actPropose: pick(2, 6), actDecide: pick(6, 60), actLearn: pick(5, 60, 60), actRepropose: pick(5, 40),
-		actFence: 0, actPromote: pick(10, 60), actCrash: 0, actRestart: pick(2, 10), actCut: 0, actHeal: pick(1, 3), actRead: pick(1, 4),
-	}
-	switch rng.IntN(3) {
-	case 0: // a little of everything
-		p.weights[actCrash], p.weights[actCut], p.weights[actFence] = pick(0, 1), pick(0, 1), pick(0, 1)
-		p.weights[actAdmin], p.weights[actUnreachable] = pick(0, 1, 2), pick(0, 1)
-	case 1: // primaries come and go
-		p.weights[actFence], p.weights[actCrash], p.weights[actPropose] = pick(1, 3), pick(0, 2), pick(1, 3)
-		if pick(0, 1) == 0 { // small, one entry at a time, and nobody is given up: what a primary inherits spreads slowly
-			p.replicas, p.quorum, p.spares, p.loss = 3, 2, 0, some(0.05, 0.15, 0.3)
-			p.options.DemoteTicks, p.options.MaxInflightEntries = 1000, 1
-		}
-	case 2: // replicas come and go
-		p.weights[actUnreachable], p.weights[actCut], p.weights[actFence] = pick(1, 3), pick(0, 1), pick(1, 2)
-		p.weights[actAdmin] = pick(0, 2)
-	}
-	for _, x := range p.weights {
-		p.totalWeight += x
-	}
-	return p
-}
-
 // walk takes the plan's steps, then heals everything and sees that the shard recovers.
 func (w *world) walk() *failure {
+	until, troubled := w.plan.steps, true
 	for i := 0; i < w.plan.steps && w.failure == nil; i++ {
+		if len(w.plan.kinds) > 0 && (i == 0 || i == until) {
+			troubled = !troubled
+			until = i + w.turn(troubled)
+		}
 		w.step()
+		if i%8 == 0 {
+			w.observe()
+		}
 	}
 	if w.failure == nil {
 		w.recover()
 	}
+	w.close()
 	return w.failure
 }
 
+// turn begins the next episode and returns how many steps it takes.
+func (w *world) turn(troubled bool) int {
+	if troubled {
+		if w.plan.deep && w.rng.IntN(3) == 0 {
+			w.fence(w.meta.view())
+		}
+		w.mood = w.plan.episode(w.rng)
+		w.say("trouble: %+v", w.mood)
+		return 40 + w.rng.IntN(160)
+	}
+	w.mood = w.plan.first
+	if w.rng.IntN(4) > 0 {
+		w.cut = [8][8]bool{}
+	}
+	w.say("calm")
+	return 60 + w.rng.IntN(400)
+}
+
 func (w *world) step() {
-	x := w.rng.IntN(w.plan.totalWeight)
-	for action, weight := range w.plan.weights {
+	x := w.rng.IntN(w.mood.total)
+	for action, weight := range w.mood.weights {
 		if x -= weight; x < 0 {
 			w.act(action)
 			return
@@ -107,9 +56,9 @@ func (w *world) step() {
 
 func (w *world) act(action int) {
 	n := w.someone(action)
-	if n == nil { // nothing to do of that kind: rather than idle, let messages or time pass
-		if action, n = actDeliver, w.nodes[0]; len(w.net) == 0 {
-			action = actTick
+	if n == nil {
+		if action, n = w.instead(); n == nil {
+			return
 		}
 	}
 	switch action {
@@ -117,27 +66,49 @@ func (w *world) act(action int) {
 		w.deliverSome()
 	case actTake, actPersist, actApply, actPropose, actUnreachable, actRead:
 		w.actReplica(n, action)
+	case actCompact:
+		n.compact(w)
+	case actRebuild:
+		w.rebuild(n)
+	case actFill:
+		w.fill(n)
 	case actTick:
 		w.tick()
 	case actDecide:
-		if len(w.inbox) > 0 {
-			w.decide(w.rng.IntN(len(w.inbox)))
-		}
+		w.decide(w.rng.IntN(len(w.inbox)))
 	case actLearn:
 		w.learn(n)
 	case actRepropose:
-		if n.change != nil && !w.cut[n.id][0] {
-			w.ask(proposal{change: *n.change})
-		}
+		w.ask(proposal{change: *n.change})
 	case actFence, actPromote:
 		w.actFailover(n, action)
 	case actCrash, actRestart:
 		w.actPower(n, action)
-	case actCut, actHeal:
+	case actCut, actDeafen, actUnlink, actHeal, actMend:
 		w.actNetwork(n, action)
+	case actRenew:
+		w.renew(n)
+	case actQuorum:
+		w.declare(1 + w.rng.IntN(len(w.meta.view().Generations)))
 	case actAdmin:
 		w.admin(n)
 	}
+}
+
+// instead is what happens when there is nothing to do of the kind that was drawn: rather than idle, work goes on, or time passes.
+func (w *world) instead() (int, *node) {
+	if w.plan.deep {
+		from := w.rng.IntN(4)
+		for i := range 4 {
+			action := [4]int{actDeliver, actTake, actPersist, actApply}[(from+i)%4]
+			if n := w.someone(action); n != nil && w.mood.weights[action] > 9 {
+				return action, n
+			}
+		}
+	} else if len(w.net) > 0 {
+		return actDeliver, w.nodes[0]
+	}
+	return actTick, w.nodes[0]
 }
 
 // someone returns a random node that the action would do something to, or nil.
@@ -167,6 +138,12 @@ func (w *world) concerns(action int, n *node) bool {
 		return !n.down && n.view.Version < w.meta.view().Version && !w.cut[0][n.id]
 	case actRestart:
 		return n.down
+	case actCompact:
+		return n.core != nil && n.disk.applied > n.disk.log.base
+	case actRebuild:
+		return n.lacking && n.core != nil && n.core.Leading()
+	case actFill:
+		return n.filling && !n.down
 	case actCrash: // the primary rather than others: most depends on it
 		return !n.down && (n.id == w.meta.view().Primary || w.rng.IntN(4) == 0)
 	case actDeliver:
@@ -176,7 +153,7 @@ func (w *world) concerns(action int, n *node) bool {
 	case actPromote:
 		return n.stuck != 0 || w.open() != nil || w.leaderless()
 	case actFence:
-		return len(w.attempts) < 60 && (w.open() == nil || w.rng.IntN(3) == 0)
+		return len(w.attempts) < w.plan.maxAttempts && (w.open() == nil || w.rng.IntN(3) == 0)
 	}
 	return true
 }
@@ -185,8 +162,7 @@ func (w *world) concerns(action int, n *node) bool {
 func (w *world) tick() {
 	for _, n := range w.nodes {
 		if n.core != nil && w.rng.IntN(4) > 0 {
-			n.core.Tick()
-			w.check(n)
+			n.tick(w)
 		}
 	}
 }
@@ -196,7 +172,7 @@ func (w *world) deliverSome() {
 		return
 	}
 	i := 0
-	if w.chance(w.plan.reorder) {
+	if w.chance(w.mood.reorder) {
 		i = w.rng.IntN(len(w.net))
 	}
 	w.deliver(i)
@@ -216,7 +192,7 @@ func (w *world) actReplica(n *node, action int) {
 	case actApply:
 		n.apply(w, 1+w.rng.IntN(4))
 	case actPropose:
-		if term, last := replication.TermAndLast(n.core); term != 0 && last < 60 {
+		if term, last := replication.TermAndLast(n.core); term != 0 && last < w.plan.maxLog {
 			w.propose(n, 1+w.rng.IntN(w.plan.maxProposals))
 		}
 	case actRead:
@@ -235,7 +211,7 @@ func (w *world) learn(n *node) {
 	}
 	newest := w.meta.view().Version
 	to := newest
-	if n.view.Version < newest && w.chance(w.plan.staleView) {
+	if n.view.Version < newest && w.chance(w.mood.staleView) {
 		to = n.view.Version + 1 + uint64(w.rng.IntN(int(newest-n.view.Version)))
 	}
 	if to > n.view.Version {
@@ -245,22 +221,22 @@ func (w *world) learn(n *node) {
 
 func (w *world) actFailover(n *node, action int) {
 	if action == actFence {
-		if len(w.attempts) < 60 {
+		if len(w.attempts) < w.plan.maxAttempts {
 			w.fence(w.meta.history[len(w.meta.history)-1-w.rng.IntN(min(2, len(w.meta.history)))])
 		}
 		return
 	}
-	if len(w.attempts) < 60 && (w.open() == nil || w.rng.IntN(6) == 0) && w.rescue(n) {
+	if len(w.attempts) < w.plan.maxAttempts && (w.open() == nil || w.rng.IntN(6) == 0) && w.rescue(n) {
 		return
 	}
-	if w.open() == nil && w.leaderless() && len(w.attempts) < 60 {
+	if w.open() == nil && w.leaderless() && len(w.attempts) < w.plan.maxAttempts {
 		w.fence(w.meta.view())
 	}
 	for _, a := range w.attempts[max(0, len(w.attempts)-4):] {
 		current := a.view.Version == w.meta.view().Version
-		p, ok := a.outcome(w.plan.waived)
+		p, ok := a.outcome(w.without, w.plan.unsafe && w.rng.IntN(10) == 0)
 		switch {
-		case ok && (current || w.rng.IntN(20) == 0):
+		case ok && (current || w.rng.IntN(w.plan.tardy) == 0):
 			w.ask(p)
 		case !ok && current && w.rng.IntN(8) == 0:
 			w.sendFences(a)
@@ -268,8 +244,11 @@ func (w *world) actFailover(n *node, action int) {
 	}
 }
 
-// leaderless reports whether the primary is down, which the Raft leader's failure detector sees.
-func (w *world) leaderless() bool { return w.nodes[w.meta.view().Primary-1].down }
+// leaderless reports whether the Raft leader's failure detector misses the primary.
+func (w *world) leaderless() bool {
+	p := w.meta.view().Primary
+	return w.nodes[p-1].down || w.plan.deep && (w.cut[0][p] || w.cut[p][0])
+}
 
 // open returns an attempt whose view is current, or nil.
 func (w *world) open() *attempt {
@@ -308,23 +287,49 @@ func (w *world) actPower(n *node, action int) {
 	}
 	if !n.down && down < w.plan.maxDown {
 		w.say("peer %d crashes", n.id)
-		n.crash()
+		n.crash(w)
 	}
 }
 
 func (w *world) actNetwork(n *node, action int) {
-	if action == actHeal {
+	primary := w.meta.view().Primary
+	switch action {
+	case actHeal:
 		w.cut = [8][8]bool{}
-		return
+	case actMend: // some links, not others
+		for i := range w.cut {
+			for j := range w.cut[i] {
+				w.cut[i][j] = w.cut[i][j] && w.rng.IntN(2) == 0
+			}
+		}
+	case actDeafen: // the primary tells the metadata, and does not hear
+		w.cut[0][primary] = true
+		w.say("peer %d does not hear the metadata", primary)
+	case actUnlink:
+		if w.rng.IntN(3) == 0 {
+			primary = w.nodes[w.rng.IntN(len(w.nodes))].id
+		}
+		if n.id != primary {
+			w.cut[primary][n.id] = true
+			w.cut[n.id][primary] = w.rng.IntN(4) > 0
+			w.say("peer %d is cut off from %d", n.id, primary)
+		}
+	case actCut:
+		w.cutOff(n)
 	}
+}
+
+// cutOff cuts n off from another node or from many, one way or both, and perhaps from the metadata as well: then it does not hear
+// that it was replaced.
+func (w *world) cutOff(n *node) {
 	other := w.nodes[w.rng.IntN(len(w.nodes))]
 	for _, third := range w.nodes {
-		if w.rng.IntN(2) == 0 || third == other { // one link, or the node from everybody, one way or both
+		if w.rng.IntN(2) == 0 || third == other {
 			w.cut[n.id][third.id] = true
 			w.cut[third.id][n.id] = w.rng.IntN(4) > 0
 		}
 	}
-	if w.rng.IntN(2) == 0 { // from the metadata as well: it does not hear that it was replaced
+	if w.rng.IntN(2) == 0 {
 		w.cut[0][n.id], w.cut[n.id][0] = true, w.rng.IntN(4) > 0
 	}
 	w.say("peer %d is cut off", n.id)
@@ -347,8 +352,22 @@ func (w *world) admin(n *node) {
 	case 2:
 		w.ask(proposal{change: change, add: n.id})
 	case 3:
-		w.quorum = 1 + w.rng.IntN(max(1, staying))
+		w.declare(1 + w.rng.IntN(max(1, staying)))
 	}
+}
+
+// renew drops a replica and adds it again at once, so that not everybody sees the view between.
+func (w *world) renew(n *node) {
+	v := w.meta.view()
+	if slices.Contains(v.Dead, n.id) || slices.Contains(v.Partial, n.id) {
+		w.ask(proposal{change: replication.Change{Version: v.Version}, drop: n.id})
+		w.ask(proposal{change: replication.Change{Version: v.Version + 1}, add: n.id})
+	}
+}
+
+// declare declares another W; not everybody hears of it at once.
+func (w *world) declare(quorum int) {
+	w.quorum = quorum
 	for _, n := range w.nodes {
 		if n.core != nil && w.rng.IntN(2) == 0 {
 			n.core.WantQuorum(w.quorum)

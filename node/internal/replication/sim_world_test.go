@@ -20,6 +20,9 @@ type envelope struct {
 type world struct {
 	rng      *rand.Rand
 	plan     plan
+	mood     mood
+	without  mutation
+	stats    stats
 	nodes    []*node
 	net      []envelope
 	cut      [8][8]bool // from, to; 0 is the metadata
@@ -28,7 +31,6 @@ type world struct {
 	attempts []*attempt
 	quorum   int // as declared
 	values   uint64
-	healed   bool
 	trace    func(format string, args ...any)
 	failure  *failure
 	ledger
@@ -53,10 +55,12 @@ func (w *world) say(format string, args ...any) {
 	}
 }
 
-func newWorld(seed uint64, waived replication.Rule) *world {
+func newWorld(seed uint64, without mutation) *world {
 	rng := rand.New(rand.NewPCG(seed, 0x05712a4a))
-	w := &world{rng: rng, plan: newPlan(rng, waived), ledger: ledger{committer: map[termNo]peerID{}}}
+	w := &world{rng: rng, plan: newPlan(rng, without.theme), without: without, ledger: newLedger()}
+	w.mood = w.plan.first
 	w.meta = newMetadata(w.plan.replicas, w.plan.quorum)
+	w.meta.unbound = without.bent == unboundPromotion
 	w.quorum = w.plan.quorum
 	for i := range w.plan.replicas + w.plan.spares {
 		w.nodes = append(w.nodes, &node{id: peerID(i + 1)})
@@ -95,10 +99,10 @@ func (w *world) drop(i int) {
 // deliver hands message i over; it may be lost, doubled, or meet a cut.
 func (w *world) deliver(i int) {
 	e := w.net[i]
-	if !w.chance(w.plan.double) {
+	if !w.chance(w.mood.double) {
 		w.drop(i)
 	}
-	if w.chance(w.plan.loss) || w.cut[end(e.From)][end(e.To)] {
+	if w.chance(w.mood.loss) || w.cut[end(e.From)][end(e.To)] {
 		return
 	}
 	w.say("deliver %s", text(e.message))
@@ -107,11 +111,10 @@ func (w *world) deliver(i int) {
 		return
 	}
 	n := w.nodes[e.To-1]
-	if n.core == nil || e.gen != n.gen {
+	if e.gen != n.gen && w.without.bent != sameGeneration {
 		return
 	}
-	n.core.Step(e.message)
-	w.check(n)
+	n.step(w, e.message)
 }
 
 // propose offers the metadata's next value to a primary.
@@ -134,6 +137,9 @@ func (w *world) decide(i int) {
 	p := w.inbox[i]
 	w.inbox = append(w.inbox[:i], w.inbox[i+1:]...)
 	if w.meta.apply(p) {
+		if p.unsafe {
+			w.unsafe = append(w.unsafe, p.promote.Promised)
+		}
 		w.say("metadata: %+v -> %+v", p, w.meta.view())
 	}
 }
@@ -160,7 +166,7 @@ func (w *world) sendFences(a *attempt) {
 
 func (w *world) restart(n *node) {
 	n.down = false
-	if n.gen != 0 {
+	if n.gen != 0 && !n.filling {
 		n.open(w)
 	}
 	w.say("peer %d restarts", n.id)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package replication_test
+
+// simDefault is how many walks a plain run takes.
+const simDefault = 2000
