@@ -18,13 +18,14 @@ type rebuilds struct {
 	ticks  int
 	warned bool // that the only copy is damaged
 	busy   atomic.Bool
-	// stuck holds the generations, by peer, of which a refusal shows that they are replicas already, not being filled.
+	// stuck holds the generations, by peer, whose answers show that they are replicas already, not being filled.
 	stuck map[catalog.PeerID]catalog.Generation
 }
 
-// hear notes which replicas refuse appends although something is applied there. One that is being filled has applied nothing.
+// hear notes where something is applied already: a replica that is being filled has applied nothing. Not only refusals tell: one
+// that has compacted what contradicts the log agrees, and it is its applied index beyond the log that shows that it diverged.
 func (r *runner) hear(m replication.Message) {
-	if m.Type != replication.MsgAppendReply || !m.Reject || m.Applied == 0 {
+	if m.Type != replication.MsgAppendReply || m.Applied == 0 {
 		return
 	}
 	if r.rebuilds.stuck == nil {
