@@ -3,4 +3,4 @@
 package replication_test
 
 // simDefault is how many walks a plain run takes.
-const simDefault = 2000
+const simDefault = 3500
