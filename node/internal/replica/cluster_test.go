@@ -33,6 +33,7 @@ type cluster struct {
 		dropped int // messages for peers that are down
 	}
 	wg     sync.WaitGroup
+	disk   map[catalog.PeerID]*brake                               // of the peers whose disk a test stops
 	frozen atomic.Bool                                             // Propose fails
 	tune   func(*replica.Options)                                  // of every manager that is started
 	line   func(to catalog.PeerID, c *replica.SnapshotChunk) error // what happens to a chunk on its way; nil: nothing
@@ -95,7 +96,7 @@ func (c *cluster) storeDir(id catalog.PeerID) string { return filepath.Join(c.di
 // start opens a peer's store and manager.
 func (c *cluster) start(id catalog.PeerID) *member {
 	c.t.Helper()
-	store, err := kv.Open(kv.Options{Dir: c.storeDir(id), Logger: hclog.NewNullLogger()})
+	store, err := kv.Open(kv.Options{Dir: c.storeDir(id), Logger: hclog.NewNullLogger(), BeforeWrite: c.disk[id].wait})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -114,6 +115,16 @@ func (c *cluster) start(id catalog.PeerID) *member {
 	c.mu.Unlock()
 	c.wg.Go(m.deliver)
 	return m
+}
+
+// brake stops a disk while it is held. A nil brake never does.
+type brake struct{ sync.RWMutex }
+
+func (b *brake) wait() {
+	if b != nil {
+		b.RLock()
+		defer b.RUnlock() //nolint:staticcheck // whoever passes goes on; the section is empty on purpose
+	}
 }
 
 // stop takes a peer away, with everything in flight to it.

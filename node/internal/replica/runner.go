@@ -188,6 +188,7 @@ func (r *runner) handle(ev events) {
 		r.rebuild()
 		r.forgetConfirmations()
 	}
+	r.office()
 	for _, w := range ev.writes {
 		r.propose(w)
 	}
@@ -244,6 +245,7 @@ func (r *runner) pump(ctx context.Context) {
 		}
 		r.persist(ctx, rd)
 	}
+	r.office()
 	r.leadership()
 	r.startApply(ctx)
 	r.retain(ctx)
@@ -304,6 +306,12 @@ func (r *runner) send(messages []replication.Message) {
 	}
 }
 
+// office notices when this replica takes or loses the office of primary. That may happen twice between two answers of
+// the disk, so that leadership never sees it.
+func (r *runner) office() {
+	r.writes.hold(r.core.Acting(), unknownOutcome(r.ref, "its primary was replaced"))
+}
+
 // leadership notices when this replica begins or ceases to lead.
 func (r *runner) leadership() {
 	leading := r.core.Leading()
@@ -316,7 +324,6 @@ func (r *runner) leadership() {
 		return
 	}
 	r.logger.Info("no longer leading shard", "term", r.view.Term)
-	r.writes.abandon(unknownOutcome(r.ref, "its primary was replaced"))
 }
 
 // fail stops the replica for good: its disk, or what it read from it, cannot be trusted. A restart tries again.

@@ -34,6 +34,7 @@ type writes struct {
 	held      []*write // until W replicas hold them
 	completed []*write // until W replicas have applied them
 	failures  map[replication.Index]error
+	term      replication.Term  // in which they were proposed
 	safe      replication.Index // committed when somebody was last answered: by this primary, not by its successor
 }
 
@@ -69,6 +70,15 @@ func (ws *writes) release(commit, completed replication.Index) {
 		if i <= completed {
 			delete(ws.failures, i)
 		}
+	}
+}
+
+// hold makes sure that only writes of the term that the replica acts in wait for answers: what is committed later may
+// be another primary's entries in their places. It comes before every proposal and every release.
+func (ws *writes) hold(acting replication.Term, why error) {
+	if acting != ws.term {
+		ws.abandon(why)
+		ws.term = acting
 	}
 }
 

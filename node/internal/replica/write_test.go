@@ -54,3 +54,54 @@ func TestAWriteIsNotAcknowledgedByTheCommitOfItsSuccessor(t *testing.T) {
 		})
 	}
 }
+
+// A replica takes writes from the moment it learns that it is the primary, before its disk has it: such writes are
+// no safer than others when the office is lost again before the disk answers.
+func TestAWriteIsNotAcknowledgedByAPrimaryThatNeverLed(t *testing.T) {
+	c := newCluster(t, 3)
+	ref := c.create(2, 1, 2, 3)
+	c.equal(ref, 1, 2, 3)
+	c.stop(2)
+	held := &brake{}
+	c.disk = map[catalog.PeerID]*brake{2: held}
+	m := c.start(2)
+	c.equal(ref, 1, 2, 3)
+	c.frozen.Store(true) // nobody is demoted
+
+	last := replication.Index(c.status(2).LastIndex)
+	held.Lock()
+	sh := c.shard(ref)
+	c.apply(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: sh.Version, Promote: &catalog.Promote{Term: sh.Term + 1, Candidate: 2}}})
+	answer := make(chan error, 1)
+	c.eventually("the new primary takes a write", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		refused := make(chan error, 1)
+		go func() {
+			defer cancel()
+			_, _, err := m.manager.Write(ctx, ref, sh.Term+1, upsert(900), false)
+			refused <- err
+		}()
+		select {
+		case err := <-refused:
+			return fmt.Errorf("refused: %w", err)
+		case <-time.After(50 * time.Millisecond):
+			go func() { answer <- <-refused }()
+			return nil
+		}
+	})
+	if n := m.manager.Untaken(ref); n != 0 {
+		t.Fatalf("%d writes wait at the door", n)
+	}
+	rep, _ := sh.Replica(2)
+	later := replication.Term(sh.Term + 2)
+	m.manager.Step(ref, rep.Generation, replication.Message{
+		Type: replication.MsgAppend, From: 3, To: 2, Term: later, PrevIndex: last, PrevTerm: replication.Term(sh.Term), Commit: last + 2,
+		Entries: []replication.Entry{
+			{Term: later, Index: last + 1, Kind: replication.TermStart}, {Term: later, Index: last + 2, Data: upsert(901)},
+		},
+	})
+	held.Unlock()
+	if err := <-answer; fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
+		t.Errorf("the write was answered %v, want an unknown outcome", err)
+	}
+}

@@ -105,6 +105,15 @@ func (c *Core) CompletedIndex() Index {
 	return c.lead.completed
 }
 
+// Acting returns the term in which this replica acts as primary, from when it learns of its office on; 0 when it does not.
+// Propose takes entries from then on, Leading tells whether they may leave this replica yet.
+func (c *Core) Acting() Term {
+	if c.lead == nil {
+		return 0
+	}
+	return c.lead.term
+}
+
 // Leading reports whether this replica acts as the shard's primary, with its term durably led.
 func (c *Core) Leading() bool { return c.lead != nil && c.leads() }
 
