@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -17,8 +18,18 @@ type conn struct {
 	peer          *conn
 }
 
-func (c *conn) Read(p []byte) (int, error)  { return c.in.read(p) }
-func (c *conn) Write(p []byte) (int, error) { return c.out.write(p) }
+func (c *conn) Read(p []byte) (int, error) { return c.in.read(p) }
+
+// Write fails for good once the other side answers that nobody reads: that answer is a reset, so reads fail at once as
+// well. (A client of gRPC tries a call again and again, without a pause, between a failed write and the failed read: if the read
+// had to wait for the network, no time would ever pass in a bubble.)
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.out.write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		c.in.fail(syscall.ECONNRESET)
+	}
+	return n, err
+}
 
 func (c *conn) Close() error {
 	c.n.mu.Lock()

@@ -72,6 +72,7 @@ func (r *report) end(e event, key string) {
 	switch {
 	case e.Test == "" && e.Action == "fail":
 		r.failedPackages++
+		r.unended(e.Package)
 		r.textf("%sFAIL  %s  %.1fs\n", said, e.Package, e.Elapsed)
 	case e.Test == "":
 		if e.Action == "pass" {
@@ -85,6 +86,16 @@ func (r *report) end(e event, key string) {
 		r.skips = append(r.skips, fmt.Sprintf("  %s %s: %s", e.Package, e.Test, reason(said)))
 	default:
 		r.passed++
+	}
+}
+
+// unended shows what the tests said that a package died in: they never told how they ended.
+func (r *report) unended(pkg string) {
+	for key, said := range r.output {
+		if strings.HasPrefix(key, pkg+" ") {
+			r.textf("%s", strings.Join(said, ""))
+			delete(r.output, key)
+		}
 	}
 }
 

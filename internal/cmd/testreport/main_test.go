@@ -25,6 +25,7 @@ func TestSkippedTestsAreListedWithTheirReason(t *testing.T) {
 func TestAFailureIsShownAndReported(t *testing.T) {
 	for name, in := range map[string]string{
 		"test":    `{"Action":"output","Package":"p","Test":"TestC","Output":"boom\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestC"}`,
+		"timeout": `{"Action":"output","Package":"p","Test":"TestD","Output":"boom\n"}` + "\n" + `{"Action":"fail","Package":"p"}`,
 		"package": `{"Action":"output","Package":"p","Output":"boom\n"}` + "\n" + `{"Action":"fail","Package":"p"}`,
 	} {
 		var out strings.Builder

@@ -123,7 +123,7 @@ type brake struct{ sync.RWMutex }
 func (b *brake) wait() {
 	if b != nil {
 		b.RLock()
-		defer b.RUnlock() //nolint:staticcheck // whoever passes goes on; the section is empty on purpose
+		defer b.RUnlock()
 	}
 }
 

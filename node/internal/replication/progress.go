@@ -93,7 +93,7 @@ func (p *progress) found(lacksLog, diverged bool) {
 // stay lets a replica that answers again count again, unless its demotion is proposed already: then it may be decided any time.
 func (c *Core) stay(p *progress) {
 	proposed := c.lead.change != nil && c.lead.change.Demote == p.id
-	if p.leaving && !p.retiring && !p.lacksLog && !(proposed && c.keeps(r2Unknown)) {
+	if p.leaving && !p.retiring && !p.lacksLog && (!proposed || !c.keeps(r2Unknown)) {
 		p.leaving = false
 	}
 }

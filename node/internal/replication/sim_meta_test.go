@@ -43,7 +43,7 @@ type proposal struct {
 // apply does what the real metadata's state machine does: refuse unless the version is current and the change allowed.
 func (m *metadata) apply(p proposal) bool {
 	old := m.view()
-	if p.change.Version != old.Version && !(m.unbound && p.promote.Peer != 0) {
+	if p.change.Version != old.Version && (!m.unbound || p.promote.Peer == 0) {
 		return false
 	}
 	v := old
