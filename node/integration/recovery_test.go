@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,6 +59,19 @@ func TestANodeThatMissedMoreThanTheLogKeepsIsFilledFromASnapshotUnderLoad(t *tes
 	eventually(t, "writes go on", func(ctx context.Context) error {
 		_, err := client.Delete(ctx, &qdrant.DeletePoints{CollectionName: "docs", Wait: qdrant.PtrOf(true), Points: qdrant.NewPointsSelector(qdrant.NewIDNum(499))})
 		return err
+	})
+	// While a replica counts, the log is kept for it.
+	eventually(t, "the replica that is away is demoted", func(ctx context.Context) error {
+		resp, err := cluster.GetPlacement(ctx, &clusterpb.GetPlacementRequest{Collections: []string{"docs"}})
+		if err != nil {
+			return err
+		}
+		for _, r := range resp.GetCollections()[0].GetShards()[0].GetReplicas() {
+			if r.GetState() == clusterpb.ReplicaState_DEAD {
+				return nil
+			}
+		}
+		return errors.New("every replica counts")
 	})
 	for i := range uint64(3 * logEntries) {
 		fill(t, client, "docs", 1000+10*i, 1010+10*i)
