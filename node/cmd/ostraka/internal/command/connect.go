@@ -106,3 +106,18 @@ func theCollection(ctx context.Context, c *client.Client, name string) (*client.
 	}
 	return nil, fmt.Errorf("there is no collection %q: there are %s", name, strings.Join(names, ", "))
 }
+
+// begin settles what the commands that ask a cluster have in common: their settings, the form of their output, and a
+// client, which the caller closes.
+func begin(w World, cmd *cobra.Command, table config.Table) (config.Values, string, *client.Client, error) {
+	v, err := resolve(w, cmd, table)
+	if err != nil {
+		return v, "", nil, err
+	}
+	output, err := oneOf(v, "output", "table", "json")
+	if err != nil {
+		return v, "", nil, err
+	}
+	c, err := connect(w, v)
+	return v, output, c, err
+}

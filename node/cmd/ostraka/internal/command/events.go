@@ -37,15 +37,7 @@ remembers a few thousand events; where some are lost, a line says so.`,
 }
 
 func events(w World, cmd *cobra.Command) error {
-	v, err := resolve(w, cmd, eventsTable())
-	if err != nil {
-		return err
-	}
-	output, err := oneOf(v, "output", "table", "json")
-	if err != nil {
-		return err
-	}
-	c, err := connect(w, v)
+	v, output, c, err := begin(w, cmd, eventsTable())
 	if err != nil {
 		return err
 	}

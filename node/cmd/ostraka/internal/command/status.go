@@ -34,15 +34,7 @@ shards, where each replica is and in which state, and at the end whatever is not
 }
 
 func status(w World, cmd *cobra.Command) error {
-	v, err := resolve(w, cmd, statusTable())
-	if err != nil {
-		return err
-	}
-	output, err := oneOf(v, "output", "table", "json")
-	if err != nil {
-		return err
-	}
-	c, err := connect(w, v)
+	_, output, c, err := begin(w, cmd, statusTable())
 	if err != nil {
 		return err
 	}

@@ -41,15 +41,7 @@ none, from the primary. The exit code is 1 then. Every node also compares what i
 }
 
 func verify(w World, cmd *cobra.Command, args []string) error {
-	v, err := resolve(w, cmd, verifyTable())
-	if err != nil {
-		return err
-	}
-	output, err := oneOf(v, "output", "table", "json")
-	if err != nil {
-		return err
-	}
-	c, err := connect(w, v)
+	v, output, c, err := begin(w, cmd, verifyTable())
 	if err != nil {
 		return err
 	}
