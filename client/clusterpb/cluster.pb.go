@@ -23,6 +23,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a peer is to hold replicas.
+type PeerState int32
+
+const (
+	PeerState_PEER_STATE_ACTIVE      PeerState = 0
+	PeerState_PEER_STATE_DRAINING    PeerState = 1 // its replicas move to other peers, it gets no new ones
+	PeerState_PEER_STATE_MAINTENANCE PeerState = 2 // it leads nothing and gets nothing new; while it is away, nothing of it is replaced
+)
+
+// Enum value maps for PeerState.
+var (
+	PeerState_name = map[int32]string{
+		0: "PEER_STATE_ACTIVE",
+		1: "PEER_STATE_DRAINING",
+		2: "PEER_STATE_MAINTENANCE",
+	}
+	PeerState_value = map[string]int32{
+		"PEER_STATE_ACTIVE":      0,
+		"PEER_STATE_DRAINING":    1,
+		"PEER_STATE_MAINTENANCE": 2,
+	}
+)
+
+func (x PeerState) Enum() *PeerState {
+	p := new(PeerState)
+	*p = x
+	return p
+}
+
+func (x PeerState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PeerState) Descriptor() protoreflect.EnumDescriptor {
+	return file_cluster_proto_enumTypes[0].Descriptor()
+}
+
+func (PeerState) Type() protoreflect.EnumType {
+	return &file_cluster_proto_enumTypes[0]
+}
+
+func (x PeerState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PeerState.Descriptor instead.
+func (PeerState) EnumDescriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{0}
+}
+
 type ReplicaState int32
 
 const (
@@ -56,11 +106,11 @@ func (x ReplicaState) String() string {
 }
 
 func (ReplicaState) Descriptor() protoreflect.EnumDescriptor {
-	return file_cluster_proto_enumTypes[0].Descriptor()
+	return file_cluster_proto_enumTypes[1].Descriptor()
 }
 
 func (ReplicaState) Type() protoreflect.EnumType {
-	return &file_cluster_proto_enumTypes[0]
+	return &file_cluster_proto_enumTypes[1]
 }
 
 func (x ReplicaState) Number() protoreflect.EnumNumber {
@@ -69,7 +119,111 @@ func (x ReplicaState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReplicaState.Descriptor instead.
 func (ReplicaState) EnumDescriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{0}
+	return file_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+type OperationState int32
+
+const (
+	OperationState_OPERATION_STATE_UNSPECIFIED OperationState = 0
+	OperationState_OPERATION_STATE_RUNNING     OperationState = 1
+	OperationState_OPERATION_STATE_DONE        OperationState = 2
+	OperationState_OPERATION_STATE_CANCELLED   OperationState = 3
+	OperationState_OPERATION_STATE_FAILED      OperationState = 4
+)
+
+// Enum value maps for OperationState.
+var (
+	OperationState_name = map[int32]string{
+		0: "OPERATION_STATE_UNSPECIFIED",
+		1: "OPERATION_STATE_RUNNING",
+		2: "OPERATION_STATE_DONE",
+		3: "OPERATION_STATE_CANCELLED",
+		4: "OPERATION_STATE_FAILED",
+	}
+	OperationState_value = map[string]int32{
+		"OPERATION_STATE_UNSPECIFIED": 0,
+		"OPERATION_STATE_RUNNING":     1,
+		"OPERATION_STATE_DONE":        2,
+		"OPERATION_STATE_CANCELLED":   3,
+		"OPERATION_STATE_FAILED":      4,
+	}
+)
+
+func (x OperationState) Enum() *OperationState {
+	p := new(OperationState)
+	*p = x
+	return p
+}
+
+func (x OperationState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OperationState) Descriptor() protoreflect.EnumDescriptor {
+	return file_cluster_proto_enumTypes[2].Descriptor()
+}
+
+func (OperationState) Type() protoreflect.EnumType {
+	return &file_cluster_proto_enumTypes[2]
+}
+
+func (x OperationState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OperationState.Descriptor instead.
+func (OperationState) EnumDescriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+type PlanFinding_Severity int32
+
+const (
+	PlanFinding_INFO    PlanFinding_Severity = 0
+	PlanFinding_WARNING PlanFinding_Severity = 1
+	PlanFinding_ERROR   PlanFinding_Severity = 2 // the change would be refused, or could never be reached as things stand
+)
+
+// Enum value maps for PlanFinding_Severity.
+var (
+	PlanFinding_Severity_name = map[int32]string{
+		0: "INFO",
+		1: "WARNING",
+		2: "ERROR",
+	}
+	PlanFinding_Severity_value = map[string]int32{
+		"INFO":    0,
+		"WARNING": 1,
+		"ERROR":   2,
+	}
+)
+
+func (x PlanFinding_Severity) Enum() *PlanFinding_Severity {
+	p := new(PlanFinding_Severity)
+	*p = x
+	return p
+}
+
+func (x PlanFinding_Severity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PlanFinding_Severity) Descriptor() protoreflect.EnumDescriptor {
+	return file_cluster_proto_enumTypes[3].Descriptor()
+}
+
+func (PlanFinding_Severity) Type() protoreflect.EnumType {
+	return &file_cluster_proto_enumTypes[3]
+}
+
+func (x PlanFinding_Severity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PlanFinding_Severity.Descriptor instead.
+func (PlanFinding_Severity) EnumDescriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{24, 0}
 }
 
 type GetClusterRequest struct {
@@ -213,9 +367,15 @@ type Peer struct {
 	Voter       bool                   `protobuf:"varint,9,opt,name=voter,proto3" json:"voter,omitempty"`
 	Leader      bool                   `protobuf:"varint,10,opt,name=leader,proto3" json:"leader,omitempty"`
 	// A node has joined again under this name with an empty disk: what this peer held is gone.
-	Replaced       bool   `protobuf:"varint,11,opt,name=replaced,proto3" json:"replaced,omitempty"`
-	LastSeenUnixMs int64  `protobuf:"varint,12,opt,name=last_seen_unix_ms,json=lastSeenUnixMs,proto3" json:"last_seen_unix_ms,omitempty"` // 0: never
-	Replicas       uint32 `protobuf:"varint,13,opt,name=replicas,proto3" json:"replicas,omitempty"`                                       // how many replicas the metadata puts there
+	Replaced       bool              `protobuf:"varint,11,opt,name=replaced,proto3" json:"replaced,omitempty"`
+	LastSeenUnixMs int64             `protobuf:"varint,12,opt,name=last_seen_unix_ms,json=lastSeenUnixMs,proto3" json:"last_seen_unix_ms,omitempty"` // 0: never
+	Replicas       uint32            `protobuf:"varint,13,opt,name=replicas,proto3" json:"replicas,omitempty"`                                       // how many replicas the metadata puts there
+	State          PeerState         `protobuf:"varint,14,opt,name=state,proto3,enum=ostraka.cluster.v1.PeerState" json:"state,omitempty"`           // declared
+	Labels         map[string]string `protobuf:"bytes,15,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Primaries      uint64            `protobuf:"varint,16,opt,name=primaries,proto3" json:"primaries,omitempty"`                                // how many of the replicas lead
+	Bytes          uint64            `protobuf:"varint,17,opt,name=bytes,proto3" json:"bytes,omitempty"`                                        // of the replicas' points, as last reported; 0: not known
+	DiskFreeBytes  uint64            `protobuf:"varint,18,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // as last reported; 0: not known
+	DiskTotalBytes uint64            `protobuf:"varint,19,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -341,6 +501,48 @@ func (x *Peer) GetReplicas() uint32 {
 	return 0
 }
 
+func (x *Peer) GetState() PeerState {
+	if x != nil {
+		return x.State
+	}
+	return PeerState_PEER_STATE_ACTIVE
+}
+
+func (x *Peer) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Peer) GetPrimaries() uint64 {
+	if x != nil {
+		return x.Primaries
+	}
+	return 0
+}
+
+func (x *Peer) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Peer) GetDiskFreeBytes() uint64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *Peer) GetDiskTotalBytes() uint64 {
+	if x != nil {
+		return x.DiskTotalBytes
+	}
+	return 0
+}
+
 type GetPlacementRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Collections   []string               `protobuf:"bytes,1,rep,name=collections,proto3" json:"collections,omitempty"` // empty: all. An unknown name is NOT_FOUND
@@ -437,6 +639,12 @@ type CollectionPlacement struct {
 	WriteConsistencyFactor uint32                 `protobuf:"varint,4,opt,name=write_consistency_factor,json=writeConsistencyFactor,proto3" json:"write_consistency_factor,omitempty"` // declared
 	Shards                 []*ShardPlacement      `protobuf:"bytes,5,rep,name=shards,proto3" json:"shards,omitempty"`                                                                  // ordered by id
 	Warnings               []string               `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`                                                              // what is not as declared, for people
+	Epoch                  uint64                 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`                                                                   // grows when a slot changes its owner
+	TargetShardNumber      uint32                 `protobuf:"varint,8,opt,name=target_shard_number,json=targetShardNumber,proto3" json:"target_shard_number,omitempty"`                // declared; shard_number is what there is
+	ShardKeys              []*ShardKeyPlacement   `protobuf:"bytes,9,rep,name=shard_keys,json=shardKeys,proto3" json:"shard_keys,omitempty"`                                           // of a collection with custom sharding, ordered
+	Bytes                  uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`                                                                  // of one copy of each shard, as last reported
+	Points                 uint64                 `protobuf:"varint,11,opt,name=points,proto3" json:"points,omitempty"`
+	Operations             []uint64               `protobuf:"varint,12,rep,packed,name=operations,proto3" json:"operations,omitempty"` // ids of what runs on it
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -513,6 +721,207 @@ func (x *CollectionPlacement) GetWarnings() []string {
 	return nil
 }
 
+func (x *CollectionPlacement) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *CollectionPlacement) GetTargetShardNumber() uint32 {
+	if x != nil {
+		return x.TargetShardNumber
+	}
+	return 0
+}
+
+func (x *CollectionPlacement) GetShardKeys() []*ShardKeyPlacement {
+	if x != nil {
+		return x.ShardKeys
+	}
+	return nil
+}
+
+func (x *CollectionPlacement) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *CollectionPlacement) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *CollectionPlacement) GetOperations() []uint64 {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+type ShardKeyPlacement struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Key               *ShardKey              `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ShardNumber       uint32                 `protobuf:"varint,2,opt,name=shard_number,json=shardNumber,proto3" json:"shard_number,omitempty"`
+	ReplicationFactor uint32                 `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3" json:"replication_factor,omitempty"`
+	Placement         []uint64               `protobuf:"varint,4,rep,packed,name=placement,proto3" json:"placement,omitempty"` // the peers it may live on; empty: all
+	TargetShardNumber uint32                 `protobuf:"varint,5,opt,name=target_shard_number,json=targetShardNumber,proto3" json:"target_shard_number,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ShardKeyPlacement) Reset() {
+	*x = ShardKeyPlacement{}
+	mi := &file_cluster_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardKeyPlacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardKeyPlacement) ProtoMessage() {}
+
+func (x *ShardKeyPlacement) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardKeyPlacement.ProtoReflect.Descriptor instead.
+func (*ShardKeyPlacement) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ShardKeyPlacement) GetKey() *ShardKey {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ShardKeyPlacement) GetShardNumber() uint32 {
+	if x != nil {
+		return x.ShardNumber
+	}
+	return 0
+}
+
+func (x *ShardKeyPlacement) GetReplicationFactor() uint32 {
+	if x != nil {
+		return x.ReplicationFactor
+	}
+	return 0
+}
+
+func (x *ShardKeyPlacement) GetPlacement() []uint64 {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+func (x *ShardKeyPlacement) GetTargetShardNumber() uint32 {
+	if x != nil {
+		return x.TargetShardNumber
+	}
+	return 0
+}
+
+// A shard key is a word or a number.
+type ShardKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Key:
+	//
+	//	*ShardKey_Keyword
+	//	*ShardKey_Number
+	Key           isShardKey_Key `protobuf_oneof:"key"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShardKey) Reset() {
+	*x = ShardKey{}
+	mi := &file_cluster_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardKey) ProtoMessage() {}
+
+func (x *ShardKey) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardKey.ProtoReflect.Descriptor instead.
+func (*ShardKey) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ShardKey) GetKey() isShardKey_Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *ShardKey) GetKeyword() string {
+	if x != nil {
+		if x, ok := x.Key.(*ShardKey_Keyword); ok {
+			return x.Keyword
+		}
+	}
+	return ""
+}
+
+func (x *ShardKey) GetNumber() uint64 {
+	if x != nil {
+		if x, ok := x.Key.(*ShardKey_Number); ok {
+			return x.Number
+		}
+	}
+	return 0
+}
+
+type isShardKey_Key interface {
+	isShardKey_Key()
+}
+
+type ShardKey_Keyword struct {
+	Keyword string `protobuf:"bytes,1,opt,name=keyword,proto3,oneof"`
+}
+
+type ShardKey_Number struct {
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3,oneof"`
+}
+
+func (*ShardKey_Keyword) isShardKey_Key() {}
+
+func (*ShardKey_Number) isShardKey_Key() {}
+
 type ShardPlacement struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	ShardId          uint32                 `protobuf:"varint,1,opt,name=shard_id,json=shardId,proto3" json:"shard_id,omitempty"`
@@ -526,13 +935,16 @@ type ShardPlacement struct {
 	Problem          string                 `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"`    // "" when the shard is as declared; else what is missing and why
 	Version          uint64                 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`  // of the shard's metadata
 	UnsafePromotions uint64                 `protobuf:"varint,11,opt,name=unsafe_promotions,json=unsafePromotions,proto3" json:"unsafe_promotions,omitempty"`
+	ShardKey         *ShardKey              `protobuf:"bytes,12,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"` // unset without custom sharding
+	Slots            uint32                 `protobuf:"varint,13,opt,name=slots,proto3" json:"slots,omitempty"`                      // how many of the slots it owns
+	Pinned           bool                   `protobuf:"varint,14,opt,name=pinned,proto3" json:"pinned,omitempty"`                    // placed by hand: the cluster does not move it to even things out
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ShardPlacement) Reset() {
 	*x = ShardPlacement{}
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +956,7 @@ func (x *ShardPlacement) String() string {
 func (*ShardPlacement) ProtoMessage() {}
 
 func (x *ShardPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +969,7 @@ func (x *ShardPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardPlacement.ProtoReflect.Descriptor instead.
 func (*ShardPlacement) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{6}
+	return file_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ShardPlacement) GetShardId() uint32 {
@@ -637,6 +1049,27 @@ func (x *ShardPlacement) GetUnsafePromotions() uint64 {
 	return 0
 }
 
+func (x *ShardPlacement) GetShardKey() *ShardKey {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
+func (x *ShardPlacement) GetSlots() uint32 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *ShardPlacement) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
 type ReplicaPlacement struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -648,13 +1081,14 @@ type ReplicaPlacement struct {
 	Generation    uint64                 `protobuf:"varint,7,opt,name=generation,proto3" json:"generation,omitempty"`
 	Transfer      *Transfer              `protobuf:"bytes,8,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
 	Differs       string                 `protobuf:"bytes,9,opt,name=differs,proto3" json:"differs,omitempty"`   // in what it is not like the other copies; "" if it is, as far as anybody knows
+	Bytes         uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`     // approximate size of its points
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicaPlacement) Reset() {
 	*x = ReplicaPlacement{}
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +1100,7 @@ func (x *ReplicaPlacement) String() string {
 func (*ReplicaPlacement) ProtoMessage() {}
 
 func (x *ReplicaPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +1113,7 @@ func (x *ReplicaPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaPlacement.ProtoReflect.Descriptor instead.
 func (*ReplicaPlacement) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{7}
+	return file_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReplicaPlacement) GetPeer() uint64 {
@@ -745,6 +1179,13 @@ func (x *ReplicaPlacement) GetDiffers() string {
 	return ""
 }
 
+func (x *ReplicaPlacement) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // A snapshot on its way into a replica.
 type Transfer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -762,7 +1203,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +1215,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +1228,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -856,7 +1297,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -868,7 +1309,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -881,7 +1322,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerifyRequest) GetCollections() []string {
@@ -910,7 +1351,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1363,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1376,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VerifyResponse) GetDone() uint32 {
@@ -974,7 +1415,7 @@ type ShardVerdict struct {
 
 func (x *ShardVerdict) Reset() {
 	*x = ShardVerdict{}
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1427,7 @@ func (x *ShardVerdict) String() string {
 func (*ShardVerdict) ProtoMessage() {}
 
 func (x *ShardVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1440,7 @@ func (x *ShardVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardVerdict.ProtoReflect.Descriptor instead.
 func (*ShardVerdict) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ShardVerdict) GetCollection() string {
@@ -1067,7 +1508,7 @@ type ReplicaDigest struct {
 
 func (x *ReplicaDigest) Reset() {
 	*x = ReplicaDigest{}
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1520,7 @@ func (x *ReplicaDigest) String() string {
 func (*ReplicaDigest) ProtoMessage() {}
 
 func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1533,7 @@ func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaDigest.ProtoReflect.Descriptor instead.
 func (*ReplicaDigest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReplicaDigest) GetPeer() uint64 {
@@ -1162,7 +1603,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1615,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1628,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchEventsRequest) GetAfter() uint64 {
@@ -1222,7 +1663,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1675,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1688,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchEventsResponse) GetEvent() *Event {
@@ -1274,7 +1715,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1727,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1740,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{15}
+	return file_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Gap) GetMissed() uint64 {
@@ -1325,7 +1766,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1778,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1791,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{16}
+	return file_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Event) GetCursor() uint64 {
@@ -1409,6 +1850,1611 @@ func (x *Event) GetText() string {
 	return ""
 }
 
+type GetPlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most one. None: the plan for what is declared now.
+	//
+	// Types that are valid to be assigned to Change:
+	//
+	//	*GetPlanRequest_Collection
+	//	*GetPlanRequest_Peer
+	Change        isGetPlanRequest_Change `protobuf_oneof:"change"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanRequest) Reset() {
+	*x = GetPlanRequest{}
+	mi := &file_cluster_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanRequest) ProtoMessage() {}
+
+func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
+func (*GetPlanRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetPlanRequest) GetChange() isGetPlanRequest_Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *GetPlanRequest) GetCollection() *CollectionChange {
+	if x != nil {
+		if x, ok := x.Change.(*GetPlanRequest_Collection); ok {
+			return x.Collection
+		}
+	}
+	return nil
+}
+
+func (x *GetPlanRequest) GetPeer() *PeerChange {
+	if x != nil {
+		if x, ok := x.Change.(*GetPlanRequest_Peer); ok {
+			return x.Peer
+		}
+	}
+	return nil
+}
+
+type isGetPlanRequest_Change interface {
+	isGetPlanRequest_Change()
+}
+
+type GetPlanRequest_Collection struct {
+	Collection *CollectionChange `protobuf:"bytes,1,opt,name=collection,proto3,oneof"` // as if it were declared so
+}
+
+type GetPlanRequest_Peer struct {
+	Peer *PeerChange `protobuf:"bytes,2,opt,name=peer,proto3,oneof"` // as if the peer were in that state, or removed
+}
+
+func (*GetPlanRequest_Collection) isGetPlanRequest_Change() {}
+
+func (*GetPlanRequest_Peer) isGetPlanRequest_Change() {}
+
+type CollectionChange struct {
+	state                  protoimpl.MessageState `protogen:"open.v1"`
+	Collection             string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"` // exists, or (with all the numbers below) is yet to be created
+	ShardNumber            *uint32                `protobuf:"varint,2,opt,name=shard_number,json=shardNumber,proto3,oneof" json:"shard_number,omitempty"`
+	ReplicationFactor      *uint32                `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3,oneof" json:"replication_factor,omitempty"`
+	WriteConsistencyFactor *uint32                `protobuf:"varint,4,opt,name=write_consistency_factor,json=writeConsistencyFactor,proto3,oneof" json:"write_consistency_factor,omitempty"`
+	ShardKey               *ShardKey              `protobuf:"bytes,5,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *CollectionChange) Reset() {
+	*x = CollectionChange{}
+	mi := &file_cluster_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectionChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectionChange) ProtoMessage() {}
+
+func (x *CollectionChange) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectionChange.ProtoReflect.Descriptor instead.
+func (*CollectionChange) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CollectionChange) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *CollectionChange) GetShardNumber() uint32 {
+	if x != nil && x.ShardNumber != nil {
+		return *x.ShardNumber
+	}
+	return 0
+}
+
+func (x *CollectionChange) GetReplicationFactor() uint32 {
+	if x != nil && x.ReplicationFactor != nil {
+		return *x.ReplicationFactor
+	}
+	return 0
+}
+
+func (x *CollectionChange) GetWriteConsistencyFactor() uint32 {
+	if x != nil && x.WriteConsistencyFactor != nil {
+		return *x.WriteConsistencyFactor
+	}
+	return 0
+}
+
+func (x *CollectionChange) GetShardKey() *ShardKey {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
+type PeerChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	State         PeerState              `protobuf:"varint,2,opt,name=state,proto3,enum=ostraka.cluster.v1.PeerState" json:"state,omitempty"`
+	Remove        bool                   `protobuf:"varint,3,opt,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerChange) Reset() {
+	*x = PeerChange{}
+	mi := &file_cluster_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerChange) ProtoMessage() {}
+
+func (x *PeerChange) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerChange.ProtoReflect.Descriptor instead.
+func (*PeerChange) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *PeerChange) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *PeerChange) GetState() PeerState {
+	if x != nil {
+		return x.State
+	}
+	return PeerState_PEER_STATE_ACTIVE
+}
+
+func (x *PeerChange) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+type GetPlanResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Steps         []*PlannedStep         `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`       // in order; all that is left to do, as far as it can be foreseen, 10,000 at most
+	Bytes         uint64                 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`      // that will move between peers
+	Seconds       uint64                 `protobuf:"varint,3,opt,name=seconds,proto3" json:"seconds,omitempty"`  // estimated, at the settings' rates; 0: none or not known
+	Findings      []*PlanFinding         `protobuf:"bytes,4,rep,name=findings,proto3" json:"findings,omitempty"` // what stands against it or deserves attention
+	Paused        bool                   `protobuf:"varint,5,opt,name=paused,proto3" json:"paused,omitempty"`    // nothing will be done until resume
+	StepsLeftOut  uint32                 `protobuf:"varint,6,opt,name=steps_left_out,json=stepsLeftOut,proto3" json:"steps_left_out,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanResponse) Reset() {
+	*x = GetPlanResponse{}
+	mi := &file_cluster_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanResponse) ProtoMessage() {}
+
+func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
+func (*GetPlanResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetPlanResponse) GetSteps() []*PlannedStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *GetPlanResponse) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *GetPlanResponse) GetSeconds() uint64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *GetPlanResponse) GetFindings() []*PlanFinding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *GetPlanResponse) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *GetPlanResponse) GetStepsLeftOut() uint32 {
+	if x != nil {
+		return x.StepsLeftOut
+	}
+	return 0
+}
+
+type PlannedStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // add_replica, retire_replica, drop_replica, failover, move_slots, ...
+	Collection    string                 `protobuf:"bytes,2,opt,name=collection,proto3" json:"collection,omitempty"`
+	ShardId       *uint32                `protobuf:"varint,3,opt,name=shard_id,json=shardId,proto3,oneof" json:"shard_id,omitempty"`
+	FromPeer      uint64                 `protobuf:"varint,4,opt,name=from_peer,json=fromPeer,proto3" json:"from_peer,omitempty"` // 0: none
+	ToPeer        uint64                 `protobuf:"varint,5,opt,name=to_peer,json=toPeer,proto3" json:"to_peer,omitempty"`       // 0: none
+	Bytes         uint64                 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Why           string                 `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlannedStep) Reset() {
+	*x = PlannedStep{}
+	mi := &file_cluster_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlannedStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlannedStep) ProtoMessage() {}
+
+func (x *PlannedStep) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlannedStep.ProtoReflect.Descriptor instead.
+func (*PlannedStep) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PlannedStep) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *PlannedStep) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *PlannedStep) GetShardId() uint32 {
+	if x != nil && x.ShardId != nil {
+		return *x.ShardId
+	}
+	return 0
+}
+
+func (x *PlannedStep) GetFromPeer() uint64 {
+	if x != nil {
+		return x.FromPeer
+	}
+	return 0
+}
+
+func (x *PlannedStep) GetToPeer() uint64 {
+	if x != nil {
+		return x.ToPeer
+	}
+	return 0
+}
+
+func (x *PlannedStep) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *PlannedStep) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+type PlanFinding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Severity      PlanFinding_Severity   `protobuf:"varint,1,opt,name=severity,proto3,enum=ostraka.cluster.v1.PlanFinding_Severity" json:"severity,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`   // replicas_exceed_peers, zones_too_few, disk_too_small, last_copy, quorum_unreachable, under_replicated, transfers_running, paused, single_copy, two_voters
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`   // for people: what, where, what to do
+	Field         string                 `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"` // of the change, if it is about one: shard_number, replication_factor, ...
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanFinding) Reset() {
+	*x = PlanFinding{}
+	mi := &file_cluster_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanFinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanFinding) ProtoMessage() {}
+
+func (x *PlanFinding) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanFinding.ProtoReflect.Descriptor instead.
+func (*PlanFinding) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *PlanFinding) GetSeverity() PlanFinding_Severity {
+	if x != nil {
+		return x.Severity
+	}
+	return PlanFinding_INFO
+}
+
+func (x *PlanFinding) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *PlanFinding) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *PlanFinding) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+type ReshardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Collection    string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	ShardNumber   uint32                 `protobuf:"varint,2,opt,name=shard_number,json=shardNumber,proto3" json:"shard_number,omitempty"`
+	ShardKey      *ShardKey              `protobuf:"bytes,3,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"` // required with custom sharding, else refused
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReshardRequest) Reset() {
+	*x = ReshardRequest{}
+	mi := &file_cluster_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReshardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReshardRequest) ProtoMessage() {}
+
+func (x *ReshardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReshardRequest.ProtoReflect.Descriptor instead.
+func (*ReshardRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ReshardRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *ReshardRequest) GetShardNumber() uint32 {
+	if x != nil {
+		return x.ShardNumber
+	}
+	return 0
+}
+
+func (x *ReshardRequest) GetShardKey() *ShardKey {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
+type ReshardResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"` // unset if there is nothing to do
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReshardResponse) Reset() {
+	*x = ReshardResponse{}
+	mi := &file_cluster_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReshardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReshardResponse) ProtoMessage() {}
+
+func (x *ReshardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReshardResponse.ProtoReflect.Descriptor instead.
+func (*ReshardResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ReshardResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type ListOperationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Collection    string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"` // "": all
+	RunningOnly   bool                   `protobuf:"varint,2,opt,name=running_only,json=runningOnly,proto3" json:"running_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOperationsRequest) Reset() {
+	*x = ListOperationsRequest{}
+	mi := &file_cluster_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOperationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOperationsRequest) ProtoMessage() {}
+
+func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
+func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListOperationsRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *ListOperationsRequest) GetRunningOnly() bool {
+	if x != nil {
+		return x.RunningOnly
+	}
+	return false
+}
+
+type ListOperationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operations    []*Operation           `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"` // newest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOperationsResponse) Reset() {
+	*x = ListOperationsResponse{}
+	mi := &file_cluster_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOperationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOperationsResponse) ProtoMessage() {}
+
+func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
+func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ListOperationsResponse) GetOperations() []*Operation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+type WatchOperationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOperationRequest) Reset() {
+	*x = WatchOperationRequest{}
+	mi := &file_cluster_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOperationRequest) ProtoMessage() {}
+
+func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
+func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *WatchOperationRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type WatchOperationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOperationResponse) Reset() {
+	*x = WatchOperationResponse{}
+	mi := &file_cluster_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOperationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOperationResponse) ProtoMessage() {}
+
+func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOperationResponse.ProtoReflect.Descriptor instead.
+func (*WatchOperationResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *WatchOperationResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type CancelOperationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelOperationRequest) Reset() {
+	*x = CancelOperationRequest{}
+	mi := &file_cluster_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelOperationRequest) ProtoMessage() {}
+
+func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelOperationRequest.ProtoReflect.Descriptor instead.
+func (*CancelOperationRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *CancelOperationRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type CancelOperationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelOperationResponse) Reset() {
+	*x = CancelOperationResponse{}
+	mi := &file_cluster_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelOperationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelOperationResponse) ProtoMessage() {}
+
+func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelOperationResponse.ProtoReflect.Descriptor instead.
+func (*CancelOperationResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *CancelOperationResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type Operation struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Id              uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind            string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`             // reshard, drain, remove, replicate, rebalance, shard_key
+	Collection      string                 `protobuf:"bytes,3,opt,name=collection,proto3" json:"collection,omitempty"` // "" if it is about none
+	ShardKey        *ShardKey              `protobuf:"bytes,4,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
+	Peer            uint64                 `protobuf:"varint,5,opt,name=peer,proto3" json:"peer,omitempty"` // 0 if it is about none
+	State           OperationState         `protobuf:"varint,6,opt,name=state,proto3,enum=ostraka.cluster.v1.OperationState" json:"state,omitempty"`
+	Phase           string                 `protobuf:"bytes,7,opt,name=phase,proto3" json:"phase,omitempty"` // what is being done, for people
+	Done            uint64                 `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`  // of total: slots for reshard, replicas else
+	Total           uint64                 `protobuf:"varint,9,opt,name=total,proto3" json:"total,omitempty"`
+	BytesDone       uint64                 `protobuf:"varint,10,opt,name=bytes_done,json=bytesDone,proto3" json:"bytes_done,omitempty"`
+	BytesTotal      uint64                 `protobuf:"varint,11,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"`
+	StartedUnixMs   int64                  `protobuf:"varint,12,opt,name=started_unix_ms,json=startedUnixMs,proto3" json:"started_unix_ms,omitempty"`
+	EndedUnixMs     int64                  `protobuf:"varint,13,opt,name=ended_unix_ms,json=endedUnixMs,proto3" json:"ended_unix_ms,omitempty"`             // 0: it runs
+	Problem         string                 `protobuf:"bytes,14,opt,name=problem,proto3" json:"problem,omitempty"`                                           // why it does not go on, or why it ended otherwise than DONE
+	FromShardNumber uint32                 `protobuf:"varint,15,opt,name=from_shard_number,json=fromShardNumber,proto3" json:"from_shard_number,omitempty"` // of reshard
+	ToShardNumber   uint32                 `protobuf:"varint,16,opt,name=to_shard_number,json=toShardNumber,proto3" json:"to_shard_number,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_cluster_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Operation) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Operation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Operation) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *Operation) GetShardKey() *ShardKey {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
+func (x *Operation) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *Operation) GetState() OperationState {
+	if x != nil {
+		return x.State
+	}
+	return OperationState_OPERATION_STATE_UNSPECIFIED
+}
+
+func (x *Operation) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *Operation) GetDone() uint64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *Operation) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *Operation) GetBytesDone() uint64 {
+	if x != nil {
+		return x.BytesDone
+	}
+	return 0
+}
+
+func (x *Operation) GetBytesTotal() uint64 {
+	if x != nil {
+		return x.BytesTotal
+	}
+	return 0
+}
+
+func (x *Operation) GetStartedUnixMs() int64 {
+	if x != nil {
+		return x.StartedUnixMs
+	}
+	return 0
+}
+
+func (x *Operation) GetEndedUnixMs() int64 {
+	if x != nil {
+		return x.EndedUnixMs
+	}
+	return 0
+}
+
+func (x *Operation) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Operation) GetFromShardNumber() uint32 {
+	if x != nil {
+		return x.FromShardNumber
+	}
+	return 0
+}
+
+func (x *Operation) GetToShardNumber() uint32 {
+	if x != nil {
+		return x.ToShardNumber
+	}
+	return 0
+}
+
+type UpdatePeerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Zone          *string                `protobuf:"bytes,2,opt,name=zone,proto3,oneof" json:"zone,omitempty"` // unset: as it is
+	Labels        *LabelMap              `protobuf:"bytes,3,opt,name=labels,proto3" json:"labels,omitempty"`   // unset: as they are; else all of them
+	State         *PeerState             `protobuf:"varint,4,opt,name=state,proto3,enum=ostraka.cluster.v1.PeerState,oneof" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePeerRequest) Reset() {
+	*x = UpdatePeerRequest{}
+	mi := &file_cluster_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePeerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePeerRequest) ProtoMessage() {}
+
+func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePeerRequest.ProtoReflect.Descriptor instead.
+func (*UpdatePeerRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *UpdatePeerRequest) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *UpdatePeerRequest) GetZone() string {
+	if x != nil && x.Zone != nil {
+		return *x.Zone
+	}
+	return ""
+}
+
+func (x *UpdatePeerRequest) GetLabels() *LabelMap {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *UpdatePeerRequest) GetState() PeerState {
+	if x != nil && x.State != nil {
+		return *x.State
+	}
+	return PeerState_PEER_STATE_ACTIVE
+}
+
+type LabelMap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Labels        map[string]string      `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LabelMap) Reset() {
+	*x = LabelMap{}
+	mi := &file_cluster_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LabelMap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LabelMap) ProtoMessage() {}
+
+func (x *LabelMap) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LabelMap.ProtoReflect.Descriptor instead.
+func (*LabelMap) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *LabelMap) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+type UpdatePeerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peer          *Peer                  `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	Operation     *Operation             `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"` // of a drain
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdatePeerResponse) Reset() {
+	*x = UpdatePeerResponse{}
+	mi := &file_cluster_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdatePeerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdatePeerResponse) ProtoMessage() {}
+
+func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdatePeerResponse.ProtoReflect.Descriptor instead.
+func (*UpdatePeerResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *UpdatePeerResponse) GetPeer() *Peer {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+func (x *UpdatePeerResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type RemovePeerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Peer  uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
+	// Shards of which the peer holds the last copy and which may be lost, each as COLLECTION/SHARD. Such a shard begins anew, empty.
+	Lose          []string `protobuf:"bytes,2,rep,name=lose,proto3" json:"lose,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovePeerRequest) Reset() {
+	*x = RemovePeerRequest{}
+	mi := &file_cluster_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovePeerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovePeerRequest) ProtoMessage() {}
+
+func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovePeerRequest.ProtoReflect.Descriptor instead.
+func (*RemovePeerRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *RemovePeerRequest) GetPeer() uint64 {
+	if x != nil {
+		return x.Peer
+	}
+	return 0
+}
+
+func (x *RemovePeerRequest) GetLose() []string {
+	if x != nil {
+		return x.Lose
+	}
+	return nil
+}
+
+type RemovePeerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lost          []string               `protobuf:"bytes,1,rep,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovePeerResponse) Reset() {
+	*x = RemovePeerResponse{}
+	mi := &file_cluster_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovePeerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovePeerResponse) ProtoMessage() {}
+
+func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovePeerResponse.ProtoReflect.Descriptor instead.
+func (*RemovePeerResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RemovePeerResponse) GetLost() []string {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+type RebalanceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Collection    string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"` // "": all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceRequest) Reset() {
+	*x = RebalanceRequest{}
+	mi := &file_cluster_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceRequest) ProtoMessage() {}
+
+func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
+func (*RebalanceRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *RebalanceRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+type RebalanceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"` // unset if there is nothing to do
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceResponse) Reset() {
+	*x = RebalanceResponse{}
+	mi := &file_cluster_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceResponse) ProtoMessage() {}
+
+func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
+func (*RebalanceResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *RebalanceResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+type GetSettingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSettingsRequest) Reset() {
+	*x = GetSettingsRequest{}
+	mi := &file_cluster_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSettingsRequest) ProtoMessage() {}
+
+func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
+func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{41}
+}
+
+type GetSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *Settings              `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSettingsResponse) Reset() {
+	*x = GetSettingsResponse{}
+	mi := &file_cluster_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSettingsResponse) ProtoMessage() {}
+
+func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
+func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *GetSettingsResponse) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type UpdateSettingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *Settings              `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"` // what is unset stays as it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSettingsRequest) Reset() {
+	*x = UpdateSettingsRequest{}
+	mi := &file_cluster_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSettingsRequest) ProtoMessage() {}
+
+func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
+func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *UpdateSettingsRequest) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type UpdateSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *Settings              `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateSettingsResponse) Reset() {
+	*x = UpdateSettingsResponse{}
+	mi := &file_cluster_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateSettingsResponse) ProtoMessage() {}
+
+func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
+func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *UpdateSettingsResponse) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type Settings struct {
+	state                      protoimpl.MessageState `protogen:"open.v1"`
+	ReplicaReplaceAfterSeconds *uint64                `protobuf:"varint,1,opt,name=replica_replace_after_seconds,json=replicaReplaceAfterSeconds,proto3,oneof" json:"replica_replace_after_seconds,omitempty"` // 0: never; default 600
+	Paused                     *bool                  `protobuf:"varint,2,opt,name=paused,proto3,oneof" json:"paused,omitempty"`                                                                               // nothing but failover is done
+	TransfersPerPeer           *uint32                `protobuf:"varint,3,opt,name=transfers_per_peer,json=transfersPerPeer,proto3,oneof" json:"transfers_per_peer,omitempty"`                                 // in each direction; default 2
+	TransfersPerCluster        *uint32                `protobuf:"varint,4,opt,name=transfers_per_cluster,json=transfersPerCluster,proto3,oneof" json:"transfers_per_cluster,omitempty"`                        // default 16
+	TransferBytesPerSecond     *uint64                `protobuf:"varint,5,opt,name=transfer_bytes_per_second,json=transferBytesPerSecond,proto3,oneof" json:"transfer_bytes_per_second,omitempty"`             // per peer and direction; default 200 MiB
+	Balance                    *bool                  `protobuf:"varint,6,opt,name=balance,proto3,oneof" json:"balance,omitempty"`                                                                             // move replicas to even things out; default true
+	unknownFields              protoimpl.UnknownFields
+	sizeCache                  protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_cluster_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Settings) GetReplicaReplaceAfterSeconds() uint64 {
+	if x != nil && x.ReplicaReplaceAfterSeconds != nil {
+		return *x.ReplicaReplaceAfterSeconds
+	}
+	return 0
+}
+
+func (x *Settings) GetPaused() bool {
+	if x != nil && x.Paused != nil {
+		return *x.Paused
+	}
+	return false
+}
+
+func (x *Settings) GetTransfersPerPeer() uint32 {
+	if x != nil && x.TransfersPerPeer != nil {
+		return *x.TransfersPerPeer
+	}
+	return 0
+}
+
+func (x *Settings) GetTransfersPerCluster() uint32 {
+	if x != nil && x.TransfersPerCluster != nil {
+		return *x.TransfersPerCluster
+	}
+	return 0
+}
+
+func (x *Settings) GetTransferBytesPerSecond() uint64 {
+	if x != nil && x.TransferBytesPerSecond != nil {
+		return *x.TransferBytesPerSecond
+	}
+	return 0
+}
+
+func (x *Settings) GetBalance() bool {
+	if x != nil && x.Balance != nil {
+		return *x.Balance
+	}
+	return false
+}
+
 var File_cluster_proto protoreflect.FileDescriptor
 
 const file_cluster_proto_rawDesc = "" +
@@ -1423,7 +3469,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12#\n" +
 	"\rapplied_index\x18\x05 \x01(\x04R\fappliedIndex\x12.\n" +
 	"\x05peers\x18\x06 \x03(\v2\x18.ostraka.cluster.v1.PeerR\x05peers\x12\x18\n" +
-	"\aversion\x18\a \x01(\tR\aversion\"\xe8\x02\n" +
+	"\aversion\x18\a \x01(\tR\aversion\"\x9c\x05\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
@@ -1438,11 +3484,20 @@ const file_cluster_proto_rawDesc = "" +
 	" \x01(\bR\x06leader\x12\x1a\n" +
 	"\breplaced\x18\v \x01(\bR\breplaced\x12)\n" +
 	"\x11last_seen_unix_ms\x18\f \x01(\x03R\x0elastSeenUnixMs\x12\x1a\n" +
-	"\breplicas\x18\r \x01(\rR\breplicas\"7\n" +
+	"\breplicas\x18\r \x01(\rR\breplicas\x123\n" +
+	"\x05state\x18\x0e \x01(\x0e2\x1d.ostraka.cluster.v1.PeerStateR\x05state\x12<\n" +
+	"\x06labels\x18\x0f \x03(\v2$.ostraka.cluster.v1.Peer.LabelsEntryR\x06labels\x12\x1c\n" +
+	"\tprimaries\x18\x10 \x01(\x04R\tprimaries\x12\x14\n" +
+	"\x05bytes\x18\x11 \x01(\x04R\x05bytes\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x12 \x01(\x04R\rdiskFreeBytes\x12(\n" +
+	"\x10disk_total_bytes\x18\x13 \x01(\x04R\x0ediskTotalBytes\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"7\n" +
 	"\x13GetPlacementRequest\x12 \n" +
 	"\vcollections\x18\x01 \x03(\tR\vcollections\"a\n" +
 	"\x14GetPlacementResponse\x12I\n" +
-	"\vcollections\x18\x01 \x03(\v2'.ostraka.cluster.v1.CollectionPlacementR\vcollections\"\x99\x02\n" +
+	"\vcollections\x18\x01 \x03(\v2'.ostraka.cluster.v1.CollectionPlacementR\vcollections\"\xf3\x03\n" +
 	"\x13CollectionPlacement\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -1451,7 +3506,27 @@ const file_cluster_proto_rawDesc = "" +
 	"\x12replication_factor\x18\x03 \x01(\rR\x11replicationFactor\x128\n" +
 	"\x18write_consistency_factor\x18\x04 \x01(\rR\x16writeConsistencyFactor\x12:\n" +
 	"\x06shards\x18\x05 \x03(\v2\".ostraka.cluster.v1.ShardPlacementR\x06shards\x12\x1a\n" +
-	"\bwarnings\x18\x06 \x03(\tR\bwarnings\"\x91\x03\n" +
+	"\bwarnings\x18\x06 \x03(\tR\bwarnings\x12\x14\n" +
+	"\x05epoch\x18\a \x01(\x04R\x05epoch\x12.\n" +
+	"\x13target_shard_number\x18\b \x01(\rR\x11targetShardNumber\x12D\n" +
+	"\n" +
+	"shard_keys\x18\t \x03(\v2%.ostraka.cluster.v1.ShardKeyPlacementR\tshardKeys\x12\x14\n" +
+	"\x05bytes\x18\n" +
+	" \x01(\x04R\x05bytes\x12\x16\n" +
+	"\x06points\x18\v \x01(\x04R\x06points\x12\x1e\n" +
+	"\n" +
+	"operations\x18\f \x03(\x04R\n" +
+	"operations\"\xe3\x01\n" +
+	"\x11ShardKeyPlacement\x12.\n" +
+	"\x03key\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\x03key\x12!\n" +
+	"\fshard_number\x18\x02 \x01(\rR\vshardNumber\x12-\n" +
+	"\x12replication_factor\x18\x03 \x01(\rR\x11replicationFactor\x12\x1c\n" +
+	"\tplacement\x18\x04 \x03(\x04R\tplacement\x12.\n" +
+	"\x13target_shard_number\x18\x05 \x01(\rR\x11targetShardNumber\"G\n" +
+	"\bShardKey\x12\x1a\n" +
+	"\akeyword\x18\x01 \x01(\tH\x00R\akeyword\x12\x18\n" +
+	"\x06number\x18\x02 \x01(\x04H\x00R\x06numberB\x05\n" +
+	"\x03key\"\xfa\x03\n" +
 	"\x0eShardPlacement\x12\x19\n" +
 	"\bshard_id\x18\x01 \x01(\rR\ashardId\x12+\n" +
 	"\x11declared_replicas\x18\x02 \x01(\rR\x10declaredReplicas\x12'\n" +
@@ -1464,7 +3539,10 @@ const file_cluster_proto_rawDesc = "" +
 	"\aproblem\x18\t \x01(\tR\aproblem\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x04R\aversion\x12+\n" +
-	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\"\xc4\x02\n" +
+	"\x11unsafe_promotions\x18\v \x01(\x04R\x10unsafePromotions\x129\n" +
+	"\tshard_key\x18\f \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\x12\x14\n" +
+	"\x05slots\x18\r \x01(\rR\x05slots\x12\x16\n" +
+	"\x06pinned\x18\x0e \x01(\bR\x06pinned\"\xda\x02\n" +
 	"\x10ReplicaPlacement\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x126\n" +
 	"\x05state\x18\x02 \x01(\x0e2 .ostraka.cluster.v1.ReplicaStateR\x05state\x12\x14\n" +
@@ -1477,7 +3555,9 @@ const file_cluster_proto_rawDesc = "" +
 	"generation\x18\a \x01(\x04R\n" +
 	"generation\x128\n" +
 	"\btransfer\x18\b \x01(\v2\x1c.ostraka.cluster.v1.TransferR\btransfer\x12\x18\n" +
-	"\adiffers\x18\t \x01(\tR\adiffers\"\xf2\x01\n" +
+	"\adiffers\x18\t \x01(\tR\adiffers\x12\x14\n" +
+	"\x05bytes\x18\n" +
+	" \x01(\x04R\x05bytes\"\xf2\x01\n" +
 	"\bTransfer\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12#\n" +
@@ -1536,18 +3616,184 @@ const file_cluster_proto_rawDesc = "" +
 	"\bshard_id\x18\x06 \x01(\rH\x00R\ashardId\x88\x01\x01\x12\x12\n" +
 	"\x04peer\x18\a \x01(\x04R\x04peer\x12\x12\n" +
 	"\x04text\x18\b \x01(\tR\x04textB\v\n" +
-	"\t_shard_id*1\n" +
+	"\t_shard_id\"\x98\x01\n" +
+	"\x0eGetPlanRequest\x12F\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\v2$.ostraka.cluster.v1.CollectionChangeH\x00R\n" +
+	"collection\x124\n" +
+	"\x04peer\x18\x02 \x01(\v2\x1e.ostraka.cluster.v1.PeerChangeH\x00R\x04peerB\b\n" +
+	"\x06change\"\xcd\x02\n" +
+	"\x10CollectionChange\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12&\n" +
+	"\fshard_number\x18\x02 \x01(\rH\x00R\vshardNumber\x88\x01\x01\x122\n" +
+	"\x12replication_factor\x18\x03 \x01(\rH\x01R\x11replicationFactor\x88\x01\x01\x12=\n" +
+	"\x18write_consistency_factor\x18\x04 \x01(\rH\x02R\x16writeConsistencyFactor\x88\x01\x01\x129\n" +
+	"\tshard_key\x18\x05 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKeyB\x0f\n" +
+	"\r_shard_numberB\x15\n" +
+	"\x13_replication_factorB\x1b\n" +
+	"\x19_write_consistency_factor\"m\n" +
+	"\n" +
+	"PeerChange\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\x04R\x04peer\x123\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1d.ostraka.cluster.v1.PeerStateR\x05state\x12\x16\n" +
+	"\x06remove\x18\x03 \x01(\bR\x06remove\"\xf3\x01\n" +
+	"\x0fGetPlanResponse\x125\n" +
+	"\x05steps\x18\x01 \x03(\v2\x1f.ostraka.cluster.v1.PlannedStepR\x05steps\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x18\n" +
+	"\aseconds\x18\x03 \x01(\x04R\aseconds\x12;\n" +
+	"\bfindings\x18\x04 \x03(\v2\x1f.ostraka.cluster.v1.PlanFindingR\bfindings\x12\x16\n" +
+	"\x06paused\x18\x05 \x01(\bR\x06paused\x12$\n" +
+	"\x0esteps_left_out\x18\x06 \x01(\rR\fstepsLeftOut\"\xcc\x01\n" +
+	"\vPlannedStep\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x02 \x01(\tR\n" +
+	"collection\x12\x1e\n" +
+	"\bshard_id\x18\x03 \x01(\rH\x00R\ashardId\x88\x01\x01\x12\x1b\n" +
+	"\tfrom_peer\x18\x04 \x01(\x04R\bfromPeer\x12\x17\n" +
+	"\ato_peer\x18\x05 \x01(\x04R\x06toPeer\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12\x10\n" +
+	"\x03why\x18\a \x01(\tR\x03whyB\v\n" +
+	"\t_shard_id\"\xbf\x01\n" +
+	"\vPlanFinding\x12D\n" +
+	"\bseverity\x18\x01 \x01(\x0e2(.ostraka.cluster.v1.PlanFinding.SeverityR\bseverity\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\",\n" +
+	"\bSeverity\x12\b\n" +
+	"\x04INFO\x10\x00\x12\v\n" +
+	"\aWARNING\x10\x01\x12\t\n" +
+	"\x05ERROR\x10\x02\"\x8e\x01\n" +
+	"\x0eReshardRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12!\n" +
+	"\fshard_number\x18\x02 \x01(\rR\vshardNumber\x129\n" +
+	"\tshard_key\x18\x03 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\"N\n" +
+	"\x0fReshardResponse\x12;\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"Z\n" +
+	"\x15ListOperationsRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x12!\n" +
+	"\frunning_only\x18\x02 \x01(\bR\vrunningOnly\"W\n" +
+	"\x16ListOperationsResponse\x12=\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x1d.ostraka.cluster.v1.OperationR\n" +
+	"operations\"'\n" +
+	"\x15WatchOperationRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"U\n" +
+	"\x16WatchOperationResponse\x12;\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"(\n" +
+	"\x16CancelOperationRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"V\n" +
+	"\x17CancelOperationResponse\x12;\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\x92\x04\n" +
+	"\tOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x03 \x01(\tR\n" +
+	"collection\x129\n" +
+	"\tshard_key\x18\x04 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\x12\x12\n" +
+	"\x04peer\x18\x05 \x01(\x04R\x04peer\x128\n" +
+	"\x05state\x18\x06 \x01(\x0e2\".ostraka.cluster.v1.OperationStateR\x05state\x12\x14\n" +
+	"\x05phase\x18\a \x01(\tR\x05phase\x12\x12\n" +
+	"\x04done\x18\b \x01(\x04R\x04done\x12\x14\n" +
+	"\x05total\x18\t \x01(\x04R\x05total\x12\x1d\n" +
+	"\n" +
+	"bytes_done\x18\n" +
+	" \x01(\x04R\tbytesDone\x12\x1f\n" +
+	"\vbytes_total\x18\v \x01(\x04R\n" +
+	"bytesTotal\x12&\n" +
+	"\x0fstarted_unix_ms\x18\f \x01(\x03R\rstartedUnixMs\x12\"\n" +
+	"\rended_unix_ms\x18\r \x01(\x03R\vendedUnixMs\x12\x18\n" +
+	"\aproblem\x18\x0e \x01(\tR\aproblem\x12*\n" +
+	"\x11from_shard_number\x18\x0f \x01(\rR\x0ffromShardNumber\x12&\n" +
+	"\x0fto_shard_number\x18\x10 \x01(\rR\rtoShardNumber\"\xc3\x01\n" +
+	"\x11UpdatePeerRequest\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x17\n" +
+	"\x04zone\x18\x02 \x01(\tH\x00R\x04zone\x88\x01\x01\x124\n" +
+	"\x06labels\x18\x03 \x01(\v2\x1c.ostraka.cluster.v1.LabelMapR\x06labels\x128\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1d.ostraka.cluster.v1.PeerStateH\x01R\x05state\x88\x01\x01B\a\n" +
+	"\x05_zoneB\b\n" +
+	"\x06_state\"\x87\x01\n" +
+	"\bLabelMap\x12@\n" +
+	"\x06labels\x18\x01 \x03(\v2(.ostraka.cluster.v1.LabelMap.LabelsEntryR\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x7f\n" +
+	"\x12UpdatePeerResponse\x12,\n" +
+	"\x04peer\x18\x01 \x01(\v2\x18.ostraka.cluster.v1.PeerR\x04peer\x12;\n" +
+	"\toperation\x18\x02 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\";\n" +
+	"\x11RemovePeerRequest\x12\x12\n" +
+	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x12\n" +
+	"\x04lose\x18\x02 \x03(\tR\x04lose\"(\n" +
+	"\x12RemovePeerResponse\x12\x12\n" +
+	"\x04lost\x18\x01 \x03(\tR\x04lost\"2\n" +
+	"\x10RebalanceRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\"P\n" +
+	"\x11RebalanceResponse\x12;\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\x14\n" +
+	"\x12GetSettingsRequest\"O\n" +
+	"\x13GetSettingsResponse\x128\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.SettingsR\bsettings\"Q\n" +
+	"\x15UpdateSettingsRequest\x128\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.SettingsR\bsettings\"R\n" +
+	"\x16UpdateSettingsResponse\x128\n" +
+	"\bsettings\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.SettingsR\bsettings\"\xc2\x03\n" +
+	"\bSettings\x12F\n" +
+	"\x1dreplica_replace_after_seconds\x18\x01 \x01(\x04H\x00R\x1areplicaReplaceAfterSeconds\x88\x01\x01\x12\x1b\n" +
+	"\x06paused\x18\x02 \x01(\bH\x01R\x06paused\x88\x01\x01\x121\n" +
+	"\x12transfers_per_peer\x18\x03 \x01(\rH\x02R\x10transfersPerPeer\x88\x01\x01\x127\n" +
+	"\x15transfers_per_cluster\x18\x04 \x01(\rH\x03R\x13transfersPerCluster\x88\x01\x01\x12>\n" +
+	"\x19transfer_bytes_per_second\x18\x05 \x01(\x04H\x04R\x16transferBytesPerSecond\x88\x01\x01\x12\x1d\n" +
+	"\abalance\x18\x06 \x01(\bH\x05R\abalance\x88\x01\x01B \n" +
+	"\x1e_replica_replace_after_secondsB\t\n" +
+	"\a_pausedB\x15\n" +
+	"\x13_transfers_per_peerB\x18\n" +
+	"\x16_transfers_per_clusterB\x1c\n" +
+	"\x1a_transfer_bytes_per_secondB\n" +
+	"\n" +
+	"\b_balance*W\n" +
+	"\tPeerState\x12\x15\n" +
+	"\x11PEER_STATE_ACTIVE\x10\x00\x12\x17\n" +
+	"\x13PEER_STATE_DRAINING\x10\x01\x12\x1a\n" +
+	"\x16PEER_STATE_MAINTENANCE\x10\x02*1\n" +
 	"\fReplicaState\x12\n" +
 	"\n" +
 	"\x06ACTIVE\x10\x00\x12\b\n" +
 	"\x04DEAD\x10\x01\x12\v\n" +
-	"\aPARTIAL\x10\x022\xfe\x02\n" +
+	"\aPARTIAL\x10\x02*\xa3\x01\n" +
+	"\x0eOperationState\x12\x1f\n" +
+	"\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17OPERATION_STATE_RUNNING\x10\x01\x12\x18\n" +
+	"\x14OPERATION_STATE_DONE\x10\x02\x12\x1d\n" +
+	"\x19OPERATION_STATE_CANCELLED\x10\x03\x12\x1a\n" +
+	"\x16OPERATION_STATE_FAILED\x10\x042\xc3\n" +
+	"\n" +
 	"\aCluster\x12[\n" +
 	"\n" +
 	"GetCluster\x12%.ostraka.cluster.v1.GetClusterRequest\x1a&.ostraka.cluster.v1.GetClusterResponse\x12a\n" +
 	"\fGetPlacement\x12'.ostraka.cluster.v1.GetPlacementRequest\x1a(.ostraka.cluster.v1.GetPlacementResponse\x12Q\n" +
 	"\x06Verify\x12!.ostraka.cluster.v1.VerifyRequest\x1a\".ostraka.cluster.v1.VerifyResponse0\x01\x12`\n" +
-	"\vWatchEvents\x12&.ostraka.cluster.v1.WatchEventsRequest\x1a'.ostraka.cluster.v1.WatchEventsResponse0\x01B@Z>github.com/ostraka/terraform-provider-ostraka/client/clusterpbb\x06proto3"
+	"\vWatchEvents\x12&.ostraka.cluster.v1.WatchEventsRequest\x1a'.ostraka.cluster.v1.WatchEventsResponse0\x01\x12R\n" +
+	"\aGetPlan\x12\".ostraka.cluster.v1.GetPlanRequest\x1a#.ostraka.cluster.v1.GetPlanResponse\x12R\n" +
+	"\aReshard\x12\".ostraka.cluster.v1.ReshardRequest\x1a#.ostraka.cluster.v1.ReshardResponse\x12g\n" +
+	"\x0eListOperations\x12).ostraka.cluster.v1.ListOperationsRequest\x1a*.ostraka.cluster.v1.ListOperationsResponse\x12i\n" +
+	"\x0eWatchOperation\x12).ostraka.cluster.v1.WatchOperationRequest\x1a*.ostraka.cluster.v1.WatchOperationResponse0\x01\x12j\n" +
+	"\x0fCancelOperation\x12*.ostraka.cluster.v1.CancelOperationRequest\x1a+.ostraka.cluster.v1.CancelOperationResponse\x12[\n" +
+	"\n" +
+	"UpdatePeer\x12%.ostraka.cluster.v1.UpdatePeerRequest\x1a&.ostraka.cluster.v1.UpdatePeerResponse\x12[\n" +
+	"\n" +
+	"RemovePeer\x12%.ostraka.cluster.v1.RemovePeerRequest\x1a&.ostraka.cluster.v1.RemovePeerResponse\x12X\n" +
+	"\tRebalance\x12$.ostraka.cluster.v1.RebalanceRequest\x1a%.ostraka.cluster.v1.RebalanceResponse\x12^\n" +
+	"\vGetSettings\x12&.ostraka.cluster.v1.GetSettingsRequest\x1a'.ostraka.cluster.v1.GetSettingsResponse\x12g\n" +
+	"\x0eUpdateSettings\x12).ostraka.cluster.v1.UpdateSettingsRequest\x1a*.ostraka.cluster.v1.UpdateSettingsResponseB@Z>github.com/ostraka/terraform-provider-ostraka/client/clusterpbb\x06proto3"
 
 var (
 	file_cluster_proto_rawDescOnce sync.Once
@@ -1561,52 +3807,134 @@ func file_cluster_proto_rawDescGZIP() []byte {
 	return file_cluster_proto_rawDescData
 }
 
-var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_cluster_proto_goTypes = []any{
-	(ReplicaState)(0),            // 0: ostraka.cluster.v1.ReplicaState
-	(*GetClusterRequest)(nil),    // 1: ostraka.cluster.v1.GetClusterRequest
-	(*GetClusterResponse)(nil),   // 2: ostraka.cluster.v1.GetClusterResponse
-	(*Peer)(nil),                 // 3: ostraka.cluster.v1.Peer
-	(*GetPlacementRequest)(nil),  // 4: ostraka.cluster.v1.GetPlacementRequest
-	(*GetPlacementResponse)(nil), // 5: ostraka.cluster.v1.GetPlacementResponse
-	(*CollectionPlacement)(nil),  // 6: ostraka.cluster.v1.CollectionPlacement
-	(*ShardPlacement)(nil),       // 7: ostraka.cluster.v1.ShardPlacement
-	(*ReplicaPlacement)(nil),     // 8: ostraka.cluster.v1.ReplicaPlacement
-	(*Transfer)(nil),             // 9: ostraka.cluster.v1.Transfer
-	(*VerifyRequest)(nil),        // 10: ostraka.cluster.v1.VerifyRequest
-	(*VerifyResponse)(nil),       // 11: ostraka.cluster.v1.VerifyResponse
-	(*ShardVerdict)(nil),         // 12: ostraka.cluster.v1.ShardVerdict
-	(*ReplicaDigest)(nil),        // 13: ostraka.cluster.v1.ReplicaDigest
-	(*WatchEventsRequest)(nil),   // 14: ostraka.cluster.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),  // 15: ostraka.cluster.v1.WatchEventsResponse
-	(*Gap)(nil),                  // 16: ostraka.cluster.v1.Gap
-	(*Event)(nil),                // 17: ostraka.cluster.v1.Event
+	(PeerState)(0),                  // 0: ostraka.cluster.v1.PeerState
+	(ReplicaState)(0),               // 1: ostraka.cluster.v1.ReplicaState
+	(OperationState)(0),             // 2: ostraka.cluster.v1.OperationState
+	(PlanFinding_Severity)(0),       // 3: ostraka.cluster.v1.PlanFinding.Severity
+	(*GetClusterRequest)(nil),       // 4: ostraka.cluster.v1.GetClusterRequest
+	(*GetClusterResponse)(nil),      // 5: ostraka.cluster.v1.GetClusterResponse
+	(*Peer)(nil),                    // 6: ostraka.cluster.v1.Peer
+	(*GetPlacementRequest)(nil),     // 7: ostraka.cluster.v1.GetPlacementRequest
+	(*GetPlacementResponse)(nil),    // 8: ostraka.cluster.v1.GetPlacementResponse
+	(*CollectionPlacement)(nil),     // 9: ostraka.cluster.v1.CollectionPlacement
+	(*ShardKeyPlacement)(nil),       // 10: ostraka.cluster.v1.ShardKeyPlacement
+	(*ShardKey)(nil),                // 11: ostraka.cluster.v1.ShardKey
+	(*ShardPlacement)(nil),          // 12: ostraka.cluster.v1.ShardPlacement
+	(*ReplicaPlacement)(nil),        // 13: ostraka.cluster.v1.ReplicaPlacement
+	(*Transfer)(nil),                // 14: ostraka.cluster.v1.Transfer
+	(*VerifyRequest)(nil),           // 15: ostraka.cluster.v1.VerifyRequest
+	(*VerifyResponse)(nil),          // 16: ostraka.cluster.v1.VerifyResponse
+	(*ShardVerdict)(nil),            // 17: ostraka.cluster.v1.ShardVerdict
+	(*ReplicaDigest)(nil),           // 18: ostraka.cluster.v1.ReplicaDigest
+	(*WatchEventsRequest)(nil),      // 19: ostraka.cluster.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),     // 20: ostraka.cluster.v1.WatchEventsResponse
+	(*Gap)(nil),                     // 21: ostraka.cluster.v1.Gap
+	(*Event)(nil),                   // 22: ostraka.cluster.v1.Event
+	(*GetPlanRequest)(nil),          // 23: ostraka.cluster.v1.GetPlanRequest
+	(*CollectionChange)(nil),        // 24: ostraka.cluster.v1.CollectionChange
+	(*PeerChange)(nil),              // 25: ostraka.cluster.v1.PeerChange
+	(*GetPlanResponse)(nil),         // 26: ostraka.cluster.v1.GetPlanResponse
+	(*PlannedStep)(nil),             // 27: ostraka.cluster.v1.PlannedStep
+	(*PlanFinding)(nil),             // 28: ostraka.cluster.v1.PlanFinding
+	(*ReshardRequest)(nil),          // 29: ostraka.cluster.v1.ReshardRequest
+	(*ReshardResponse)(nil),         // 30: ostraka.cluster.v1.ReshardResponse
+	(*ListOperationsRequest)(nil),   // 31: ostraka.cluster.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),  // 32: ostraka.cluster.v1.ListOperationsResponse
+	(*WatchOperationRequest)(nil),   // 33: ostraka.cluster.v1.WatchOperationRequest
+	(*WatchOperationResponse)(nil),  // 34: ostraka.cluster.v1.WatchOperationResponse
+	(*CancelOperationRequest)(nil),  // 35: ostraka.cluster.v1.CancelOperationRequest
+	(*CancelOperationResponse)(nil), // 36: ostraka.cluster.v1.CancelOperationResponse
+	(*Operation)(nil),               // 37: ostraka.cluster.v1.Operation
+	(*UpdatePeerRequest)(nil),       // 38: ostraka.cluster.v1.UpdatePeerRequest
+	(*LabelMap)(nil),                // 39: ostraka.cluster.v1.LabelMap
+	(*UpdatePeerResponse)(nil),      // 40: ostraka.cluster.v1.UpdatePeerResponse
+	(*RemovePeerRequest)(nil),       // 41: ostraka.cluster.v1.RemovePeerRequest
+	(*RemovePeerResponse)(nil),      // 42: ostraka.cluster.v1.RemovePeerResponse
+	(*RebalanceRequest)(nil),        // 43: ostraka.cluster.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),       // 44: ostraka.cluster.v1.RebalanceResponse
+	(*GetSettingsRequest)(nil),      // 45: ostraka.cluster.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),     // 46: ostraka.cluster.v1.GetSettingsResponse
+	(*UpdateSettingsRequest)(nil),   // 47: ostraka.cluster.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),  // 48: ostraka.cluster.v1.UpdateSettingsResponse
+	(*Settings)(nil),                // 49: ostraka.cluster.v1.Settings
+	nil,                             // 50: ostraka.cluster.v1.Peer.LabelsEntry
+	nil,                             // 51: ostraka.cluster.v1.LabelMap.LabelsEntry
 }
 var file_cluster_proto_depIdxs = []int32{
-	3,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
-	6,  // 1: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
-	7,  // 2: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
-	8,  // 3: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
-	0,  // 4: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
-	9,  // 5: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
-	12, // 6: ostraka.cluster.v1.VerifyResponse.shard:type_name -> ostraka.cluster.v1.ShardVerdict
-	13, // 7: ostraka.cluster.v1.ShardVerdict.replicas:type_name -> ostraka.cluster.v1.ReplicaDigest
-	17, // 8: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
-	16, // 9: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
-	1,  // 10: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	4,  // 11: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	10, // 12: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
-	14, // 13: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
-	2,  // 14: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	5,  // 15: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	11, // 16: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
-	15, // 17: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
-	14, // [14:18] is the sub-list for method output_type
-	10, // [10:14] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
+	0,  // 1: ostraka.cluster.v1.Peer.state:type_name -> ostraka.cluster.v1.PeerState
+	50, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
+	9,  // 3: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
+	12, // 4: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
+	10, // 5: ostraka.cluster.v1.CollectionPlacement.shard_keys:type_name -> ostraka.cluster.v1.ShardKeyPlacement
+	11, // 6: ostraka.cluster.v1.ShardKeyPlacement.key:type_name -> ostraka.cluster.v1.ShardKey
+	13, // 7: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
+	11, // 8: ostraka.cluster.v1.ShardPlacement.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	1,  // 9: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
+	14, // 10: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
+	17, // 11: ostraka.cluster.v1.VerifyResponse.shard:type_name -> ostraka.cluster.v1.ShardVerdict
+	18, // 12: ostraka.cluster.v1.ShardVerdict.replicas:type_name -> ostraka.cluster.v1.ReplicaDigest
+	22, // 13: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
+	21, // 14: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
+	24, // 15: ostraka.cluster.v1.GetPlanRequest.collection:type_name -> ostraka.cluster.v1.CollectionChange
+	25, // 16: ostraka.cluster.v1.GetPlanRequest.peer:type_name -> ostraka.cluster.v1.PeerChange
+	11, // 17: ostraka.cluster.v1.CollectionChange.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	0,  // 18: ostraka.cluster.v1.PeerChange.state:type_name -> ostraka.cluster.v1.PeerState
+	27, // 19: ostraka.cluster.v1.GetPlanResponse.steps:type_name -> ostraka.cluster.v1.PlannedStep
+	28, // 20: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
+	3,  // 21: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
+	11, // 22: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	37, // 23: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	37, // 24: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
+	37, // 25: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	37, // 26: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	11, // 27: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	2,  // 28: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
+	39, // 29: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
+	0,  // 30: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
+	51, // 31: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
+	6,  // 32: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
+	37, // 33: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	37, // 34: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	49, // 35: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	49, // 36: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
+	49, // 37: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	4,  // 38: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	7,  // 39: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	15, // 40: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	19, // 41: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	23, // 42: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
+	29, // 43: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
+	31, // 44: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
+	33, // 45: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
+	35, // 46: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
+	38, // 47: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
+	41, // 48: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
+	43, // 49: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
+	45, // 50: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
+	47, // 51: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
+	5,  // 52: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	8,  // 53: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	16, // 54: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	20, // 55: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	26, // 56: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
+	30, // 57: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
+	32, // 58: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
+	34, // 59: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
+	36, // 60: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
+	40, // 61: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
+	42, // 62: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
+	44, // 63: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
+	46, // 64: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
+	48, // 65: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
+	52, // [52:66] is the sub-list for method output_type
+	38, // [38:52] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -1614,14 +3942,26 @@ func file_cluster_proto_init() {
 	if File_cluster_proto != nil {
 		return
 	}
-	file_cluster_proto_msgTypes[16].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[7].OneofWrappers = []any{
+		(*ShardKey_Keyword)(nil),
+		(*ShardKey_Number)(nil),
+	}
+	file_cluster_proto_msgTypes[18].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[19].OneofWrappers = []any{
+		(*GetPlanRequest_Collection)(nil),
+		(*GetPlanRequest_Peer)(nil),
+	}
+	file_cluster_proto_msgTypes[20].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[23].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[34].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[45].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   17,
+			NumEnums:      4,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
