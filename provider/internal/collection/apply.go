@@ -4,48 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
-)
-
-// How long to pause between two tries of a request that may succeed later.
-const (
-	retryFirst = 100 * time.Millisecond
-	retryMax   = 5 * time.Second
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // errElse is a collection that appeared under our name while our own request was under way.
 var errElse = errors.New("a collection of this name with another configuration appeared meanwhile")
 
-// retry runs try until it succeeds, fails for good, or ctx ends. try is told how many tries went before it.
-func retry(ctx context.Context, what string, try func(tries int) error) error {
-	wait := retryFirst
-	for tries := 0; ; tries++ {
-		err := try(tries)
-		if err == nil || !client.IsTransient(err) || ctx.Err() != nil {
-			return err
-		}
-		tflog.Warn(ctx, "trying again", map[string]any{"what": what, "error": err.Error()})
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("gave up after %d tries: %w", tries+1, err)
-		case <-time.After(wait/2 + rand.N(wait)):
-		}
-		wait = min(2*wait, retryMax)
-	}
-}
-
 // create sends the request until its outcome is known. After a reply was lost it looks before it asks again: what then
 // stands under the name is ours if it is what we asked for.
 func (c *collection) create(ctx context.Context, spec client.CollectionSpec) error {
 	doubtful := false
-	return retry(ctx, "create collection", func(int) error {
+	return wait.Retry(ctx, "create collection", func(int) error {
 		err := c.session.Client.CreateCollection(ctx, spec)
 		doubtful = doubtful || client.OutcomeUnknown(err)
 		if err == nil || !doubtful {
@@ -88,7 +63,7 @@ func (c *collection) update(ctx context.Context, spec client.CollectionSpec, dia
 		tflog.Info(ctx, "changing the collection", map[string]any{
 			"collection": spec.Name, "step": s.what, "number": i + 1, "of": len(todo),
 		})
-		err := retry(ctx, s.what, func(int) error {
+		err := wait.Retry(ctx, s.what, func(int) error {
 			return c.session.Client.UpdateCollection(ctx, spec.Name, s.update)
 		})
 		if err != nil {
@@ -97,13 +72,13 @@ func (c *collection) update(ctx context.Context, spec client.CollectionSpec, dia
 		if !s.settle {
 			continue
 		}
-		out, err := c.settle(ctx, spec.Name)
+		out, err := wait.Placement(ctx, c.session.Client, spec.Name)
 		if err != nil {
 			return fmt.Errorf("step %d of %d, %s: waiting for the placement: %w", i+1, len(todo), s.what, err)
 		}
-		if out.short != "" && c.session.First("short", spec.Name) {
+		if out.Short != "" && c.session.First("short", spec.Name) {
 			diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
-				fmt.Sprintf("Collection %q: %s", spec.Name, out.short))
+				fmt.Sprintf("Collection %q: %s", spec.Name, out.Short))
 		}
 	}
 	return nil
@@ -111,7 +86,7 @@ func (c *collection) update(ctx context.Context, spec client.CollectionSpec, dia
 
 // remove deletes until the collection is gone.
 func (c *collection) remove(ctx context.Context, name string) error {
-	return retry(ctx, "delete collection", func(int) error {
+	return wait.Retry(ctx, "delete collection", func(int) error {
 		_, err := c.session.Client.DeleteCollection(ctx, name)
 		if client.IsNotFound(err) {
 			return nil

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // Create declares the collection and waits for its replicas. From the moment it exists, the state says so: when only
@@ -19,7 +21,7 @@ import (
 func (c *collection) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+	if resp.Diagnostics.HasError() || !c.session.Ready(&resp.Diagnostics) {
 		return
 	}
 	timeout, diags := plan.Timeouts.Create(ctx, createTimeout)
@@ -35,7 +37,7 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 		createFailed(spec.Name, err, &resp.Diagnostics)
 		return
 	}
-	identify(ctx, resp.Identity, plan.Name, &resp.Diagnostics)
+	session.Identify(ctx, resp.Identity, identity{plan.Name}, &resp.Diagnostics)
 	c.settleCreated(ctx, spec.Name, &resp.Diagnostics)
 	reached, err := c.readBack(ctx, plan, &resp.Diagnostics)
 	if err != nil { // it exists: the state must say so, the next refresh fills in the rest
@@ -47,34 +49,23 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 
 // settleCreated waits for the replicas of a new collection; whatever keeps them is a warning.
 func (c *collection) settleCreated(ctx context.Context, name string, diags *diag.Diagnostics) {
-	out, err := c.settle(ctx, name)
+	out, err := wait.Placement(ctx, c.session.Client, name)
 	switch {
 	case err != nil:
 		diags.AddWarning("Replicas are not all in place yet", fmt.Sprintf("Collection %q exists as declared, but waiting for its "+
 			"replicas ended early: %s. The cluster goes on by itself; the data source ostraka_collection_placement shows how far it is.", name, err))
-	case out.short != "":
+	case out.Short != "":
 		diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
-			fmt.Sprintf("Collection %q: %s", name, out.short))
+			fmt.Sprintf("Collection %q: %s", name, out.Short))
 	}
 }
 
 func createFailed(name string, err error, diags *diag.Diagnostics) {
 	if client.IsExists(err) {
-		diags.AddAttributeError(path.Root("name"), "Collection exists already", fmt.Sprintf(
-			"There is a collection (or an alias) named %q that Terraform does not manage. To manage it, import it:\n\n    terraform import %s.RESOURCE %s\n\n"+
-				"or, with an import block:\n\n    import {\n      to = %s.RESOURCE\n      id = %q\n    }\n\nThe cluster said: %s",
-			name, typeName, shellQuote(name), typeName, name, err))
+		session.Exists(typeName, fmt.Sprintf("There is a collection (or an alias) named %q", name), name, path.Root("name"), err, diags)
 		return
 	}
 	diags.AddError("Cannot create collection "+name, err.Error())
-}
-
-// shellQuote makes name one word of a POSIX shell.
-func shellQuote(name string) string {
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == "" {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // Read brings the state to what the server says. Only NotFound removes the resource.
@@ -84,8 +75,8 @@ func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	identify(ctx, resp.Identity, state.Name, &resp.Diagnostics)
-	if !c.online() {
+	session.Identify(ctx, resp.Identity, identity{state.Name}, &resp.Diagnostics)
+	if !c.session.Online() {
 		return // the provider's configuration is unknown: keep what we have
 	}
 	found, err := c.session.Client.GetCollection(ctx, state.Name.ValueString())
@@ -120,10 +111,10 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+	if resp.Diagnostics.HasError() || !c.session.Ready(&resp.Diagnostics) {
 		return
 	}
-	identify(ctx, resp.Identity, plan.Name, &resp.Diagnostics)
+	session.Identify(ctx, resp.Identity, identity{plan.Name}, &resp.Diagnostics)
 	timeout, diags := plan.Timeouts.Update(ctx, updateTimeout)
 	resp.Diagnostics.Append(diags...)
 	spec, diags := plan.spec(ctx)
@@ -152,7 +143,7 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 func (c *collection) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() || !c.ready(&resp.Diagnostics) {
+	if resp.Diagnostics.HasError() || !c.session.Ready(&resp.Diagnostics) {
 		return
 	}
 	protect(&state, nil, &resp.Diagnostics) // a plan may be older than the protection
@@ -166,16 +157,6 @@ func (c *collection) Delete(ctx context.Context, req resource.DeleteRequest, res
 	if err := c.remove(ctx, state.Name.ValueString()); err != nil {
 		resp.Diagnostics.AddError("Cannot delete collection "+state.Name.ValueString(), err.Error())
 	}
-}
-
-// ready reports whether there is a client; without one nothing can be applied.
-func (c *collection) ready(diags *diag.Diagnostics) bool {
-	if c.online() {
-		return true
-	}
-	diags.AddError("The provider is not configured", "Its endpoints, key or TLS files are not known, so the cluster cannot be asked. "+
-		"They must be known when ostraka resources are applied.")
-	return false
 }
 
 // readBack reads what there is, also after ctx has ended: what was reached must get into the state.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // planDeadline bounds what a plan waits for the cluster, all endpoints together.
@@ -60,7 +61,7 @@ func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	checkFactor(*plan, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() || !c.online() || c.session.Checks == session.Off {
+	if resp.Diagnostics.HasError() || !c.session.Online() || c.session.Checks == session.Off {
 		return
 	}
 	c.checkPlacement(ctx, state, *plan, &resp.Diagnostics)
@@ -146,7 +147,7 @@ func (c *collection) checkPlacement(ctx context.Context, state *model, plan mode
 		return
 	}
 	grows := renewed || replicas > state.ReplicationFactor.ValueInt64()
-	if alive := living(cluster); replicas > int64(alive) && grows {
+	if alive := wait.Living(cluster); replicas > int64(alive) && grows {
 		c.tooFewPeers(at, name, replicas, alive, diags)
 	}
 }

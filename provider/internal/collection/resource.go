@@ -14,7 +14,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/describe"
@@ -53,7 +52,7 @@ func (c *collection) Metadata(_ context.Context, _ resource.MetadataRequest, res
 }
 
 func (c *collection) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = describe.Resource(ctx, resourceSchema(ctx))
+	resp.Schema = describe.Resource(ctx, resourceSchema(ctx), "collection")
 }
 
 func (c *collection) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
@@ -69,7 +68,7 @@ func (c *collection) ImportState(ctx context.Context, req resource.ImportStateRe
 	resource.ImportStatePassthroughWithIdentity(ctx, path.Root("name"), path.Root("name"), req, resp)
 	var name types.String
 	resp.Diagnostics.Append(resp.State.GetAttribute(ctx, path.Root("name"), &name)...)
-	if !resp.Diagnostics.HasError() && c.online() {
+	if !resp.Diagnostics.HasError() && c.session.Online() {
 		c.refuseAlias(ctx, name.ValueString(), &resp.Diagnostics)
 	}
 }
@@ -86,16 +85,5 @@ func (c *collection) refuseAlias(ctx context.Context, name string, diags *diag.D
 			diags.AddAttributeError(path.Root("name"), "This is the name of an alias",
 				fmt.Sprintf("%q is an alias of collection %q. Import the collection by its own name.", name, alias.Collection))
 		}
-	}
-}
-
-// online reports whether there is a cluster to ask; there is none while the provider's configuration is unknown.
-func (c *collection) online() bool { return c.session != nil && c.session.Client != nil }
-
-// identify sets the identity. Every operation that leaves the resource in being must, and Read also when it does not. A
-// command line that knows no identities sends none to set.
-func identify(ctx context.Context, target *tfsdk.ResourceIdentity, name types.String, diags *diag.Diagnostics) {
-	if target != nil {
-		diags.Append(target.Set(ctx, identity{Name: name})...)
 	}
 }

@@ -1,4 +1,4 @@
-package collection
+package wait
 
 import (
 	"context"
@@ -18,28 +18,28 @@ const (
 	pollMax   = 2 * time.Second
 )
 
-// outcome is how waiting for a placement ended well: as declared, or as near to it as the peers allow.
-type outcome struct {
-	// short says why the placement cannot become as declared for now, "" when it is.
-	short string
+// Outcome is how waiting for a placement ended well: as declared, or as near to it as the peers allow.
+type Outcome struct {
+	// Short says why the placement cannot become as declared for now, "" when it is.
+	Short string
 }
 
-// settle waits until the shards are as declared: every replica active, none left over, the write quorum in force. It
+// Placement waits until the shards are as declared: every replica active, none left over, the write quorum in force. It
 // stops early when fewer peers are alive than replicas are declared and every one of them has its copy: more will come
 // when peers join. On a plain Qdrant there is nothing to look at.
-func (c *collection) settle(ctx context.Context, name string) (outcome, error) {
+func Placement(ctx context.Context, c *client.Client, name string) (Outcome, error) {
 	last := "the placement was not seen"
 	for wait := pollFirst; ; wait = min(wait*3/2, pollMax) {
-		out, progress, err := c.look(ctx, name)
+		out, progress, err := look(ctx, c, name)
 		if progress != "" {
 			last = progress
 		}
 		switch {
 		case errors.Is(err, client.ErrNotOstraka):
 			tflog.Info(ctx, "no placement to wait for", map[string]any{"collection": name, "reason": err.Error()})
-			return outcome{}, nil
+			return Outcome{}, nil
 		case err != nil && !client.IsTransient(err):
-			return outcome{}, err
+			return Outcome{}, err
 		case err == nil && progress == "":
 			return out, nil
 		case progress == "" && ctx.Err() == nil: // an error of the end of time says nothing of the placement
@@ -48,7 +48,7 @@ func (c *collection) settle(ctx context.Context, name string) (outcome, error) {
 		tflog.Info(ctx, "waiting for the placement", map[string]any{"collection": name, "progress": last})
 		select {
 		case <-ctx.Done():
-			return outcome{}, fmt.Errorf("%w; %s", ctx.Err(), last)
+			return Outcome{}, fmt.Errorf("%w; %s", ctx.Err(), last)
 		case <-time.After(wait):
 		}
 	}
@@ -56,10 +56,10 @@ func (c *collection) settle(ctx context.Context, name string) (outcome, error) {
 
 // look returns what is missing, in one line, or an outcome when there is nothing to wait for. What is missing may come
 // with an error, if only the rest could not be found out.
-func (c *collection) look(ctx context.Context, name string) (outcome, string, error) {
-	placements, err := c.session.Client.Placement(ctx, name)
+func look(ctx context.Context, c *client.Client, name string) (Outcome, string, error) {
+	placements, err := c.Placement(ctx, name)
 	if err != nil {
-		return outcome{}, "", err
+		return Outcome{}, "", err
 	}
 	for _, p := range placements {
 		if p.Collection != name {
@@ -67,18 +67,18 @@ func (c *collection) look(ctx context.Context, name string) (outcome, string, er
 		}
 		progress := unsettled(p, int(p.ReplicationFactor))
 		if progress == "" {
-			return outcome{}, "", nil
+			return Outcome{}, "", nil
 		}
-		cluster, err := c.session.Client.Cluster(ctx)
+		cluster, err := c.Cluster(ctx)
 		if err != nil {
-			return outcome{}, progress, err
+			return Outcome{}, progress, err
 		}
-		if alive := living(cluster); alive < int(p.ReplicationFactor) && unsettled(p, alive) == "" {
-			return outcome{short: shortage(p, alive)}, "", nil
+		if alive := Living(cluster); alive < int(p.ReplicationFactor) && unsettled(p, alive) == "" {
+			return Outcome{Short: shortage(p, alive)}, "", nil
 		}
-		return outcome{}, progress, nil
+		return Outcome{}, progress, nil
 	}
-	return outcome{}, "the cluster does not show the placement yet", nil
+	return Outcome{}, "the cluster does not show the placement yet", nil
 }
 
 // unsettled says what is missing until every shard has as many active replicas and nothing else; "" when nothing is.
@@ -119,8 +119,8 @@ func shortage(p client.CollectionPlacement, alive int) string {
 	return text
 }
 
-// living counts the peers that can hold replicas.
-func living(cluster *client.Cluster) int {
+// Living counts the peers that can hold replicas.
+func Living(cluster *client.Cluster) int {
 	n := 0
 	for _, p := range cluster.Peers {
 		if p.Alive && !p.Replaced {

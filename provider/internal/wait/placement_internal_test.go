@@ -1,4 +1,4 @@
-package collection
+package wait
 
 import (
 	"strings"
@@ -40,7 +40,7 @@ func TestAPlacementIsSettledOnlyWhenEverythingIs(t *testing.T) {
 
 func TestOnlyLivingPeersThatWereNotReplacedCanHoldReplicas(t *testing.T) {
 	cluster := &client.Cluster{Peers: []client.Peer{{Alive: true}, {Alive: false}, {Alive: true, Replaced: true}, {Alive: true}}}
-	if got := living(cluster); got != 2 {
-		t.Errorf("living is %d, want 2", got)
+	if got := Living(cluster); got != 2 {
+		t.Errorf("Living is %d, want 2", got)
 	}
 }
