@@ -2,32 +2,52 @@ package provider_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/devcluster"
 )
 
-// startCluster returns the endpoints of three real nodes that live as long as the test. Without TF_ACC the acceptance
-// tests skip themselves, and there are none.
+// shared is the cluster of all acceptance tests that leave its nodes alone; they run one after the other and each ends
+// with an empty cluster.
+var shared struct {
+	sync.Mutex
+	cluster *devcluster.Cluster
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.cluster != nil {
+		if err := shared.cluster.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "close the shared cluster:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code) //nolint:forbidigo // this is the main function of a test binary
+}
+
+// startCluster returns the endpoints of three real nodes. Without TF_ACC the acceptance tests skip themselves, and there
+// are none.
 func startCluster(t *testing.T) []string {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
 		return []string{"127.0.0.1:1"}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cluster, err := devcluster.Start(ctx, devcluster.Options{Nodes: 3, Dir: t.TempDir()})
-	if err != nil {
-		t.Fatalf("start three nodes: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
-			t.Errorf("close the nodes: %v", err)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		cluster, err := devcluster.Start(ctx, devcluster.Options{Nodes: 3})
+		if err != nil {
+			t.Fatalf("start three nodes: %v", err)
 		}
-	})
-	t.Setenv("OSTRAKA_ENDPOINTS", strings.Join(cluster.Endpoints(), ","))
-	return cluster.Endpoints()
+		shared.cluster = cluster
+	}
+	t.Setenv("OSTRAKA_ENDPOINTS", strings.Join(shared.cluster.Endpoints(), ","))
+	return shared.cluster.Endpoints()
 }

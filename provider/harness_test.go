@@ -44,18 +44,23 @@ func (w *world) restart(t *testing.T, config prototest.Config) {
 	w.configure(t, config)
 }
 
-// apply plans and applies without an error.
+// apply plans and applies a collection without an error.
 func (w *world) apply(t prototest.T, prior *prototest.Resource, config prototest.Config) *prototest.Resource {
 	t.Helper()
+	return w.applyOf(t, collectionType, prior, config)
+}
+
+func (w *world) applyOf(t prototest.T, typ string, prior *prototest.Resource, config prototest.Config) *prototest.Resource {
+	t.Helper()
 	if prior == nil {
-		prior = w.None(collectionType)
+		prior = w.None(typ)
 	}
-	plan := w.Plan(t, collectionType, prior, config)
+	plan := w.Plan(t, typ, prior, config)
 	if errs := plan.Diagnostics.Errors(); len(errs) > 0 {
 		t.Fatalf("plan: %s", errs)
 	}
 	if len(plan.Replace) > 0 {
-		t.Fatalf("the plan replaces the collection because of %s", plan.Replace)
+		t.Fatalf("the plan replaces %s because of %s", typ, plan.Replace)
 	}
 	out, diags := w.Apply(t, plan)
 	if errs := diags.Errors(); len(errs) > 0 {
@@ -64,24 +69,34 @@ func (w *world) apply(t prototest.T, prior *prototest.Resource, config prototest
 	return out
 }
 
-// refresh reads without an error.
+// refresh reads a collection without an error.
 func (w *world) refresh(t prototest.T, r *prototest.Resource) *prototest.Resource {
 	t.Helper()
-	out, diags := w.Refresh(t, collectionType, r)
+	return w.refreshOf(t, collectionType, r)
+}
+
+func (w *world) refreshOf(t prototest.T, typ string, r *prototest.Resource) *prototest.Resource {
+	t.Helper()
+	out, diags := w.Refresh(t, typ, r)
 	if errs := diags.Errors(); len(errs) > 0 {
 		t.Fatalf("refresh: %s", errs)
 	}
 	return out
 }
 
-// mustBeSettled demands that a refresh and a plan find nothing to do.
+// mustBeSettled demands that a refresh and a plan of a collection find nothing to do.
 func (w *world) mustBeSettled(t prototest.T, r *prototest.Resource, config prototest.Config) {
 	t.Helper()
-	seen := w.refresh(t, r)
+	w.mustBeSettledOf(t, collectionType, r, config)
+}
+
+func (w *world) mustBeSettledOf(t prototest.T, typ string, r *prototest.Resource, config prototest.Config) {
+	t.Helper()
+	seen := w.refreshOf(t, typ, r)
 	if drift := prototest.Diff(r.State, seen.State); len(drift) > 0 {
 		t.Fatalf("a refresh right after an apply changes %s", drift)
 	}
-	plan := w.Plan(t, collectionType, seen, config)
+	plan := w.Plan(t, typ, seen, config)
 	if errs := plan.Diagnostics.Errors(); len(errs) > 0 {
 		t.Fatalf("plan: %s", errs)
 	}

@@ -38,7 +38,7 @@ func (s *collectionsService) Create(_ context.Context, r *qdrant.CreateCollectio
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	name := r.GetCollectionName()
-	if _, ok := c.mu.collections[name]; ok {
+	if _, ok := c.mu.collections[name]; ok || c.mu.aliases[name] != "" {
 		return nil, status.Errorf(codes.AlreadyExists, "Wrong input: Collection `%s` already exists!", name)
 	}
 	config := defaults(uint32(len(c.mu.peers)))
@@ -218,7 +218,7 @@ func (s *collectionsService) Delete(_ context.Context, r *qdrant.DeleteCollectio
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, existed := c.mu.collections[r.GetCollectionName()]
-	delete(c.mu.collections, r.GetCollectionName())
+	c.dropLocked(r.GetCollectionName())
 	c.mu.log = append(c.mu.log, fmt.Sprintf("delete %s", r.GetCollectionName()))
 	return &qdrant.CollectionOperationResponse{Result: existed, Time: 0.001}, nil
 }
@@ -230,17 +230,6 @@ func (s *collectionsService) List(context.Context, *qdrant.ListCollectionsReques
 	out := &qdrant.ListCollectionsResponse{Time: 0.001}
 	for _, name := range slices.Sorted(maps.Keys(c.mu.collections)) {
 		out.Collections = append(out.Collections, &qdrant.CollectionDescription{Name: name})
-	}
-	return out, nil
-}
-
-func (s *collectionsService) ListAliases(context.Context, *qdrant.ListAliasesRequest) (*qdrant.ListAliasesResponse, error) {
-	c := s.cluster
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := &qdrant.ListAliasesResponse{Time: 0.001}
-	for alias, name := range c.mu.aliases {
-		out.Aliases = append(out.Aliases, &qdrant.AliasDescription{AliasName: alias, CollectionName: name})
 	}
 	return out, nil
 }

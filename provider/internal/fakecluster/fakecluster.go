@@ -9,6 +9,7 @@ package fakecluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 
@@ -130,14 +131,13 @@ func (c *Cluster) Edit(name string, edit func(*qdrant.CollectionConfig)) {
 func (c *Cluster) Drop(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.mu.collections, name)
+	c.dropLocked(name)
 }
 
-// Alias names a collection once more.
-func (c *Cluster) Alias(alias, name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mu.aliases[alias] = name
+// dropLocked deletes a collection and the aliases that lead to it.
+func (c *Cluster) dropLocked(name string) {
+	delete(c.mu.collections, name)
+	maps.DeleteFunc(c.mu.aliases, func(_, target string) bool { return target == name })
 }
 
 // Names returns how many collections there are.

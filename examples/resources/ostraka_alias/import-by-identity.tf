@@ -1,0 +1,6 @@
+import {
+  to = ostraka_alias.articles
+  identity = {
+    name = "articles"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = ostraka_alias.articles
+  id = "articles"
+}
