@@ -23,7 +23,7 @@ const (
 var floors = [][]string{
 	{"fault", "point", "vec", "slot", "config", "disk", "event"},
 	{"catalog", "replication", "kv", "filter"},
-	{"flat", "consensus"},
+	{"dense", "consensus"},
 	{"shard"},
 	{"replica"},
 	{"peer", "coordinator", "reconcile", "audit"},

@@ -46,15 +46,7 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 // Search answers several searches over the local replica; results[i] is for reqs[i].
 func (m *Manager) Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
 	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([][]shard.Scored, error) {
-		results := make([][]shard.Scored, len(reqs))
-		for i, req := range reqs {
-			hits, err := s.Search(ctx, req)
-			if err != nil {
-				return nil, err
-			}
-			results[i] = hits
-		}
-		return results, nil
+		return s.SearchBatch(ctx, reqs)
 	})
 }
 

@@ -173,15 +173,22 @@ func (s *Shard) pin() (err error) {
 	return err
 }
 
-// publish changes the memory to what is durable now, in one step.
+// publish changes the memory to what is durable now. Vectors are copied before anybody sees them; what readers see
+// changes in one step, which is quick.
 func (s *Shard) publish(changed []*draft, applied uint64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	oldest := s.epochs.oldest(s.mu.seq)
 	for _, d := range changed {
-		if err := s.publishLocked(d); err != nil {
+		if err := s.stage(d, oldest); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.seq++
+	for _, d := range changed {
+		s.publishLocked(d)
+	}
+	publishAll(s.mu.spaces)
 	s.mu.applied = applied
 	if s.mu.pending <= applied {
 		s.mu.pending = 0
@@ -191,34 +198,47 @@ func (s *Shard) publish(changed []*draft, applied uint64) error {
 	return nil
 }
 
-func (s *Shard) publishLocked(d *draft) error {
-	t := s.mu.table
+// stage gives a draft its label and its vectors to their indexes.
+func (s *Shard) stage(d *draft, oldest uint64) error {
 	if !d.exists {
-		if l, ok := t.labels[d.id]; ok {
-			for _, sp := range s.mu.spaces {
-				sp.remove(l)
+		l, ok := s.mu.table.labels[d.id]
+		for _, sp := range s.mu.spaces {
+			if ok {
+				sp.index.Remove(l)
 			}
-			t.remove(l)
 		}
 		return nil
 	}
-	l := t.take(d.id)
-	if d.payload.changed {
-		t.setPayload(l, d.payload.version, d.payload.bytes)
-	}
-	if d.vectors.changed {
-		t.setVectors(l, d.vectors.version, d.vectors.bytes)
-	}
-	t.setRefs(l, d.refs)
+	d.label = s.mu.table.label(d.id, oldest)
 	for _, name := range d.touched {
 		sp := s.mu.spaces[name]
-		if v, ok := d.vectors.value[name]; !ok || sp == nil {
-			if sp != nil {
-				sp.remove(l)
-			}
-		} else if err := sp.put(l, v); err != nil {
+		if sp == nil {
+			continue
+		}
+		v, ok := d.vectors.value[name]
+		if !ok {
+			sp.index.Remove(d.label)
+		} else if err := sp.index.Put(d.label, v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Shard) publishLocked(d *draft) {
+	t := s.mu.table
+	if !d.exists {
+		if l, ok := t.labels[d.id]; ok {
+			t.remove(l, s.mu.seq)
+		}
+		return
+	}
+	t.put(d.label, d.id)
+	if d.payload.changed {
+		t.setPayload(d.label, d.payload.version, d.payload.bytes)
+	}
+	if d.vectors.changed {
+		t.setVectors(d.label, d.vectors.version, d.vectors.bytes)
+	}
+	t.setRefs(d.label, d.refs)
 }

@@ -23,6 +23,7 @@ func (p *part[T]) set(value T, version uint64, bytes int) {
 // draft is a point on its way: as it is in memory and store, or as operations changed it that are not published.
 type draft struct {
 	id      point.ID
+	label   uint32 // once it is published
 	exists  bool
 	payload part[point.Payload]
 	vectors part[point.Vectors]

@@ -1,9 +1,25 @@
 package shard
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+import (
+	"context"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+)
 
 // SetPartBytes makes operations that change more than n bytes be stored in parts.
 func (s *Shard) SetPartBytes(n int) { s.partBytes = n }
 
 // SetCommit replaces how batches are stored.
 func (s *Shard) SetCommit(commit func(b *kv.Batch) error) { s.commit = commit }
+
+// BeginSearch begins a search, which finish goes on with: what happens between them is beside it.
+func (s *Shard) BeginSearch(req SearchRequest) (finish func() ([]Scored, error), err error) {
+	b, err := s.beginSearches([]SearchRequest{req})
+	if err != nil {
+		return nil, err
+	}
+	return func() ([]Scored, error) {
+		defer b.r.close()
+		return b.searchers[0].answer(context.Background())
+	}, nil
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -201,6 +202,43 @@ func TestAnswersAsTheOracleOverAnyOperationsAndRestarts(t *testing.T) {
 					t.Fatalf("%d bytes, %d before the restart", s.Info().Bytes, bytes)
 				}
 			}
+		}
+		closeShard(t, s)
+	})
+}
+
+// Neither does a search wait for what is applied meanwhile, nor the other way round, nor does it see any of it.
+func TestASearchAnswersAsOfItsBeginningWhateverIsAppliedMeanwhile(t *testing.T) {
+	n := newNode(t)
+	rapid.Check(t, func(t *rapid.T) {
+		src, o := source{t}, newOracle()
+		s := n.shard(t, n.next.Add(1))
+		type held struct {
+			finish func() ([]shard.Scored, error)
+			want   []shard.Scored
+		}
+		var open []held
+		answer := func(h held) {
+			hits, err := h.finish()
+			if err != nil || !equal(hits, h.want) {
+				t.Errorf("got %+v, %v\nwant %+v", hits, err, h.want)
+			}
+		}
+		for range 2 + src.n(8) {
+			applyBoth(t, s, o, src.entries(o.applied, 4))
+			req := src.search()
+			finish, err := s.BeginSearch(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, held{finish, o.search(req)})
+			if i := src.n(2); i < len(open) {
+				answer(open[i])
+				open = slices.Delete(open, i, i+1)
+			}
+		}
+		for _, h := range open {
+			answer(h)
 		}
 		closeShard(t, s)
 	})

@@ -9,12 +9,16 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
-// reader is a read under way: a view of the store that shows what the memory showed when it began. Scans use the view
-// alone, without a lock, however long they take.
+// reader is a read under way: a view of the store and what the memory was when it began. It uses both without a lock,
+// however long it takes.
 type reader struct {
-	s      *Shard
-	view   *kv.View
-	schema Schema
+	s       *Shard
+	view    *kv.View
+	schema  Schema
+	spaces  map[string]*space
+	rows    rows
+	seq     uint64
+	applied uint64
 }
 
 // read begins a read. locked, if not nil, sees the memory that belongs to the view. close must follow.
@@ -28,7 +32,9 @@ func (s *Shard) read(locked func(*reader) error) (*reader, error) {
 		return nil, fault.New(fault.Unavailable,
 			"this copy of the shard is redoing operation %d, which a crash interrupted; try another copy, or again", s.mu.pending)
 	}
-	r := &reader{s: s, schema: s.mu.schema}
+	r := &reader{
+		s: s, schema: s.mu.schema, spaces: s.mu.spaces, rows: s.mu.table.rows, seq: s.mu.seq, applied: s.mu.applied,
+	}
 	if s.mu.pinned != nil {
 		r.view = s.mu.pinned.Share()
 	} else {
@@ -39,6 +45,7 @@ func (s *Shard) read(locked func(*reader) error) (*reader, error) {
 		r.view = v
 	}
 	s.readers.Add(1)
+	s.epochs.enter(r.seq)
 	if locked != nil {
 		if err := locked(r); err != nil {
 			r.close()
@@ -50,6 +57,7 @@ func (s *Shard) read(locked func(*reader) error) (*reader, error) {
 
 func (r *reader) close() {
 	r.view.Close()
+	r.s.epochs.leave(r.seq)
 	r.s.readers.Done()
 }
 

@@ -40,7 +40,7 @@ func (r *run) current(id point.ID) *draft {
 // done reports whether the operation changed the point before a crash.
 func (r *run) done(d *draft) bool {
 	l, ok := r.a.s.mu.table.labels[d.id]
-	return ok && d.exists && r.a.s.mu.table.rows[l].version == r.index
+	return ok && d.exists && r.a.s.mu.table.rows.at(l).version == r.index
 }
 
 func (r *run) loadPayload(d *draft) error {

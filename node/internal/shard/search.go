@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -13,20 +14,52 @@ import (
 // Search returns the points nearest to the request's vector, best first; points of equal scores are in the order of
 // their ids.
 func (s *Shard) Search(ctx context.Context, req SearchRequest) ([]Scored, error) {
-	m, err := filter.Compile(req.Filter)
+	results, err := s.SearchBatch(ctx, []SearchRequest{req})
 	if err != nil {
 		return nil, err
 	}
-	var hits []found
-	r, err := s.read(func(r *reader) error {
-		hits, err = r.searchLocked(ctx, req, m)
-		return err
+	return results[0], nil
+}
+
+// SearchBatch answers several searches of one moment; results[i] is for reqs[i].
+func (s *Shard) SearchBatch(ctx context.Context, reqs []SearchRequest) ([][]Scored, error) {
+	b, err := s.beginSearches(reqs)
+	if err != nil {
+		return nil, err
+	}
+	defer b.r.close()
+	results := make([][]Scored, len(reqs))
+	for i := range b.searchers {
+		if results[i], err = b.searchers[i].answer(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// searches are searches of one moment.
+type searches struct {
+	r         *reader
+	searchers []searcher
+}
+
+// beginSearches takes the moment. The reader must be closed.
+func (s *Shard) beginSearches(reqs []SearchRequest) (b searches, err error) {
+	b.searchers = make([]searcher, len(reqs))
+	for i := range reqs {
+		q := &b.searchers[i]
+		q.req = &reqs[i]
+		if q.matcher, err = filter.Compile(reqs[i].Filter); err != nil {
+			return b, err
+		}
+	}
+	b.r, err = s.read(func(r *reader) error {
+		for i := range b.searchers {
+			b.searchers[i].beginLocked(r)
+		}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	defer r.close()
-	return r.scored(req, hits)
+	return b, err
 }
 
 // found is a result before its record is read.
@@ -34,30 +67,6 @@ type found struct {
 	id      point.ID
 	version uint64
 	score   float32
-}
-
-// searchLocked searches under the read lock: the index may not change meanwhile, and a change waits for it.
-func (r *reader) searchLocked(ctx context.Context, req SearchRequest, m *filter.Matcher) ([]found, error) {
-	schema, err := r.schema.vector(req.Using)
-	if err != nil {
-		return nil, err
-	}
-	query, err := schema.stored(req.Vector)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.selection(req.Payload, req.Vectors); err != nil {
-		return nil, err
-	}
-	q := searcher{r: r, using: req.Using, sp: r.s.mu.spaces[req.Using], table: r.s.mu.table, query: query, matcher: m}
-	q.limit = int(min(req.Limit, uint64(math.MaxInt32)))
-	for _, id := range req.Exclude {
-		if l, ok := q.table.labels[id]; ok {
-			q.exclude.set(l)
-		}
-	}
-	hits, err := q.run(ctx, req.Filter)
-	return cutAt(req.ScoreThreshold, schema, hits), err
 }
 
 // cutAt drops the hits that are not strictly better than the threshold.
@@ -74,46 +83,111 @@ func cutAt(threshold *float32, schema VectorSchema, hits []found) []found {
 
 // searcher is one search of one space.
 type searcher struct {
+	req     *SearchRequest
 	r       *reader
-	using   string
-	sp      *space
-	table   *table
+	schema  VectorSchema
+	vectors dense.Snapshot            // of the space that is searched
+	there   bool                      // there is such a space
+	others  map[string]dense.Snapshot // of all spaces, if a filter may ask for them
 	query   []float32
 	matcher *filter.Matcher
-	exclude bitmap
+	exclude []uint32
 	limit   int
+}
+
+// beginLocked takes what the search needs of the memory, while nobody changes it.
+func (q *searcher) beginLocked(r *reader) {
+	q.r = r
+	sp, ok := r.spaces[q.req.Using]
+	if !ok {
+		return
+	}
+	q.there, q.vectors = true, sp.index.Snapshot()
+	for _, id := range q.req.Exclude {
+		if l, ok := r.s.mu.table.labels[id]; ok {
+			q.exclude = append(q.exclude, l)
+		}
+	}
+	if q.matcher.MatchesAll() {
+		return
+	}
+	q.others = make(map[string]dense.Snapshot, len(r.spaces))
+	for name, other := range r.spaces {
+		q.others[name] = other.index.Snapshot()
+	}
+}
+
+// answer searches, and reads what is returned of the hits.
+func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
+	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
+		return nil, err
+	}
+	if q.query, err = q.schema.stored(q.req.Vector); err != nil {
+		return nil, err
+	}
+	sel, err := q.r.selection(q.req.Payload, q.req.Vectors)
+	if err != nil || !q.there {
+		return nil, err
+	}
+	q.limit = int(min(q.req.Limit, uint64(math.MaxInt32)))
+	hits, err := q.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.r.scored(&sel, cutAt(q.req.ScoreThreshold, q.schema, hits))
 }
 
 // scanFactor: reading a vector by its id costs about as much as comparing this many in memory.
 const scanFactor = 16
 
-func (q *searcher) run(ctx context.Context, f *filter.Filter) ([]found, error) {
-	if ids, ok := f.IDs(); ok && uint64(len(ids))*scanFactor <= q.sp.count {
+func (q *searcher) run(ctx context.Context) ([]found, error) {
+	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.vectors.Len() {
 		return q.amongIDs(ctx, ids)
 	}
-	var accept func(uint32) (bool, error)
+	query := dense.Query{Vector: q.query, Limit: q.limit, Before: q.r.rows.before}
 	if len(q.exclude) > 0 || !q.matcher.MatchesAll() {
-		accept = q.accept
+		query.Accept = q.accept
 	}
-	labels, scores, err := q.sp.index.Search(ctx, q.query, q.limit, accept, q.table.before)
+	nearest, err := q.vectors.Search(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	hits := make([]found, len(labels))
-	for i, l := range labels {
-		hits[i] = q.found(l, scores[i])
+	hits := make([]found, len(nearest))
+	for i, h := range nearest {
+		hits[i] = found{id: q.r.rows.id(h.Label), score: h.Score}
 	}
-	return hits, nil
+	return hits, q.r.setVersions(nearest, hits)
 }
 
-func (q *searcher) found(label uint32, score float32) found {
-	row := &q.table.rows[label]
-	return found{id: row.id, version: row.version, score: score}
+// setVersions fills in the versions of hits: those in memory, but for points that have changed since the read began.
+func (r *reader) setVersions(nearest []dense.Hit, hits []found) error {
+	var changed []int
+	r.s.mu.RLock()
+	for i, h := range nearest {
+		now := r.s.mu.table.rows.at(h.Label)
+		if hits[i].version = now.version; now.version > r.applied || now.version == 0 {
+			changed = append(changed, i)
+		}
+	}
+	r.s.mu.RUnlock()
+	for _, i := range changed {
+		t, ok, err := r.stored(hits[i].id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errNoRecord(hits[i].id)
+		}
+		if hits[i].version = t.version(); t.err != nil {
+			return t.err
+		}
+	}
+	return nil
 }
 
 // accept reads a payload only if the filter asks for it.
 func (q *searcher) accept(label uint32) (bool, error) {
-	if q.exclude.get(label) {
+	if slices.Contains(q.exclude, label) {
 		return false, nil
 	}
 	if q.matcher.MatchesAll() {
@@ -131,29 +205,30 @@ func (q *searcher) amongIDs(ctx context.Context, ids []point.ID) ([]found, error
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l, ok := q.table.labels[id]
-		if !ok || !q.sp.has.get(l) {
+		if slices.Contains(q.req.Exclude, id) {
 			continue
 		}
-		if ok, err := q.accept(l); err != nil || !ok {
-			if err != nil {
-				return nil, err
-			}
+		t, ok, err := q.r.stored(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || !q.matcher.Match(&t) && t.err == nil {
 			continue
 		}
-		t := storedTarget{r: q.r, id: id}
-		v := t.loadVectors()[q.using]
+		v, ok := t.loadVectors()[q.req.Using]
 		if t.err != nil {
 			return nil, t.err
 		}
-		hits = append(hits, q.found(l, q.sp.schema.Distance.Score(q.query, v)))
+		if ok && q.schema.Size == len(v) {
+			hits = append(hits, found{id: id, version: t.version(), score: q.schema.Distance.Score(q.query, v)})
+		}
 	}
 	q.sort(hits)
 	return hits[:min(len(hits), q.limit)], nil
 }
 
 func (q *searcher) sort(hits []found) {
-	d := q.sp.schema.Distance
+	d := q.schema.Distance
 	slices.SortFunc(hits, func(a, b found) int {
 		switch {
 		case d.Better(a.score, b.score):
@@ -174,11 +249,24 @@ type memoryTarget struct {
 	err     error
 }
 
-func (t *memoryTarget) ID() point.ID { return t.q.table.rows[t.label].id }
+func (t *memoryTarget) ID() point.ID { return t.q.r.rows.id(t.label) }
 
 func (t *memoryTarget) HasVector(name string) bool {
-	sp, ok := t.q.r.s.mu.spaces[name]
-	return ok && sp.has.get(t.label)
+	vectors, ok := t.q.others[name]
+	if !ok {
+		return false
+	}
+	if has := vectors.Has(t.label); has != dense.Unknown {
+		return has == dense.Present
+	}
+	stored, ok, err := t.q.r.stored(t.ID())
+	if err != nil || !ok {
+		t.err = cmp.Or(err, errNoRecord(t.ID()))
+		return false
+	}
+	has := stored.HasVector(name)
+	t.err = cmp.Or(t.err, stored.err)
+	return has
 }
 
 func (t *memoryTarget) Payload() point.Payload {
@@ -196,11 +284,7 @@ func (t *memoryTarget) Payload() point.Payload {
 }
 
 // scored reads what is returned of the hits.
-func (r *reader) scored(req SearchRequest, hits []found) ([]Scored, error) {
-	sel, err := r.selection(req.Payload, req.Vectors)
-	if err != nil {
-		return nil, err
-	}
+func (r *reader) scored(sel *selection, hits []found) ([]Scored, error) {
 	out := make([]Scored, len(hits))
 	for i, h := range hits {
 		out[i] = Scored{Score: h.score, Record: point.Record{Version: h.version, Point: point.Point{ID: h.id}}}

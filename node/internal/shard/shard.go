@@ -25,8 +25,10 @@ type Options struct {
 //
 // Payloads stay in the store; ids, versions and vectors are also in memory. What readers see is always the memory and
 // a view of the store of the same moment: a change is made durable first, while readers go on with the memory as it was
-// and a view pinned before the change; then the memory changes and the pin goes, in one step under the lock. If the
-// change fails on the disk, nobody knows what the store holds, and the shard answers nothing any more.
+// and a view pinned before the change; then the memory changes and the pin goes, in one step under the lock. A reader
+// holds that lock only to take the view and snapshots of the memory, and walks those without it, so that neither
+// readers nor the writer wait for one another. If the change fails on the disk, nobody knows what the store holds, and
+// the shard answers nothing any more.
 type Shard struct {
 	store *kv.Store
 	gen   uint64
@@ -36,12 +38,14 @@ type Shard struct {
 	commit    func(*kv.Batch) error // makes a batch durable
 	applying  sync.Mutex            // one Apply at a time; taken before mu
 	readers   sync.WaitGroup        // reads under way; added to under mu
+	epochs    epochs                // what they have seen
 
 	mu struct {
 		sync.RWMutex
 		schema  Schema
-		spaces  map[string]*space
+		spaces  map[string]*space // replaced as a whole
 		table   *table
+		seq     uint64 // of the last publish
 		applied uint64
 		pending uint64   // reads wait until this index is applied: a part of it is stored already
 		pinned  *kv.View // what readers see while a change is being stored
@@ -90,7 +94,8 @@ func (s *Shard) load() error {
 	}
 	ctx, t := context.Background(), s.mu.table
 	err = v.ScanPayloads(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
-		l := t.take(r.ID)
+		l := t.label(r.ID, 0)
+		t.put(l, r.ID)
 		t.setPayload(l, r.Version, len(r.Body))
 		t.setRefs(l, kv.Refs{Payload: r.Ref})
 		return true, nil
@@ -98,7 +103,7 @@ func (s *Shard) load() error {
 	if err != nil {
 		return err
 	}
-	return v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
+	err = v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
 		l, ok := t.labels[r.ID]
 		if !ok {
 			return false, fault.New(fault.Corrupt, "point %s has vectors but no payload record", r.ID)
@@ -107,6 +112,14 @@ func (s *Shard) load() error {
 		t.setRefs(l, kv.Refs{Payload: t.large[l].Payload, Vectors: r.Ref})
 		return true, s.index(l, r.Body, s.mu.spaces)
 	})
+	publishAll(s.mu.spaces)
+	return err
+}
+
+func publishAll(spaces map[string]*space) {
+	for _, sp := range spaces {
+		sp.index.Publish()
+	}
 }
 
 // index adds a point's stored vectors to spaces. What does not fit the schema (any more) is left out.
@@ -117,7 +130,7 @@ func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error
 	}
 	for name, v := range vectors {
 		if sp, ok := spaces[name]; ok && sp.schema.Size == len(v) {
-			if err := sp.put(label, v); err != nil {
+			if err := sp.index.Put(label, v); err != nil {
 				return err
 			}
 		}
@@ -174,6 +187,7 @@ func (s *Shard) fillSpaces(fresh map[string]*space) error {
 		return err
 	}
 	defer v.Close()
+	defer publishAll(fresh)
 	return v.ScanVectors(context.Background(), s.gen, nil, func(r kv.Record) (bool, error) {
 		return true, s.index(s.mu.table.labels[r.ID], r.Body, fresh)
 	})
@@ -192,7 +206,7 @@ func (s *Shard) Info() Info {
 	defer s.mu.RUnlock()
 	info := Info{Points: uint64(len(s.mu.table.labels)), Bytes: s.mu.table.bytes}
 	for _, sp := range s.mu.spaces {
-		info.Vectors += sp.count
+		info.Vectors += uint64(sp.index.Len())
 	}
 	return info
 }
@@ -229,7 +243,7 @@ func (s *Shard) Close() error {
 	s.readers.Wait()
 	var errs []error
 	for _, sp := range s.mu.spaces {
-		errs = append(errs, sp.index.Save(context.Background()), sp.index.Close())
+		errs = append(errs, sp.index.Close())
 	}
 	if s.mu.pinned != nil { // left by a failed change
 		s.mu.pinned.Close()

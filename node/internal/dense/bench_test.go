@@ -1,10 +1,11 @@
-package flat_test
+package dense_test
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -12,22 +13,21 @@ import (
 func BenchmarkSearch(b *testing.B) {
 	const count = 50_000
 	for _, size := range []int{100, 768} {
-		x := newIndex(b, size, vec.Dot)
+		x := newIndex(b, dense.Options{Size: size, Distance: vec.Dot})
 		rows := make([][]float32, count)
 		for i := range rows {
 			rows[i] = make([]float32, size)
 			for j := range rows[i] {
 				rows[i][j] = rand.Float32()
 			}
-			if err := x.Add(uint32(i), rows[i]); err != nil {
-				b.Fatal(err)
-			}
+			put(b, x, uint32(i), rows[i]...)
 		}
+		x.Publish()
 		query := rows[7]
 		b.Run(fmt.Sprintf("index/%d", size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := x.Search(b.Context(), query, 10, nil, ascending); err != nil {
+				if _, err := search(x.Snapshot(), query, 10, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

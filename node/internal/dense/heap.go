@@ -1,4 +1,4 @@
-package flat
+package dense
 
 import "github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 
@@ -61,12 +61,12 @@ func (h *heap) sink(i, n int) {
 }
 
 // sorted empties the heap, best first.
-func (h *heap) sorted() (labels []uint32, scores []float32) {
-	labels, scores = make([]uint32, len(h.hits)), make([]float32, len(h.hits))
+func (h *heap) sorted() []Hit {
+	out := make([]Hit, len(h.hits))
 	for n := len(h.hits) - 1; n >= 0; n-- {
-		labels[n], scores[n] = h.hits[0].label, h.hits[0].score
+		out[n] = Hit{Label: h.hits[0].label, Score: h.hits[0].score}
 		h.hits[0] = h.hits[n]
 		h.sink(0, n)
 	}
-	return labels, scores
+	return out
 }
