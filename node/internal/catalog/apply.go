@@ -70,9 +70,28 @@ func (e *edit) apply(cmd Command) Result {
 		r.Err = e.changeAliases(cmd.ChangeAliases)
 	case cmd.ChangeShard != nil:
 		r.ShardVersion, r.Err = e.changeShard(*cmd.ChangeShard)
+	default:
+		r.Operation, r.Err = e.applyDeclared(cmd)
 	}
 	e.changed = e.changed || r.Err == nil
 	return r
+}
+
+// applyDeclared applies the commands that change how the cluster keeps what is declared.
+func (e *edit) applyDeclared(cmd Command) (OperationID, error) {
+	switch {
+	case cmd.UpdatePeer != nil:
+		return e.updatePeer(*cmd.UpdatePeer)
+	case cmd.UpdateSettings != nil:
+		return 0, e.updateSettings(*cmd.UpdateSettings)
+	case cmd.PlaceShard != nil:
+		return e.placeShard(*cmd.PlaceShard)
+	case cmd.Rebalance != nil:
+		return e.rebalance(*cmd.Rebalance)
+	case cmd.EndOperation != nil:
+		return cmd.EndOperation.ID, e.endOperation(*cmd.EndOperation)
+	}
+	return cmd.CancelOperation.ID, e.cancelOperation(*cmd.CancelOperation)
 }
 
 // shape checks that exactly one field is set.
@@ -81,6 +100,7 @@ func (c Command) shape() error {
 	for _, is := range []bool{
 		c.Found != nil, c.RegisterPeer != nil, c.RemovePeer != nil, c.CreateCollection != nil,
 		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
+		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 	} {
 		if is {
 			set++
@@ -119,6 +139,13 @@ func (e *edit) peers() map[PeerID]*Peer {
 		e.ownPeers, e.next.Peers = true, maps.Clone(e.next.Peers)
 	}
 	return e.next.Peers
+}
+
+// peer returns a peer of the next state to write to.
+func (e *edit) peer(id PeerID) *Peer {
+	p := *e.next.Peers[id]
+	e.peers()[id] = &p
+	return &p
 }
 
 func (e *edit) names() map[string]CollectionID {

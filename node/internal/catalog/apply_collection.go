@@ -95,6 +95,9 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 	if err := current.permits(cmd.Config); err != nil {
 		return err
 	}
+	if current.ReplicationFactor != cmd.Config.ReplicationFactor {
+		e.unpin(id) // how many copies there are to be was said anew
+	}
 	e.collection(id).Config = cmd.Config
 	return nil
 }

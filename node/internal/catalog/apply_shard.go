@@ -53,6 +53,12 @@ func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 		return dropReplica(sh, *cmd.DropReplica)
 	case cmd.Retire != nil:
 		return retire(sh, *cmd.Retire)
+	case cmd.Replace != nil:
+		return e.replaceReplica(sh, *cmd.Replace)
+	case cmd.Settle != nil:
+		return settle(sh, *cmd.Settle)
+	case cmd.Handover != nil:
+		return handover(sh, *cmd.Handover)
 	}
 	return nil, fault.New(fault.Unsupported, "slots cannot move between shards: resharding is not built yet")
 }
@@ -61,7 +67,7 @@ func (c ChangeShard) shape() error {
 	set := 0
 	for _, is := range []bool{
 		c.Demote != nil, c.Receive != nil, c.Activate != nil, c.Rebuild != nil, c.SetWriteQuorum != nil, c.Promote != nil,
-		c.AddReplica != nil, c.DropReplica != nil, c.Retire != nil, c.SetSlots != nil,
+		c.AddReplica != nil, c.DropReplica != nil, c.Retire != nil, c.SetSlots != nil, c.Replace != nil, c.Settle != nil, c.Handover != nil,
 	} {
 		if is {
 			set++
@@ -143,7 +149,8 @@ func (e *edit) rebuild(sh *Shard, id PeerID) (func(*Shard), error) {
 		r.Previous = r.Generation
 	}
 	return func(sh *Shard) {
-		sh.Replicas[i] = Replica{Peer: id, Generation: e.generation(), State: Partial, Previous: r.Previous}
+		r.Generation, r.State = e.generation(), Partial
+		sh.Replicas[i] = r
 	}, nil
 }
 
@@ -166,6 +173,9 @@ func promote(sh *Shard, p Promote) (func(*Shard), error) {
 		return nil, refuse("term %d is not higher than the shard's term %d", p.Term, sh.Term)
 	}
 	return func(sh *Shard) {
+		if sh.Primary != p.Candidate {
+			sh.Handover = false
+		}
 		sh.Term, sh.Primary = p.Term, p.Candidate
 		sh.Replicas[i].Retiring = false // a primary is never retiring: another copy will be, if one is too many
 		if p.Unsafe {
@@ -199,7 +209,14 @@ func dropReplica(sh *Shard, id PeerID) (func(*Shard), error) {
 	case r.State == Active:
 		return nil, refuse("the replica on peer %d is active: its primary must demote it first", id)
 	}
-	return func(sh *Shard) { sh.Replicas = slices.Delete(sh.Replicas, i, i+1) }, nil
+	return func(sh *Shard) {
+		sh.Replicas = slices.Delete(sh.Replicas, i, i+1)
+		for j := range sh.Replicas {
+			if sh.Replicas[j].Replaces == id {
+				sh.Replicas[j].settle()
+			}
+		}
+	}, nil
 }
 
 func retire(sh *Shard, id PeerID) (func(*Shard), error) {
@@ -212,5 +229,8 @@ func retire(sh *Shard, id PeerID) (func(*Shard), error) {
 	case r.Retiring:
 		return nil, refuse("the replica on peer %d is being retired already", id)
 	}
-	return func(sh *Shard) { sh.Replicas[i].Retiring = true }, nil
+	return func(sh *Shard) {
+		sh.Replicas[i].Retiring = true
+		sh.Replicas[i].settle() // it takes nobody's place
+	}, nil
 }

@@ -28,6 +28,14 @@ func (s *State) Check() error {
 			return err
 		}
 	}
+	if !slices.IsSortedFunc(s.Operations, func(a, b *Operation) int { return cmp.Compare(a.ID, b.ID) }) {
+		return invalid("the operations are not in order")
+	}
+	for _, o := range s.Operations {
+		if o.ID == 0 || o.ID > s.NextOperation || (o.Kind == Replicate) != (o.Placement != nil) {
+			return invalid("operation %d is not valid", o.ID)
+		}
+	}
 	for alias, id := range s.Aliases {
 		if _, named := s.Names[alias]; named || s.Collections[id] == nil {
 			return invalid("alias %q names no collection, or is one", alias)
@@ -69,6 +77,14 @@ func (s *State) checkReplicas(sh *Shard) error {
 		if !known || r.State > Partial || r.Generation >= s.NextGeneration || r.Previous != 0 && (r.Previous >= r.Generation || r.State == Active) || i > 0 && sh.Replicas[i-1].Peer == r.Peer {
 			return invalid("shard %d: the replica on peer %d is not valid", sh.ID, r.Peer)
 		}
+	}
+	for _, r := range sh.Replicas {
+		if old, ok := sh.Replica(r.Replaces); r.Replaces != 0 && (!ok || r.Replaces == r.Peer || r.Retiring || old.Replaces != 0) {
+			return invalid("shard %d: the replica on peer %d cannot take the place of that on peer %d", sh.ID, r.Peer, r.Replaces)
+		}
+	}
+	if !slices.IsSorted(sh.Pinned) {
+		return invalid("shard %d: where it is pinned is not in order", sh.ID)
 	}
 	if primary, ok := sh.Replica(sh.Primary); !ok || primary.State != Active || primary.Retiring {
 		return invalid("shard %d: its primary, peer %d, is not an active replica", sh.ID, sh.Primary)

@@ -15,6 +15,13 @@ type Command struct {
 	DeleteCollection *string           `json:"delete_collection,omitempty"` // by name; NotFound if missing
 	ChangeAliases    []AliasAction     `json:"change_aliases,omitempty"`    // all or nothing, in order
 
+	UpdatePeer      *UpdatePeer      `json:"update_peer,omitempty"`
+	UpdateSettings  *Settings        `json:"update_settings,omitempty"` // what is nil stays as it is
+	PlaceShard      *PlaceShard      `json:"place_shard,omitempty"`
+	Rebalance       *RebalancePeers  `json:"rebalance,omitempty"`
+	EndOperation    *EndOperation    `json:"end_operation,omitempty"`
+	CancelOperation *CancelOperation `json:"cancel_operation,omitempty"`
+
 	// Changes of one shard. Each is a compare-and-set: Conflict if the shard's version is another.
 	ChangeShard *ChangeShard `json:"change_shard,omitempty"`
 }
@@ -42,6 +49,25 @@ type UpdateCollection struct {
 	Config Config       `json:"config"`
 }
 
+// UpdatePeer changes what is declared of a peer; what is nil stays as it is.
+type UpdatePeer struct {
+	ID     PeerID             `json:"id"`
+	Zone   *string            `json:"zone,omitempty"` // "": the one that the node itself names
+	Labels *map[string]string `json:"labels,omitempty"`
+	State  *PeerState         `json:"state,omitempty"`
+	At     int64              `json:"at"` // Unix milliseconds, for the operation that a drain is
+}
+
+// PlaceShard places the copies of a shard by hand: one more on To, none on From; either may be 0. It is a compare-and-set like
+// ChangeShard.
+type PlaceShard struct {
+	Ref     ShardRef `json:"ref"`
+	Version uint64   `json:"version"`
+	From    PeerID   `json:"from,omitempty"`
+	To      PeerID   `json:"to,omitempty"`
+	At      int64    `json:"at"` // Unix milliseconds
+}
+
 // AliasAction is one of create, rename, delete.
 type AliasAction struct {
 	Create *struct{ Alias, Collection string } `json:"create,omitempty"`
@@ -64,6 +90,17 @@ type ChangeShard struct {
 	DropReplica    *PeerID      `json:"drop_replica,omitempty"` // never the primary, never an active one
 	Retire         *PeerID      `json:"retire,omitempty"`       // marks a replica that is not the primary as Retiring
 	SetSlots       []slot.Range `json:"set_slots,omitempty"`
+
+	Replace  *Replace `json:"replace,omitempty"`  // a new Partial replica in the place of another
+	Settle   *PeerID  `json:"settle,omitempty"`   // a replica takes the place of no other any more
+	Handover *bool    `json:"handover,omitempty"` // whether the primary is to be somewhere else
+}
+
+// Replace makes a copy on Peer that is to take the place of the one on Of.
+type Replace struct {
+	Peer   PeerID `json:"peer"`
+	Of     PeerID `json:"of"`
+	Reason Reason `json:"reason"`
 }
 
 // Promote makes Candidate the primary in Term (which must be higher than the shard's). Unsafe marks a promotion
@@ -79,4 +116,5 @@ type Result struct {
 	Err          error        // of a fault class; the state is unchanged then
 	Collection   CollectionID // of CreateCollection
 	ShardVersion uint64       // of ChangeShard: the shard's version after it
+	Operation    OperationID  // that the command began or joined; 0: none
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -31,6 +32,12 @@ func (s *State) Describe() string {
 	for _, c := range s.Sorted() {
 		b.WriteString(c.Describe())
 	}
+	for _, o := range s.Operations {
+		fmt.Fprintf(&b, "operation %s\n", o)
+	}
+	if (s.Settings != Settings{}) {
+		fmt.Fprintf(&b, "settings %s\n", s.Settings)
+	}
 	for _, alias := range sortedKeys(s.Aliases) {
 		fmt.Fprintf(&b, "alias %s -> %s\n", alias, s.Collections[s.Aliases[alias]].Name)
 	}
@@ -42,10 +49,50 @@ func (p *Peer) describe() string {
 	if p.Zone != "" {
 		text += " zone=" + p.Zone
 	}
+	if p.OwnZone != nil {
+		text += " own-zone=" + *p.OwnZone
+	}
+	for _, key := range sortedKeys(p.Labels) {
+		text += fmt.Sprintf(" %s=%q", key, p.Labels[key])
+	}
+	if p.State != InService {
+		text += " " + string(p.State)
+	}
 	if p.Replaced {
 		text += " replaced"
 	}
 	return text
+}
+
+// String returns the operation in one line.
+func (o *Operation) String() string {
+	text := fmt.Sprintf("%d %s %s", o.ID, o.Kind, o.State)
+	if o.Collection != 0 {
+		text += fmt.Sprintf(" of %d (%s)", o.Collection, o.Name)
+	}
+	if o.Peer != 0 {
+		text += fmt.Sprintf(" peer %d", o.Peer)
+	}
+	if p := o.Placement; p != nil {
+		text += fmt.Sprintf(" shard %d from %d to %d", p.Shard, p.From, p.To)
+	}
+	text += fmt.Sprintf(" total %d at %d", o.Total, o.Started)
+	if o.Ended != 0 {
+		text += fmt.Sprintf("-%d", o.Ended)
+	}
+	if o.Problem != "" {
+		text += ": " + o.Problem
+	}
+	return text
+}
+
+// String returns the settings that are not the defaults.
+func (s Settings) String() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 // Describe returns the collection and its shards as text.
@@ -83,7 +130,16 @@ func (sh *Shard) String() string {
 		if r.Retiring {
 			b.WriteString(" retiring")
 		}
+		if r.Replaces != 0 {
+			fmt.Fprintf(&b, " for %d: %s", r.Replaces, r.Reason)
+		}
 		b.WriteString(")")
+	}
+	if sh.Handover {
+		b.WriteString(" handover")
+	}
+	if len(sh.Pinned) > 0 {
+		fmt.Fprintf(&b, " pinned %d", sh.Pinned)
 	}
 	if sh.UnsafePromotions > 0 {
 		fmt.Fprintf(&b, " unsafe=%d", sh.UnsafePromotions)

@@ -58,6 +58,36 @@ func richCommands(t *testing.T) []catalog.Command {
 	}
 }
 
+// declaredCommands follow richCommands and set every field of what came after them.
+func declaredCommands() []catalog.Command {
+	ref := catalog.ShardRef{Collection: 1, Shard: 0}
+	after, rate, few, yes, zone, on := uint64(60), uint64(1<<20), uint32(3), true, "y", true
+	state, third := catalog.Draining, catalog.PeerID(3)
+	return []catalog.Command{
+		{RegisterPeer: &catalog.Peer{ID: third, Name: "c", PeerAddr: "c:6335", Zone: "z"}},
+		{UpdateSettings: &catalog.Settings{
+			ReplicaReplaceAfterSeconds: &after, Paused: &yes, TransfersPerPeer: &few, TransfersPerCluster: &few, TransferBytesPerSecond: &rate, Balance: &yes,
+		}},
+		{UpdatePeer: &catalog.UpdatePeer{ID: 2, Zone: &zone, Labels: &map[string]string{"rack": "7"}, State: &state, At: 5}},
+		{PlaceShard: &catalog.PlaceShard{Ref: ref, Version: 1, From: 2, To: third, At: 6}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: 2, Replace: &catalog.Replace{Peer: third, Of: 2, Reason: catalog.ForHand}}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: 3, Handover: &on}},
+		{Rebalance: &catalog.RebalancePeers{At: 7}},
+		{EndOperation: &catalog.EndOperation{ID: 3, State: catalog.Failed, Problem: "it failed", At: 8}},
+	}
+}
+
+func declaredState(t *testing.T) *catalog.State {
+	t.Helper()
+	s, results := catalog.ApplyAll(richState(t), declaredCommands())
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatalf("command %d: %v", i, r.Err)
+		}
+	}
+	return s
+}
+
 func richState(t *testing.T) *catalog.State {
 	t.Helper()
 	s, results := catalog.ApplyAll(catalog.Empty(), richCommands(t))
@@ -81,6 +111,19 @@ func TestCommandsDecodeToTheSameBytesAndEffects(t *testing.T) {
 	s, _ := catalog.ApplyAll(catalog.Empty(), cmds)
 	if got, want := catalog.EncodeState(s), catalog.EncodeState(richState(t)); !bytes.Equal(got, want) {
 		t.Fatalf("decoded commands made\n%s\nnot\n%s", got, want)
+	}
+}
+
+func TestWhatIsDeclaredLaterDecodesToTheSame(t *testing.T) {
+	want := declaredState(t)
+	cmds, err := catalog.DecodeCommands(catalog.EncodeCommands(declaredCommands()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := catalog.ApplyAll(richState(t), cmds)
+	decoded, err := catalog.DecodeState(catalog.EncodeState(got))
+	if err != nil || decoded.Describe() != want.Describe() {
+		t.Fatalf("%v\n%s\nnot\n%s", err, decoded.Describe(), want.Describe())
 	}
 }
 
@@ -114,6 +157,9 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 	for name, got := range map[string][]byte{
 		"commands.v1.golden": catalog.EncodeCommands(richCommands(t)),
 		"state.v1.golden":    catalog.EncodeState(richState(t)),
+
+		"commands.v1.declared.golden": catalog.EncodeCommands(declaredCommands()),
+		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
 	} {
 		path := filepath.Join("testdata", name)
 		if *update {

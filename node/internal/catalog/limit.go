@@ -8,6 +8,7 @@ const (
 	MaxVectorSize        = 65536 // components
 	MaxMetadataBytes     = 64 << 10
 	MaxMetadataDepth     = 32
+	MaxLabels            = 64 // of a peer
 	maxHNSWDegree        = 2048
 	minHNSWEfConstruct   = 4
 	maxHNSWEfConstruct   = 1 << 20

@@ -56,8 +56,8 @@ func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 
 // Placer chooses peers for replicas and remembers what it chose, so that many choices stay balanced. Replicas of a
 // shard go to different peers always, to different zones while there are any, then to the peer with the fewest
-// replicas over all collections, then with the fewest primaries, then to the lowest id: equal states give equal choices. Peers that are replaced or
-// not alive get none.
+// replicas over all collections, then with the fewest primaries, then to the lowest id: equal states give equal choices. Peers that are replaced,
+// draining, in maintenance or not alive get none.
 type Placer struct {
 	state     *State
 	peers     []PeerID // candidates, ordered by id
@@ -69,7 +69,7 @@ type Placer struct {
 func NewPlacer(s *State, alive func(PeerID) bool) *Placer {
 	p := &Placer{state: s, replicas: map[PeerID]int{}, primaries: map[PeerID]int{}}
 	for _, id := range slices.Sorted(maps.Keys(s.Peers)) {
-		if !s.Gone(id) && alive(id) {
+		if !s.Gone(id) && s.Peers[id].State == InService && alive(id) {
 			p.peers = append(p.peers, id)
 		}
 	}

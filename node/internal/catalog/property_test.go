@@ -95,7 +95,7 @@ func TestPlacementBalancesReplicasAndPrimaries(t *testing.T) {
 func genCommand(t *rapid.T, s *catalog.State) catalog.Command {
 	peer := catalog.PeerID(rapid.IntRange(1, 6).Draw(t, "peer"))
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 13).Draw(t, "kind") {
 	case 0:
 		return catalog.Command{RegisterPeer: &catalog.Peer{ID: peer, Name: fmt.Sprint("n", peer%4), PeerAddr: "h:1"}}
 	case 1:
@@ -112,7 +112,35 @@ func genCommand(t *rapid.T, s *catalog.State) catalog.Command {
 		placement := catalog.Place(s, int(config.ShardNumber), 3, everyone)
 		return catalog.Command{CreateCollection: &catalog.CreateCollection{Name: name, Config: config, Placement: placement}}
 	}
+	if cmd, ok := genDeclared(t, s, peer); ok {
+		return cmd
+	}
 	return catalog.Command{ChangeShard: genShardChange(t, s, peer)}
+}
+
+// genDeclared draws a command that changes how the cluster keeps what is declared, or none.
+func genDeclared(t *rapid.T, s *catalog.State, peer catalog.PeerID) (catalog.Command, bool) {
+	id := catalog.OperationID(rapid.IntRange(1, 6).Draw(t, "operation"))
+	switch rapid.IntRange(0, 11).Draw(t, "declared") {
+	case 0:
+		state := rapid.SampledFrom([]catalog.PeerState{catalog.InService, catalog.Draining, catalog.Maintenance}).Draw(t, "state")
+		zone := rapid.SampledFrom([]string{"", "x"}).Draw(t, "zone")
+		return catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: peer, State: &state, Zone: &zone}}, true
+	case 1:
+		return catalog.Command{Rebalance: &catalog.RebalancePeers{}}, true
+	case 2:
+		return catalog.Command{CancelOperation: &catalog.CancelOperation{ID: id}}, true
+	case 3:
+		return catalog.Command{EndOperation: &catalog.EndOperation{ID: id, State: catalog.Done}}, true
+	case 4, 5, 6:
+		place := &catalog.PlaceShard{Ref: catalog.ShardRef{Collection: catalog.CollectionID(rapid.IntRange(1, 4).Draw(t, "id"))}}
+		if _, sh, ok := s.Shard(place.Ref); ok {
+			place.Version = sh.Version
+		}
+		place.From, place.To = catalog.PeerID(rapid.IntRange(0, 6).Draw(t, "from")), catalog.PeerID(rapid.IntRange(0, 6).Draw(t, "to"))
+		return catalog.Command{PlaceShard: place}, true
+	}
+	return catalog.Command{}, false
 }
 
 func genShardChange(t *rapid.T, s *catalog.State, peer catalog.PeerID) *catalog.ChangeShard {
@@ -121,7 +149,7 @@ func genShardChange(t *rapid.T, s *catalog.State, peer catalog.PeerID) *catalog.
 	if _, sh, ok := s.Shard(cmd.Ref); ok {
 		cmd.Version, term = sh.Version, sh.Term+rapid.Uint64Range(0, 2).Draw(t, "term")
 	}
-	switch rapid.IntRange(0, 7).Draw(t, "change") {
+	switch rapid.IntRange(0, 10).Draw(t, "change") {
 	case 0:
 		cmd.Demote = &peer
 	case 1:
@@ -136,6 +164,12 @@ func genShardChange(t *rapid.T, s *catalog.State, peer catalog.PeerID) *catalog.
 		cmd.Retire = &peer
 	case 6:
 		cmd.Rebuild = &peer
+	case 7:
+		on := rapid.Bool().Draw(t, "handover")
+		cmd.Handover = &on
+	case 8, 9:
+		of := catalog.PeerID(rapid.IntRange(1, 6).Draw(t, "of"))
+		cmd.Replace = &catalog.Replace{Peer: peer, Of: of, Reason: catalog.ForDrain}
 	default:
 		cmd.Promote = &catalog.Promote{Term: term, Candidate: peer}
 	}

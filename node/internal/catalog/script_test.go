@@ -46,7 +46,7 @@ func (w *world) apply(cmd catalog.Command) string {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "shards", "peers", "placement"} {
+	for _, script := range []string{"collections", "aliases", "shards", "peers", "placement", "declared", "replacing"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -105,6 +105,8 @@ func (w *world) line(line string) string {
 		return w.apply(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: plain[0], Config: config}})
 	case "update":
 		return w.update(plain[0], args)
+	case "declare", "settings", "place", "rebalance", "end", "cancel":
+		return w.declare(verb, plain, args)
 	case "delete":
 		return w.apply(catalog.Command{DeleteCollection: &plain[0]})
 	case "alias":
@@ -220,6 +222,13 @@ func (w *world) shard(plain []string, args map[string]string) string {
 	case "quorum":
 		n := uint32(peer)
 		cmd.SetWriteQuorum = &n
+	case "replace":
+		cmd.Replace = &catalog.Replace{Peer: peer, Of: number[catalog.PeerID](args["of"]), Reason: catalog.Reason(args["why"])}
+	case "settle":
+		cmd.Settle = &peer
+	case "handover":
+		on := args["off"] == ""
+		cmd.Handover = &on
 	case "promote":
 		cmd.Promote = &catalog.Promote{Term: number[uint64](args["term"]), Candidate: peer, Unsafe: args["unsafe"] != ""}
 	}

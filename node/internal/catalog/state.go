@@ -52,7 +52,23 @@ type State struct {
 	Aliases        map[string]CollectionID      `json:"aliases"`
 	NextCollection CollectionID                 `json:"next_collection"`
 	NextGeneration Generation                   `json:"next_generation"`
+	Settings       Settings                     `json:"settings,omitzero"`
+	Operations     []*Operation                 `json:"operations,omitempty"` // ordered by id: all that run, and the last that ended
+	NextOperation  OperationID                  `json:"next_operation,omitempty"`
 }
+
+// PeerState is what is declared of a peer: whether it is to hold replicas.
+type PeerState string
+
+// The states of a peer.
+const (
+	InService PeerState = ""
+	// Draining peers get nothing new, and what they hold moves to others.
+	Draining PeerState = "draining"
+	// Maintenance lasts a while: such a peer gets nothing new and leads nothing, and while it is away none of its replicas
+	// is made anew elsewhere.
+	Maintenance PeerState = "maintenance"
+)
 
 // Peer is a member of the cluster.
 type Peer struct {
@@ -65,6 +81,12 @@ type Peer struct {
 	Version  string `json:"version"`
 	// Replaced is set once another peer has joined under the same name: this one's disk is gone for ever.
 	Replaced bool `json:"replaced,omitempty"`
+
+	// What is declared of it (UpdatePeer). A node's own word (RegisterPeer) leaves it as it is.
+	State  PeerState         `json:"state,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// OwnZone, if not nil, says that Zone was declared, and what zone the node itself names.
+	OwnZone *string `json:"own_zone,omitempty"`
 }
 
 // Collection is a declared collection and where it lives.
@@ -87,6 +109,12 @@ type Shard struct {
 	WriteQuorum uint32       `json:"write_quorum"`
 	// UnsafePromotions counts promotions with fewer answers than R6 asks for (W = 1 only).
 	UnsafePromotions uint64 `json:"unsafe_promotions,omitempty"`
+	// Pinned, if not empty, is where the copies were placed by hand, ordered: as many as there are to be, moved for nothing but
+	// the loss or the draining of a peer.
+	Pinned []PeerID `json:"pinned,omitempty"`
+	// Handover says that the primary is to be somewhere else: while it is set, at least two copies hold a write (if there are
+	// two), so that another can take over without loss.
+	Handover bool `json:"handover,omitempty"`
 }
 
 // Replica is one copy of a shard.
@@ -99,7 +127,22 @@ type Replica struct {
 	Previous Generation `json:"previous,omitempty"`
 	// Retiring marks a copy that is no longer declared: the primary demotes it, then it is dropped.
 	Retiring bool `json:"retiring,omitempty"`
+	// Replaces, if not 0, says that this copy is to take the place of the one on that peer, which retires once this one counts.
+	Replaces PeerID `json:"replaces,omitempty"`
+	Reason   Reason `json:"reason,omitempty"` // with Replaces
 }
+
+// Reason says why a copy is to take the place of another.
+type Reason string
+
+// The reasons.
+const (
+	ForHealing Reason = "heal"    // the other's peer has been away for too long
+	ForDrain   Reason = "drain"   // its peer is to hold nothing
+	ForHand    Reason = "hand"    // somebody wants it here
+	ForZones   Reason = "zones"   // its zone has more copies than another
+	ForBalance Reason = "balance" // its peer holds more than others
+)
 
 // Config is what a user declares of a collection. Effective values: defaults are already filled in (Normalize).
 type Config struct {

@@ -135,7 +135,7 @@ func (a *Admission) admit(ctx context.Context, p catalog.Peer) error {
 			return err
 		}
 	}
-	if known, ok := state.Peers[p.ID]; ok && *known == p {
+	if known, ok := state.Peers[p.ID]; ok && known.Says(p) {
 		return nil
 	}
 	_, results, err := a.opts.Proposer.ApplyHere(ctx, []catalog.Command{{RegisterPeer: &p}})

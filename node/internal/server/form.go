@@ -117,7 +117,7 @@ func (s *Server) announceOnce(ctx context.Context) error {
 	s.formed.Store(true)
 	self := s.self()
 	known, ok := s.raft.State().Peers[self.ID]
-	if ok && *known == self {
+	if ok && known.Says(self) {
 		return nil
 	}
 	if ok && known.PeerAddr != self.PeerAddr {
