@@ -106,7 +106,7 @@ func TestAdmissionMakesAVoterAndRegistersIt(t *testing.T) {
 				t.Fatalf("got %+v, %v", answer, err)
 			}
 		}
-		if d.raft.voters[2] != info(2).PeerAddr || *d.state().Peers[2] != info(2) {
+		if d.raft.voters[2] != info(2).PeerAddr || !d.state().Peers[2].Says(info(2)) {
 			t.Errorf("voters %v, peers %+v", d.raft.voters, d.state().Peers)
 		}
 	})
@@ -124,7 +124,7 @@ func TestAdmissionRegistersNewAddressesOfAKnownPeer(t *testing.T) {
 		defer moved.stop()
 		_, err = d.admit.Join(context.Background(), moved.peer, false)
 		check(t, err)
-		if d.raft.voters[2] != "moved:6335" || *d.state().Peers[2] != moved.peer {
+		if d.raft.voters[2] != "moved:6335" || !d.state().Peers[2].Says(moved.peer) {
 			t.Errorf("voters %v, peer %+v", d.raft.voters, d.state().Peers[2])
 		}
 	})
