@@ -118,11 +118,13 @@ func (e *edit) updatePeer(cmd UpdatePeer) (OperationID, error) {
 	if err := cmd.check(); err != nil {
 		return 0, err
 	}
-	id, err := OperationID(0), error(nil)
+	var id OperationID
 	if cmd.State != nil {
-		if id, err = e.drain(cmd.ID, *cmd.State, cmd.At); err != nil {
+		drain, err := e.drain(cmd.ID, *cmd.State, cmd.At)
+		if err != nil {
 			return 0, err
 		}
+		id = drain
 	}
 	next := e.peer(cmd.ID)
 	if cmd.State != nil {

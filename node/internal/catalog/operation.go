@@ -217,14 +217,15 @@ func (e *edit) rebalance(cmd RebalancePeers) (OperationID, error) {
 		}
 	}
 	same := func(o *Operation) bool { return o.Kind == Rebalance && o.Collection == cmd.Collection }
-	id, err := OperationID(0), error(nil)
 	if o, ok := e.next.RunningOperation(same); ok {
-		id = o.ID
-	} else if id, err = e.start(Operation{Kind: Rebalance, Collection: cmd.Collection, Started: cmd.At}); err != nil {
-		return 0, err
+		e.unpin(cmd.Collection)
+		return o.ID, nil
 	}
-	e.unpin(cmd.Collection)
-	return id, nil
+	id, err := e.start(Operation{Kind: Rebalance, Collection: cmd.Collection, Started: cmd.At})
+	if err == nil {
+		e.unpin(cmd.Collection)
+	}
+	return id, err
 }
 
 // unpin lets the shards of a collection, or of all (0), be placed by the cluster again.
