@@ -24,6 +24,10 @@ func fullInfo() *qdrant.CollectionInfo {
 		OptimizerStatus: &qdrant.OptimizerStatus{Ok: false, Error: "disk"},
 		PointsCount:     ptr(uint64(6000)),
 		Warnings:        []*qdrant.CollectionWarning{{Message: "under-replicated"}},
+		PayloadSchema: map[string]*qdrant.PayloadSchemaInfo{
+			"city": {DataType: qdrant.PayloadSchemaType_Keyword, Params: qdrant.NewPayloadIndexParamsKeyword(&qdrant.KeywordIndexParams{IsTenant: ptr(true)})},
+			"n":    {DataType: qdrant.PayloadSchemaType_Integer},
+		},
 		Config: &qdrant.CollectionConfig{
 			Params: &qdrant.CollectionParams{
 				ShardNumber: 4, OnDiskPayload: true, ReplicationFactor: ptr(uint32(2)), WriteConsistencyFactor: ptr(uint32(2)),
@@ -33,6 +37,9 @@ func fullInfo() *qdrant.CollectionInfo {
 					"multi":  {Size: 2, Distance: qdrant.Distance_Dot, MultivectorConfig: &qdrant.MultiVectorConfig{}, Datatype: qdrant.Datatype_Uint8.Enum(), Memory: qdrant.Memory_Cold.Enum()},
 				}),
 				ShardingMethod: qdrant.ShardingMethod_Custom.Enum(),
+				SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{
+					"text": {Modifier: qdrant.Modifier_Idf.Enum(), Index: &qdrant.SparseIndexConfig{OnDisk: ptr(true)}},
+				}),
 			},
 			HnswConfig:         wireHNSW(),
 			OptimizerConfig:    wireOptimizers(),
@@ -88,12 +95,16 @@ func TestGetCollectionReadsEveryField(t *testing.T) {
 			ReadFanOutFactor: ptr(uint32(1)), ReadFanOutDelayMS: ptr(uint64(30)),
 			Vectors: map[string]client.VectorParams{
 				"vector": {Size: 768, Distance: client.Cosine, OnDisk: ptr(true), HNSW: &client.HNSW{M: ptr(uint64(8))}},
-				"multi":  {Size: 2, Distance: client.Dot},
+				"multi":  {Size: 2, Distance: client.Dot, Datatype: client.Uint8, MultiVector: true},
 			},
 			HNSW: fullHNSW(), Optimizers: fullOptimizers(), WAL: fullWAL(),
 			Metadata: map[string]any{"owner": "search", "n": int64(1), "f": 1.5, "l": []any{nil, true}, "o": map[string]any{}},
 			Status:   client.Yellow, OptimizerError: "disk", Points: 6000, Warnings: []string{"under-replicated"},
-			Foreign: []string{"datatype", "memory", "multivector_config", "quantization_config", "sharding_method"},
+			Foreign:        []string{"memory"},
+			Quantization:   &client.Quantization{Binary: &client.BinaryQuantization{}},
+			CustomSharding: true,
+			SparseVectors:  map[string]client.SparseParams{"text": {Modifier: "Idf", OnDisk: ptr(true)}},
+			Indexes:        map[string]client.FieldIndex{"city": {Kind: client.KeywordIndex, Tenant: ptr(true)}, "n": {Kind: client.IntegerIndex}},
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)

@@ -24,10 +24,13 @@ const (
 
 // VectorParams declares one named vector.
 type VectorParams struct {
-	Size     uint64 // components
-	Distance Distance
-	OnDisk   *bool // nil: not said
-	HNSW     *HNSW // what differs from the collection's; nil: nothing
+	Size         uint64 // components
+	Distance     Distance
+	OnDisk       *bool         // nil: not said
+	HNSW         *HNSW         // what differs from the collection's; nil: nothing
+	Quantization *Quantization // instead of the collection's; nil: the collection's
+	Datatype     Datatype      // "": not said, which is Float32
+	MultiVector  bool          // each point has a list of such vectors, compared by MaxSim
 }
 
 // HNSW configures the vector graph. In a request, nil is "the default" (create) or "as it is" (update); in a reply, nil
@@ -72,7 +75,10 @@ type CollectionSpec struct {
 	HNSW                   *HNSW
 	Optimizers             *Optimizers
 	WAL                    *WAL
-	Metadata               map[string]any // JSON values
+	Quantization           *Quantization           // nil: none
+	SparseVectors          map[string]SparseParams // by name
+	CustomSharding         bool                    // points go to shards by shard keys, which are created one by one
+	Metadata               map[string]any          // JSON values
 }
 
 // Collection is what a server says of a collection: its effective configuration and its state.
@@ -88,13 +94,17 @@ type Collection struct {
 	HNSW                   HNSW
 	Optimizers             Optimizers
 	WAL                    WAL
-	Metadata               map[string]any // nil, bool, int64, float64, string, []any, map[string]any
+	Quantization           *Quantization // nil: none
+	SparseVectors          map[string]SparseParams
+	CustomSharding         bool
+	Indexes                map[string]FieldIndex // of payloads, by field
+	Metadata               map[string]any        // nil, bool, int64, float64, string, []any, map[string]any
 
 	Status         Status
 	OptimizerError string // "" when the optimizer is well
 	Points         uint64 // approximate
 	Warnings       []string
-	// Foreign names what is configured on the server but has no field here, such as "sparse_vectors".
+	// Foreign names what is configured on the server but has no field here, such as "strict_mode_config".
 	Foreign []string
 }
 
@@ -106,15 +116,18 @@ type CollectionUpdate struct {
 	ReadFanOutDelayMS      *uint64
 	OnDiskPayload          *bool
 	Vectors                map[string]VectorUpdate
+	SparseVectors          map[string]SparseParams // merged by name and field
 	HNSW                   *HNSW
 	Optimizers             *Optimizers
+	Quantization           *Quantization  // replaces; &Quantization{} turns it off
 	Metadata               map[string]any // merged by key; a nil value removes the key
 }
 
 // VectorUpdate changes a named vector in place.
 type VectorUpdate struct {
-	OnDisk *bool
-	HNSW   *HNSW
+	OnDisk       *bool
+	HNSW         *HNSW
+	Quantization *Quantization // as in CollectionUpdate: &Quantization{} turns it off for this vector
 }
 
 // Alias is another name of a collection.

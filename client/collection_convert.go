@@ -17,7 +17,15 @@ func createRequest(s CollectionSpec) (*qdrant.CreateCollection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &qdrant.CreateCollection{
+	quantization, err := s.Quantization.wire()
+	if err != nil {
+		return nil, err
+	}
+	sparse, err := sparseConfig(s.SparseVectors)
+	if err != nil {
+		return nil, err
+	}
+	request := &qdrant.CreateCollection{
 		CollectionName:         s.Name,
 		VectorsConfig:          vectors,
 		ShardNumber:            s.ShardNumber,
@@ -27,8 +35,14 @@ func createRequest(s CollectionSpec) (*qdrant.CreateCollection, error) {
 		HnswConfig:             s.HNSW.diff(),
 		OptimizersConfig:       s.Optimizers.diff(),
 		WalConfig:              s.WAL.diff(),
+		QuantizationConfig:     quantization,
+		SparseVectorsConfig:    sparse,
 		Metadata:               metadata,
-	}, nil
+	}
+	if s.CustomSharding {
+		request.ShardingMethod = qdrant.ShardingMethod_Custom.Enum()
+	}
+	return request, nil
 }
 
 func updateRequest(name string, u CollectionUpdate) (*qdrant.UpdateCollection, error) {
@@ -36,12 +50,26 @@ func updateRequest(name string, u CollectionUpdate) (*qdrant.UpdateCollection, e
 	if err != nil {
 		return nil, invalid("metadata: %v", err)
 	}
+	vectors, err := vectorsDiff(u.Vectors)
+	if err != nil {
+		return nil, err
+	}
+	quantization, err := u.Quantization.diff()
+	if err != nil {
+		return nil, err
+	}
+	sparse, err := sparseConfig(u.SparseVectors)
+	if err != nil {
+		return nil, err
+	}
 	request := &qdrant.UpdateCollection{
-		CollectionName:   name,
-		OptimizersConfig: u.Optimizers.diff(),
-		HnswConfig:       u.HNSW.diff(),
-		VectorsConfig:    vectorsDiff(u.Vectors),
-		Metadata:         metadata,
+		CollectionName:      name,
+		OptimizersConfig:    u.Optimizers.diff(),
+		HnswConfig:          u.HNSW.diff(),
+		VectorsConfig:       vectors,
+		QuantizationConfig:  quantization,
+		SparseVectorsConfig: sparse,
+		Metadata:            metadata,
 	}
 	if u.ReplicationFactor != nil || u.WriteConsistencyFactor != nil || u.ReadFanOutFactor != nil ||
 		u.ReadFanOutDelayMS != nil || u.OnDiskPayload != nil {
@@ -60,13 +88,11 @@ func updateRequest(name string, u CollectionUpdate) (*qdrant.UpdateCollection, e
 func vectorsConfig(vectors map[string]VectorParams) (*qdrant.VectorsConfig, error) {
 	wire := make(map[string]*qdrant.VectorParams, len(vectors))
 	for name, v := range vectors {
-		distance, ok := qdrant.Distance_value[string(v.Distance)]
-		if !ok || distance == 0 {
-			return nil, invalid("vector %q: distance %q: want Cosine, Dot, Euclid or Manhattan", name, v.Distance)
+		params, err := v.wire()
+		if err != nil {
+			return nil, invalid("vector %q: %s", name, err.Message)
 		}
-		wire[name] = &qdrant.VectorParams{
-			Size: v.Size, Distance: qdrant.Distance(distance), OnDisk: v.OnDisk, HnswConfig: v.HNSW.diff(),
-		}
+		wire[name] = params
 	}
 	if unnamed, ok := wire[""]; ok && len(wire) == 1 {
 		return qdrant.NewVectorsConfig(unnamed), nil
@@ -74,18 +100,41 @@ func vectorsConfig(vectors map[string]VectorParams) (*qdrant.VectorsConfig, erro
 	return qdrant.NewVectorsConfigMap(wire), nil
 }
 
-func vectorsDiff(vectors map[string]VectorUpdate) *qdrant.VectorsConfigDiff {
+func (v VectorParams) wire() (*qdrant.VectorParams, *Error) {
+	distance, ok := qdrant.Distance_value[string(v.Distance)]
+	if !ok || distance == 0 {
+		return nil, invalid("distance %q: want Cosine, Dot, Euclid or Manhattan", v.Distance)
+	}
+	out := &qdrant.VectorParams{Size: v.Size, Distance: qdrant.Distance(distance), OnDisk: v.OnDisk, HnswConfig: v.HNSW.diff()}
+	var err *Error
+	if out.QuantizationConfig, err = v.Quantization.wireOrError(); err != nil {
+		return nil, err
+	}
+	if out.Datatype, err = v.Datatype.wire(); err != nil {
+		return nil, err
+	}
+	if v.MultiVector {
+		out.MultivectorConfig = &qdrant.MultiVectorConfig{Comparator: qdrant.MultiVectorComparator_MaxSim}
+	}
+	return out, nil
+}
+
+func vectorsDiff(vectors map[string]VectorUpdate) (*qdrant.VectorsConfigDiff, error) {
 	if len(vectors) == 0 {
-		return nil
+		return nil, nil
 	}
 	wire := make(map[string]*qdrant.VectorParamsDiff, len(vectors))
 	for name, v := range vectors {
-		wire[name] = &qdrant.VectorParamsDiff{OnDisk: v.OnDisk, HnswConfig: v.HNSW.diff()}
+		quantization, err := v.Quantization.diff()
+		if err != nil {
+			return nil, err
+		}
+		wire[name] = &qdrant.VectorParamsDiff{OnDisk: v.OnDisk, HnswConfig: v.HNSW.diff(), QuantizationConfig: quantization}
 	}
 	if unnamed, ok := wire[""]; ok && len(wire) == 1 {
-		return qdrant.NewVectorsConfigDiff(unnamed)
+		return qdrant.NewVectorsConfigDiff(unnamed), nil
 	}
-	return qdrant.NewVectorsConfigDiffMap(wire)
+	return qdrant.NewVectorsConfigDiffMap(wire), nil
 }
 
 func (h *HNSW) diff() *qdrant.HnswConfigDiff {
@@ -134,6 +183,10 @@ func collectionOf(name string, info *qdrant.CollectionInfo) *Collection {
 		OnDiskPayload:          params.GetOnDiskPayload(),
 		WAL:                    walOf(config.GetWalConfig()),
 		Optimizers:             optimizersOf(config.GetOptimizerConfig()),
+		Quantization:           quantizationOf(config.GetQuantizationConfig()),
+		SparseVectors:          sparseOf(params.GetSparseVectorsConfig()),
+		CustomSharding:         params.GetShardingMethod() == qdrant.ShardingMethod_Custom,
+		Indexes:                indexesOf(info.GetPayloadSchema()),
 		Metadata:               fromPayload(config.GetMetadata()),
 		Status:                 Status(strings.ToLower(info.GetStatus().String())),
 		Points:                 info.GetPointsCount(),
@@ -167,6 +220,7 @@ func vectorsOf(config *qdrant.VectorsConfig) map[string]VectorParams {
 		}
 		out[name] = VectorParams{
 			Size: v.GetSize(), Distance: Distance(v.GetDistance().String()), OnDisk: v.OnDisk, HNSW: hnswOf(v.GetHnswConfig()),
+			Quantization: quantizationOf(v.GetQuantizationConfig()), Datatype: datatypeOf(v.Datatype), MultiVector: v.MultivectorConfig != nil,
 		}
 	}
 	return out
@@ -216,20 +270,25 @@ func foreign(config *qdrant.CollectionConfig) []string {
 			names = append(names, name)
 		}
 	}
-	note(len(params.GetSparseVectorsConfig().GetMap()) > 0, "sparse_vectors")
-	note(params.GetShardingMethod() != qdrant.ShardingMethod_Auto, "sharding_method")
-	note(config.GetQuantizationConfig().GetQuantization() != nil, "quantization_config")
 	note(config.GetStrictModeConfig().GetEnabled(), "strict_mode_config")
 	note(config.GetHnswConfig().GetMemory() != 0 || params.GetPayload().GetMemory() != 0, "memory")
+	note(config.GetHnswConfig().GetInlineStorage(), "inline_storage")
+	noteQuantization := func(q *qdrant.QuantizationConfig) {
+		note(q.GetTurboquant() != nil, "turboquant")
+		note(q.GetScalar().GetMemory() != 0 || q.GetProduct().GetMemory() != 0 || q.GetBinary().GetMemory() != 0, "memory")
+	}
+	noteQuantization(config.GetQuantizationConfig())
 	wire := []*qdrant.VectorParams{params.GetVectorsConfig().GetParams()}
 	for _, v := range params.GetVectorsConfig().GetParamsMap().GetMap() {
 		wire = append(wire, v)
 	}
 	for _, v := range wire {
-		note(v.GetQuantizationConfig().GetQuantization() != nil, "quantization_config")
+		noteQuantization(v.GetQuantizationConfig())
 		note(v.GetMemory() != 0 || v.GetHnswConfig().GetMemory() != 0, "memory")
-		note(v.GetMultivectorConfig() != nil, "multivector_config")
-		note(v.GetDatatype() > qdrant.Datatype_Float32, "datatype")
+		note(v.GetHnswConfig().GetInlineStorage(), "inline_storage")
+	}
+	for _, v := range params.GetSparseVectorsConfig().GetMap() {
+		note(v.GetIndex().GetMemory() != 0, "memory")
 	}
 	slices.Sort(names)
 	return names

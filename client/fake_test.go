@@ -280,6 +280,22 @@ func (pointsServer) SetPayload(_ context.Context, r *qdrant.SetPayloadPoints) (*
 	return updated(r.GetWait()), nil
 }
 
+func (pointsServer) CreateFieldIndex(_ context.Context, r *qdrant.CreateFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
+	return updated(r.GetWait()), nil
+}
+
+func (pointsServer) DeleteFieldIndex(_ context.Context, r *qdrant.DeleteFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
+	return updated(r.GetWait()), nil
+}
+
+func (pointsServer) CreateVectorName(_ context.Context, r *qdrant.CreateVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
+	return updated(r.GetWait()), nil
+}
+
+func (pointsServer) DeleteVectorName(_ context.Context, r *qdrant.DeleteVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
+	return updated(r.GetWait()), nil
+}
+
 func updated(wait bool) *qdrant.PointsOperationResponse {
 	id, result := uint64(7), qdrant.UpdateStatus_Acknowledged
 	if wait {

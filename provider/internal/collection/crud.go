@@ -3,6 +3,7 @@ package collection
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -97,12 +98,33 @@ func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *r
 
 // warnForeign tells of settings that another client has made and that this resource cannot show.
 func (c *collection) warnForeign(found *client.Collection, diags *diag.Diagnostics) {
-	if len(found.Foreign) == 0 || !c.session.First("foreign-settings", found.Name) {
+	foreign := unmanaged(found)
+	if len(foreign) == 0 || !c.session.First("foreign-settings", found.Name) {
 		return
 	}
 	diags.AddWarning("Collection has settings that are not managed here", fmt.Sprintf(
 		"Collection %q has %s, which this version of the provider leaves alone: changes of them are not shown, and a replacement loses them.",
-		found.Name, strings.Join(found.Foreign, ", ")))
+		found.Name, strings.Join(foreign, ", ")))
+}
+
+// unmanaged names what the client understands and this resource does not show.
+func unmanaged(found *client.Collection) []string {
+	names := slices.Clone(found.Foreign)
+	note := func(present bool, name string) {
+		if present && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	note(len(found.SparseVectors) > 0, "sparse_vectors")
+	note(found.CustomSharding, "sharding_method")
+	note(found.Quantization != nil, "quantization_config")
+	for _, v := range found.Vectors {
+		note(v.Quantization != nil, "quantization_config")
+		note(v.MultiVector, "multivector_config")
+		note(v.Datatype != "" && v.Datatype != client.Float32, "datatype")
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Update changes the collection step by step and waits for the placement where replicas are concerned. However it
