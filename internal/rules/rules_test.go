@@ -21,7 +21,7 @@ const (
 
 // floors is the order of node/internal: a package imports lower floors only.
 var floors = [][]string{
-	{"fault", "point", "vec", "slot", "config", "disk", "event"},
+	{"fault", "point", "vec", "slot", "config", "disk", "event", "token"},
 	{"catalog", "replication", "kv", "filter"},
 	{"dense", "consensus"},
 	{"shard"},

@@ -165,6 +165,8 @@ func (c *compiler) field(d *Field) (condition, error) {
 	case d.ValuesCount != nil:
 		bounds := *d.ValuesCount
 		out.test = func(v any) bool { return bounds.contains(valuesIn(v)) }
+	case d.Match != nil && d.Match.Text != nil && d.Match.Text.Tokenizer != nil:
+		return c.words(path, d.Match)
 	default:
 		var test func(any) bool
 		test, err = c.elementTest(d)
@@ -189,9 +191,11 @@ func (c *compiler) elementTest(d *Field) (func(any) bool, error) {
 }
 
 func (c *compiler) match(d *Match) (func(any) bool, error) {
-	if n := count(d.Keyword != nil, d.Integer != nil, d.Bool != nil, len(d.AnyKeyword) > 0, len(d.AnyInteger) > 0,
-		len(d.ExceptKeyword) > 0, len(d.ExceptInteger) > 0, d.EmptySet != nil); n != 1 {
-		return nil, invalid("match must compare with exactly one thing, this one does with %d", n)
+	if err := d.one(); err != nil {
+		return nil, err
+	}
+	if d.Text != nil {
+		return d.Text.contained()
 	}
 	if err := c.spend(len(d.AnyKeyword) + len(d.AnyInteger) + len(d.ExceptKeyword) + len(d.ExceptInteger)); err != nil {
 		return nil, err
@@ -205,9 +209,18 @@ func (c *compiler) match(d *Match) (func(any) bool, error) {
 	return d.test(), nil
 }
 
+// one checks that exactly one field is set.
+func (d *Match) one() error {
+	if n := count(d.Keyword != nil, d.Integer != nil, d.Bool != nil, len(d.AnyKeyword) > 0, len(d.AnyInteger) > 0,
+		len(d.ExceptKeyword) > 0, len(d.ExceptInteger) > 0, d.EmptySet != nil, d.Text != nil, d.Prefix != nil); n != 1 {
+		return invalid("match must compare with exactly one thing, this one does with %d", n)
+	}
+	return nil
+}
+
 func (d *Match) validText() bool {
 	bad := func(s string) bool { return !utf8.ValidString(s) }
-	return (d.Keyword == nil || !bad(*d.Keyword)) && !slices.ContainsFunc(d.AnyKeyword, bad) && !slices.ContainsFunc(d.ExceptKeyword, bad)
+	return (d.Keyword == nil || !bad(*d.Keyword)) && (d.Prefix == nil || !bad(*d.Prefix)) && !slices.ContainsFunc(d.AnyKeyword, bad) && !slices.ContainsFunc(d.ExceptKeyword, bad)
 }
 
 func count(set ...bool) (n int) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 )
 
 // Filter holds clauses; a point matches if it matches all of Must, at least one of Should (if there are any), none
@@ -80,7 +81,28 @@ type Match struct {
 	ExceptInteger []int64  `json:"except_integer,omitempty"`
 	// EmptySet tells an empty any (matches nothing) or except (matches every value) apart from an unset one.
 	EmptySet *string `json:"empty_set,omitempty"` // "any" or "except"
+	Text     *Text   `json:"text,omitempty"`
+	Prefix   *string `json:"prefix,omitempty"` // strings that begin so
 }
+
+// Text looks for words in strings. With a Tokenizer, the words are those it finds in Query, and a point has the words
+// of all strings at the path together, but for a phrase, which stands in one of them; a query without words matches
+// nothing. Without one, Query itself stands somewhere in a string (TextAny: one of its parts between white space).
+type Text struct {
+	Query     string           `json:"query"`
+	Mode      TextMode         `json:"mode"`
+	Tokenizer *token.Tokenizer `json:"tokenizer,omitempty"`
+}
+
+// TextMode is how many words have to be there.
+type TextMode string
+
+// The modes of Text.
+const (
+	TextAll    TextMode = "all"
+	TextAny    TextMode = "any"
+	TextPhrase TextMode = "phrase" // all, one after the other
+)
 
 // Range bounds a number; nil means unbounded.
 type Range struct {

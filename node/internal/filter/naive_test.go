@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"pgregory.net/rapid"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 )
 
 // The naive evaluator reads the tree as it is documented, value by value, with no thought of speed. It shares only
@@ -81,6 +83,9 @@ func naiveField(f *filter.Field, payload point.Payload) bool {
 		return len(values) == 0 && !*f.IsNull || slices.ContainsFunc(values, func(v any) bool { return isNull(v) == *f.IsNull })
 	case f.ValuesCount != nil:
 		return slices.ContainsFunc(values, func(v any) bool { return naiveCount(f.ValuesCount, v) })
+	}
+	if f.Match != nil && f.Match.Text != nil && f.Match.Text.Tokenizer != nil {
+		return naiveWords(f.Match.Text, values)
 	}
 	for _, v := range values {
 		candidates := []any{v}
@@ -159,7 +164,14 @@ func naiveMatch(m *filter.Match, v any) bool {
 		return isText && (slices.Contains(m.AnyKeyword, s) || slices.Contains(m.ExceptKeyword, s)) ||
 			isInt && (slices.Contains(m.AnyInteger, n) || slices.Contains(m.ExceptInteger, n))
 	}
+	text, isText := v.(string)
 	switch {
+	case m.Prefix != nil:
+		return isText && len(text) >= len(*m.Prefix) && text[:len(*m.Prefix)] == *m.Prefix
+	case m.Text != nil && m.Text.Mode == filter.TextAny:
+		return isText && slices.ContainsFunc(strings.Fields(m.Text.Query), func(part string) bool { return strings.Contains(text, part) })
+	case m.Text != nil:
+		return isText && strings.Contains(text, m.Text.Query)
 	case m.Keyword != nil:
 		return reflect.DeepEqual(v, *m.Keyword)
 	case m.Integer != nil:
@@ -203,7 +215,7 @@ func drawValue(t *rapid.T, depth int) any {
 	n := rapid.IntRange(0, 12).Draw(t, "kind")
 	switch {
 	case n < 3:
-		return pick[any](t, "x", "y", "z", "2024-01-01", "2024-01-02T03:04:05Z", "")
+		return pick[any](t, "x", "y", "z", "2024-01-01", "2024-01-02T03:04:05Z", "", "X, y", "y x y", "xy z", "Ÿ xyz")
 	case n < 6:
 		return pick[any](t, int64(0), int64(1), int64(2), int64(1<<53), int64(1<<53+1), int64(math.MaxInt64))
 	case n == 6:
@@ -309,7 +321,94 @@ func drawMatch(t *rapid.T) *filter.Match {
 		&filter.Match{Keyword: &texts[0]}, &filter.Match{Integer: &numbers[1]}, &filter.Match{Integer: &numbers[3]},
 		&filter.Match{Bool: new(bool)}, &filter.Match{AnyKeyword: texts[:n]}, &filter.Match{AnyInteger: numbers[:n]},
 		&filter.Match{ExceptKeyword: texts[:n]}, &filter.Match{ExceptInteger: numbers[:n]},
-		&filter.Match{EmptySet: ptr("any")}, &filter.Match{EmptySet: ptr("except")})
+		&filter.Match{EmptySet: ptr("any")}, &filter.Match{EmptySet: ptr("except")}, &filter.Match{Prefix: &texts[0]},
+		&filter.Match{Text: drawText(t)}, &filter.Match{Text: drawText(t)})
+}
+
+func drawText(t *rapid.T) *filter.Text {
+	text := &filter.Text{
+		Query: pick(t, "x", "x y", "y x", "Y", "xy", "y.x y", "q x", "", " ", "ÿ"),
+		Mode:  pick(t, filter.TextAll, filter.TextAny, filter.TextPhrase),
+	}
+	if rapid.Bool().Draw(t, "tokenized") {
+		text.Tokenizer = &token.Tokenizer{
+			Kind: pick(t, token.Word, token.Whitespace, token.Prefix), Lowercase: rapid.Bool().Draw(t, "lowercase"),
+			Folding: rapid.Bool().Draw(t, "folding"), MinLen: pick[uint64](t, 0, 0, 1, 2), MaxLen: pick[uint64](t, 0, 0, 2),
+			Stopwords: pick(t, nil, []string{"y"}),
+		}
+	}
+	return text
+}
+
+// naiveWords finds all words first.
+func naiveWords(d *filter.Text, values []any) bool {
+	wanted, met := naiveCut(d.Tokenizer, d.Query), map[string]bool{}
+	phrase := false
+	for _, v := range values {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		for _, e := range list {
+			s, _ := e.(string)
+			words := naiveCut(d.Tokenizer, s)
+			for i := range words {
+				for j, q := range wanted {
+					if !naiveMeets(d.Tokenizer, words[i], q) {
+						continue
+					}
+					met[q] = true
+					phrase = phrase || j == 0 && i+len(wanted) <= len(words) &&
+						naiveRun(d.Tokenizer, words[i:i+len(wanted)], wanted)
+				}
+			}
+		}
+	}
+	switch d.Mode {
+	case filter.TextPhrase:
+		return phrase
+	case filter.TextAny:
+		return len(met) > 0
+	}
+	return len(wanted) > 0 && !slices.ContainsFunc(wanted, func(q string) bool { return !met[q] })
+}
+
+func naiveRun(t *token.Tokenizer, words, wanted []string) bool {
+	for i := range words {
+		if !naiveMeets(t, words[i], wanted[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func naiveMeets(t *token.Tokenizer, word, query string) bool {
+	r := []rune(query)
+	if t.Kind == token.Prefix && t.MaxLen > 0 && len(r) > int(t.MaxLen) {
+		query = string(r[:t.MaxLen])
+	}
+	return word == query || t.Kind == token.Prefix && strings.HasPrefix(word, query)
+}
+
+func naiveCut(t *token.Tokenizer, text string) (words []string) {
+	split := strings.Fields(text)
+	if t.Kind != token.Whitespace {
+		split = strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	}
+	for _, w := range split {
+		if t.Lowercase {
+			w = strings.ToLower(w)
+		}
+		if t.Folding {
+			w = strings.NewReplacer("ÿ", "y", "Ÿ", "Y").Replace(w)
+		}
+		n := uint64(len([]rune(w)))
+		if n < t.MinLen || t.MaxLen > 0 && n > t.MaxLen && t.Kind != token.Prefix || slices.Contains(t.Stopwords, w) {
+			continue
+		}
+		words = append(words, w)
+	}
+	return words
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -109,10 +109,23 @@ func (d *Match) String() string {
 		return fmt.Sprintf("none of (%s)", shown(d.ExceptKeyword))
 	case len(d.ExceptInteger) > 0:
 		return fmt.Sprintf("none of (%s)", shown(d.ExceptInteger))
+	case d.Text != nil:
+		return d.Text.String()
+	case d.Prefix != nil:
+		return "begins with " + strconv.Quote(*d.Prefix)
 	case d.EmptySet != nil && *d.EmptySet == "except":
 		return "none of ()"
 	}
 	return "one of ()"
+}
+
+// String writes the comparison as Filter.String does.
+func (d *Text) String() string {
+	how := "text"
+	if d.Tokenizer != nil {
+		how = string(d.Tokenizer.Kind) + " tokens"
+	}
+	return fmt.Sprintf("has %s %s of %s", d.Mode, how, strconv.Quote(d.Query))
 }
 
 func shown[T any](list []T) string {

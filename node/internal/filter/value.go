@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"math"
+	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
@@ -67,6 +68,9 @@ func (d *Match) test() func(any) bool {
 		return noneOf(oneOf(d.ExceptKeyword))
 	case len(d.ExceptInteger) > 0:
 		return noneOf(oneOf(d.ExceptInteger))
+	case d.Prefix != nil:
+		begin := *d.Prefix
+		return func(v any) bool { s, ok := v.(string); return ok && strings.HasPrefix(s, begin) }
 	case *d.EmptySet == "except":
 		return noneOf(func(any) bool { return false })
 	}

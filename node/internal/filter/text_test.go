@@ -1,0 +1,69 @@
+package filter_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
+)
+
+func textAt(key string, mode filter.TextMode, query string) *filter.Filter {
+	return &filter.Filter{Must: []filter.Condition{{Field: &filter.Field{Key: key, Match: &filter.Match{Text: &filter.Text{Query: query, Mode: mode}}}}}}
+}
+
+func TestTextTakesTheTokenizerOfItsPath(t *testing.T) {
+	word, prefix := token.Default(), token.Tokenizer{Kind: token.Prefix}
+	lookup := func(path string) *token.Tokenizer {
+		return map[string]*token.Tokenizer{"a": &word, `list[].b."x y"`: &prefix}[path]
+	}
+	f := textAt("a", filter.TextAll, "b c")
+	f.MustNot = []filter.Condition{{Nested: &filter.Nested{Key: "list", Filter: filter.Filter{
+		Should: []filter.Condition{{Filter: textAt(`b."x y"`, filter.TextAny, "q")}}, MinShould: &filter.MinShould{Conditions: textAt("c", filter.TextAny, "r").Must},
+	}}}}
+	before := f.String()
+	got := f.Tokenized(lookup)
+	want := `a has all word tokens of "b c" and not(nested(list: any((b."x y" has any prefix tokens of "q")) and at_least(0, c has any text of "r")))`
+	if got.String() != want || f.String() != before {
+		t.Errorf("got %s\nwant %s\nf is %s", got, want, f)
+	}
+	if plain := compileless(); plain.Tokenized(lookup) != plain {
+		t.Error("a filter without text was copied")
+	}
+	if (*filter.Filter)(nil).Tokenized(lookup) != nil {
+		t.Error("nil became something")
+	}
+	again := got.Tokenized(func(string) *token.Tokenizer { return &prefix })
+	if !strings.Contains(again.String(), "all word tokens") {
+		t.Errorf("a tokenizer was replaced: %s", again)
+	}
+	if _, err := filter.CompileEncoded(filter.Encode(got)); err != nil {
+		t.Error(err)
+	}
+}
+
+func compileless() *filter.Filter {
+	name := "v"
+	return &filter.Filter{Must: []filter.Condition{{HasVector: &name}}}
+}
+
+func TestTextIsBounded(t *testing.T) {
+	word := token.Default()
+	for name, text := range map[string]filter.Text{
+		"bytes":     {Query: strings.Repeat("x", filter.MaxTextBytes+1), Mode: filter.TextAll},
+		"words":     {Query: strings.Repeat("x ", filter.MaxTextWords+1), Mode: filter.TextAll, Tokenizer: &word},
+		"mode":      {Query: "x", Mode: "some"},
+		"UTF-8":     {Query: "\xff", Mode: filter.TextAll, Tokenizer: &word},
+		"tokenizer": {Query: "x", Mode: filter.TextAll, Tokenizer: &token.Tokenizer{Kind: "letters"}},
+		"lengths":   {Query: "x", Mode: filter.TextAll, Tokenizer: &token.Tokenizer{Kind: token.Word, MinLen: 3, MaxLen: 2}},
+	} {
+		f := &filter.Filter{Must: []filter.Condition{{Field: &filter.Field{Key: "a", Match: &filter.Match{Text: &text}}}}}
+		if _, err := filter.Compile(f); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := filter.Compile(textAt("a", filter.TextAll, strings.Repeat("x ", filter.MaxTextBytes/2))); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+}

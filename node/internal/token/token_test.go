@@ -1,0 +1,126 @@
+package token_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
+)
+
+func tokens(t token.Tokenizer, text string) (out []string) {
+	c := t.Cutter()
+	c.Words(text, func(word string) bool {
+		return c.Tokens(word, func(tok string) bool { out = append(out, tok); return true })
+	})
+	return out
+}
+
+func TestTextIsCutAsDeclared(t *testing.T) {
+	for _, c := range []struct {
+		t     token.Tokenizer
+		text  string
+		want  []string
+		query []string
+	}{
+		{token.Default(), "Hello, wörld! x-1_2", []string{"hello", "wörld", "x", "1", "2"}, nil},
+		{token.Tokenizer{Kind: token.Word}, " A\tB ", []string{"A", "B"}, nil},
+		{token.Tokenizer{Kind: token.Word}, "", nil, nil},
+		{token.Tokenizer{Kind: token.Word}, "...", nil, nil},
+		{token.Tokenizer{Kind: token.Whitespace, Lowercase: true}, "It's  3.14\n", []string{"it's", "3.14"}, nil},
+		{token.Tokenizer{Kind: token.Word, MinLen: 2, MaxLen: 3}, "a äö abc abcd", []string{"äö", "abc"}, nil},
+		{token.Tokenizer{Kind: token.Word, Lowercase: true, Stopwords: []string{"The", "of"}}, "The end OF it", []string{"end", "it"}, nil},
+		{token.Tokenizer{Kind: token.Word, Lowercase: true, Folding: true}, "Ação Straße Łódź ÆON", []string{"acao", "strasse", "lodz", "aeon"}, nil},
+		{token.Tokenizer{Kind: token.Prefix, MinLen: 2, MaxLen: 4}, "übermut x", []string{"üb", "übe", "über"}, []string{"über"}},
+		{token.Tokenizer{Kind: token.Prefix}, "abc", []string{"a", "ab", "abc"}, []string{"abc"}},
+		{token.Tokenizer{Kind: token.Prefix, MinLen: 3, MaxLen: 3}, "abc ab", []string{"abc"}, []string{"abc"}},
+	} {
+		if err := c.t.Check(); err != nil {
+			t.Errorf("%+v: %v", c.t, err)
+		}
+		if got := tokens(c.t, c.text); !slices.Equal(got, c.want) {
+			t.Errorf("%+v cuts %q into %q, want %q", c.t, c.text, got, c.want)
+		}
+		want := c.query
+		if c.t.Kind != token.Prefix {
+			want = c.want
+		}
+		if got := c.t.Cutter().Query(c.text); !slices.Equal(got, want) {
+			t.Errorf("%+v makes %q of the query %q, want %q", c.t, got, c.text, want)
+		}
+	}
+}
+
+// What an index files a word under is exactly what Meets accepts.
+func TestTokensAreWhatMeets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tk := token.Tokenizer{
+			Kind: rapid.SampledFrom([]token.Kind{token.Word, token.Whitespace, token.Prefix}).Draw(t, "kind"), Lowercase: rapid.Bool().Draw(t, "lower"),
+			Folding: rapid.Bool().Draw(t, "folding"), MinLen: rapid.SampledFrom([]uint64{0, 1, 2, 3}).Draw(t, "min"), MaxLen: rapid.SampledFrom([]uint64{0, 3, 5}).Draw(t, "max"),
+		}
+		c := tk.Cutter()
+		word := rapid.StringMatching(`[abäB]{1,6}`)
+		text, query := word.Draw(t, "text"), word.Draw(t, "query")
+		if rapid.Bool().Draw(t, "begin") {
+			query = text[:rapid.SampledFrom([]int{len(text), 1}).Draw(t, "cut")]
+			if !utf8.ValidString(query) {
+				return
+			}
+		}
+		filed := tokens(tk, text)
+		for _, q := range c.Query(query) {
+			meets := false
+			c.Words(text, func(w string) bool { meets = meets || c.Meets(w, q); return true })
+			if meets != slices.Contains(filed, q) {
+				t.Fatalf("%+v: %q in %q: meets %v, filed under %q", tk, q, text, meets, filed)
+			}
+		}
+	})
+}
+
+func TestCuttingIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	if got := tokens(token.Tokenizer{Kind: token.Prefix}, long); len(got) != token.MaxPrefix || len(got[token.MaxPrefix-1]) != token.MaxPrefix {
+		t.Errorf("%d prefixes", len(got))
+	}
+	n := 0
+	token.Default().Cutter().Words("a b c", func(string) bool { n++; return n < 2 })
+	if n != 2 {
+		t.Errorf("%d words after the call that wanted no more", n)
+	}
+}
+
+func TestTokenizersAreChecked(t *testing.T) {
+	for name, tk := range map[string]token.Tokenizer{
+		"zero": {}, "kind": {Kind: "multilingual"}, "long": {Kind: token.Word, MaxLen: token.MaxLength + 1}, "order": {Kind: token.Word, MinLen: 2, MaxLen: 1},
+		"prefix": {Kind: token.Prefix, MaxLen: token.MaxPrefix + 1}, "stop words": {Kind: token.Word, Stopwords: make([]string, token.MaxStopwords+1)},
+		"stop word": {Kind: token.Word, Stopwords: []string{"\xff"}}, "long stop word": {Kind: token.Word, Stopwords: []string{strings.Repeat("x", 256)}},
+	} {
+		if err := tk.Check(); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	a := token.Tokenizer{Kind: token.Word, Stopwords: []string{"a"}}
+	for i := range reflect.TypeFor[token.Tokenizer]().NumField() {
+		b := a
+		f := reflect.ValueOf(&b).Elem().Field(i)
+		switch f.Kind() {
+		case reflect.String:
+			f.SetString("other")
+		case reflect.Bool:
+			f.SetBool(!f.Bool())
+		case reflect.Uint64:
+			f.SetUint(9)
+		default:
+			f.Set(reflect.ValueOf([]string{"b"}))
+		}
+		if a.Equal(b) || !a.Equal(a) {
+			t.Errorf("field %d does not count", i)
+		}
+	}
+}
