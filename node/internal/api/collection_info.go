@@ -29,7 +29,7 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	info := &qdrant.CollectionInfo{
 		Status: health(found, state.Members()), OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
 		SegmentsCount: uint64(len(found.Shards)), Config: config, IndexedVectorsCount: &indexed,
-		UpdateQueue: &qdrant.UpdateQueueInfo{},
+		UpdateQueue: &qdrant.UpdateQueueInfo{}, PayloadSchema: payloadSchemaTo(found.PayloadSchema, nil),
 	}
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()

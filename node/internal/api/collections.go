@@ -47,14 +47,14 @@ func (s *collectionsService) change(ctx context.Context, timeout *uint64, comman
 }
 
 // settle gives the other peers a moment to show the change. It is done whether or not they do.
-func (s *collectionsService) settle(ctx context.Context) {
-	if s.Settle == nil {
+func (c *core) settle(ctx context.Context) {
+	if c.Settle == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	if err := s.Settle(ctx); err != nil {
-		s.Logger.Warn("not every peer shows the metadata yet", "error", err)
+	if err := c.Settle(ctx); err != nil {
+		c.Logger.Warn("not every peer shows the metadata yet", "error", err)
 	}
 }
 

@@ -75,6 +75,14 @@ func matchFrom(m *qdrant.Match) (*filter.Match, error) {
 		out.ExceptKeyword, out.EmptySet = anyOf(v.ExceptKeywords.GetStrings(), "except")
 	case *qdrant.Match_ExceptIntegers:
 		out.ExceptInteger, out.EmptySet = anyOf(v.ExceptIntegers.GetIntegers(), "except")
+	case *qdrant.Match_Text:
+		out.Text = &filter.Text{Query: v.Text, Mode: filter.TextAll}
+	case *qdrant.Match_TextAny:
+		out.Text = &filter.Text{Query: v.TextAny, Mode: filter.TextAny}
+	case *qdrant.Match_Phrase:
+		out.Text = &filter.Text{Query: v.Phrase, Mode: filter.TextPhrase}
+	case *qdrant.Match_Prefix:
+		out.Prefix = &v.Prefix
 	default:
 		return nil, invalid("filter: a match is empty or of a kind that this server does not know")
 	}

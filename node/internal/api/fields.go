@@ -45,10 +45,6 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.VectorInput.image":       nounInference,
 	"qdrant.VectorInput.object":      nounInference,
 
-	"qdrant.Match.text":                 "full-text match",
-	"qdrant.Match.text_any":             "full-text match of any word",
-	"qdrant.Match.phrase":               "phrase match",
-	"qdrant.Match.prefix":               "prefix match",
 	"qdrant.FieldCondition.geo_polygon": "geo polygon filter",
 	"qdrant.Condition.slice":            "slice filter",
 
@@ -67,6 +63,17 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.Query.nearest_with_mmr":      "maximal marginal relevance",
 	"qdrant.Query.rrf":                   "reciprocal rank fusion",
 	"qdrant.Query.relevance_feedback":    "relevance feedback query",
+
+	"qdrant.StopwordsSet.languages":     "stop words by language (list them as custom ones)",
+	"qdrant.StemmingAlgorithm.snowball": "stemming",
+	"qdrant.KeywordIndexParams.memory":  nounMemory,
+	"qdrant.IntegerIndexParams.memory":  nounMemory,
+	"qdrant.FloatIndexParams.memory":    nounMemory,
+	"qdrant.GeoIndexParams.memory":      nounMemory,
+	"qdrant.TextIndexParams.memory":     nounMemory,
+	"qdrant.BoolIndexParams.memory":     nounMemory,
+	"qdrant.DatetimeIndexParams.memory": nounMemory,
+	"qdrant.UuidIndexParams.memory":     nounMemory,
 
 	"qdrant.CreateCollection.quantization_config": nounQuantization,
 	"qdrant.CreateCollection.strict_mode_config":  nounStrict,

@@ -21,15 +21,17 @@ import (
 
 // without lists the fields that are accepted and change nothing, each with the reason why that is honest.
 var without = map[protoreflect.FullName]string{
-	"qdrant.UpsertPoints.ordering":        "a shard's log orders all writes totally, which is what strong ordering asks for",
-	"qdrant.DeletePoints.ordering":        "as above",
-	"qdrant.UpdatePointVectors.ordering":  "as above",
-	"qdrant.DeletePointVectors.ordering":  "as above",
-	"qdrant.SetPayloadPoints.ordering":    "as above",
-	"qdrant.DeletePayloadPoints.ordering": "as above",
-	"qdrant.ClearPayloadPoints.ordering":  "as above",
-	"qdrant.UpdateBatchPoints.ordering":   "as above",
-	"qdrant.WriteOrdering.type":           "as above",
+	"qdrant.UpsertPoints.ordering":               "a shard's log orders all writes totally, which is what strong ordering asks for",
+	"qdrant.DeletePoints.ordering":               "as above",
+	"qdrant.UpdatePointVectors.ordering":         "as above",
+	"qdrant.DeletePointVectors.ordering":         "as above",
+	"qdrant.SetPayloadPoints.ordering":           "as above",
+	"qdrant.DeletePayloadPoints.ordering":        "as above",
+	"qdrant.ClearPayloadPoints.ordering":         "as above",
+	"qdrant.UpdateBatchPoints.ordering":          "as above",
+	"qdrant.CreateFieldIndexCollection.ordering": "metadata are changed in one order",
+	"qdrant.DeleteFieldIndexCollection.ordering": "as above",
+	"qdrant.WriteOrdering.type":                  "as above",
 
 	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be",
 
@@ -52,6 +54,7 @@ func examples() map[string][]proto.Message {
 	add := func(method string, m ...proto.Message) { out[method] = append(out[method], m...) }
 	addWrites(add)
 	addReads(add)
+	addFields(add)
 	addCollections(add)
 	return out
 }
@@ -66,6 +69,8 @@ func someFilters() []*qdrant.Filter {
 	conditions := []*qdrant.Condition{
 		qdrant.NewMatchKeyword("k", "a"), qdrant.NewMatchInt("k", 1), qdrant.NewMatchBool("k", true),
 		qdrant.NewMatchKeywords("k", "a", "b"), qdrant.NewMatchInts("k", 1, 2),
+		qdrant.NewMatchText("k", "a b"), qdrant.NewMatchPhrase("k", "a b"), qdrant.NewMatchTextAny("k", "a b"),
+		match(&qdrant.Match{MatchValue: &qdrant.Match_Prefix{Prefix: "a"}}),
 		match(&qdrant.Match{MatchValue: &qdrant.Match_ExceptKeywords{ExceptKeywords: &qdrant.RepeatedStrings{Strings: []string{"a"}}}}),
 		match(&qdrant.Match{MatchValue: &qdrant.Match_ExceptIntegers{ExceptIntegers: &qdrant.RepeatedIntegers{Integers: []int64{1}}}}),
 		qdrant.NewRange("k", &qdrant.Range{Lt: new(1.5), Gt: new(0.5), Gte: new(0.5), Lte: new(1.5)}),
@@ -148,6 +153,25 @@ func addReads(add func(string, ...proto.Message)) {
 	add("Points.Query", nearest, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryID(qdrant.NewIDNum(1))},
 		&qdrant.QueryPoints{CollectionName: "c"})
 	add("Points.QueryBatch", &qdrant.QueryBatchPoints{CollectionName: "c", QueryPoints: []*qdrant.QueryPoints{nearest}})
+}
+
+func addFields(add func(string, ...proto.Message)) {
+	yes := new(true)
+	for _, params := range []*qdrant.PayloadIndexParams{
+		qdrant.NewPayloadIndexParamsKeyword(&qdrant.KeywordIndexParams{IsTenant: yes, Prefix: &qdrant.KeywordPrefixParams{}}),
+		qdrant.NewPayloadIndexParamsInt(&qdrant.IntegerIndexParams{Range: yes}),
+		qdrant.NewPayloadIndexParamsFloat(&qdrant.FloatIndexParams{}), qdrant.NewPayloadIndexParamsGeo(&qdrant.GeoIndexParams{}),
+		qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{
+			Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Custom: []string{"the"}},
+			Stemmer: &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Disabled{Disabled: &qdrant.DisabledStemmer{}}},
+		}),
+		qdrant.NewPayloadIndexParamsBool(&qdrant.BoolIndexParams{}), qdrant.NewPayloadIndexParamsDatetime(&qdrant.DatetimeIndexParams{}),
+		qdrant.NewPayloadIndexParamsUUID(&qdrant.UuidIndexParams{}),
+	} {
+		add("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "k", FieldIndexParams: params})
+	}
+	add("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "k", FieldType: qdrant.PtrOf(qdrant.FieldType_FieldTypeInteger)})
+	add("Points.DeleteFieldIndex", &qdrant.DeleteFieldIndexCollection{CollectionName: "c", FieldName: "k"})
 }
 
 func addCollections(add func(string, ...proto.Message)) {

@@ -8,16 +8,6 @@ import (
 
 // The methods of Points that are not built, each naming what is missing.
 
-// CreateFieldIndex is not built: filters work without an index.
-func (s *pointsService) CreateFieldIndex(context.Context, *qdrant.CreateFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
-	return nil, missing("payload indexes (filters work without one)", "Points.CreateFieldIndex")
-}
-
-// DeleteFieldIndex is not built.
-func (s *pointsService) DeleteFieldIndex(context.Context, *qdrant.DeleteFieldIndexCollection) (*qdrant.PointsOperationResponse, error) {
-	return nil, missing("payload indexes", "Points.DeleteFieldIndex")
-}
-
 // CreateVectorName is not built.
 func (s *pointsService) CreateVectorName(context.Context, *qdrant.CreateVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
 	return nil, missing("adding a named vector to a collection", "Points.CreateVectorName")

@@ -104,8 +104,6 @@ func TestBadReadsAreRefused(t *testing.T) {
 		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQuery(1, 2), LookupFrom: &qdrant.LookupLocation{CollectionName: "c"}}, codes.Unimplemented, "lookup"},
 		{"Points.QueryBatch", &qdrant.QueryBatchPoints{QueryPoints: []*qdrant.QueryPoints{{CollectionName: "d"}}}, codes.InvalidArgument, `names collection "d"`},
 		{"Points.QueryBatch", &qdrant.QueryBatchPoints{QueryPoints: []*qdrant.QueryPoints{{}, {Query: &qdrant.Query{}}}}, codes.InvalidArgument, "query 2 of 2: query: it is empty"},
-		{"Points.Count", filtered(qdrant.NewMatchText("k", "a")), codes.Unimplemented, "full-text match (Match.text)"},
-		{"Points.Count", filtered(qdrant.NewMatchPhrase("k", "a")), codes.Unimplemented, "phrase match"},
 		{"Points.Count", filtered(&qdrant.Condition{ConditionOneOf: &qdrant.Condition_Slice{Slice: &qdrant.SliceCondition{Total: 2}}}), codes.Unimplemented, "slice filter"},
 		{"Points.Count", filtered(qdrant.NewGeoPolygon("k", &qdrant.GeoLineString{})), codes.Unimplemented, "geo polygon filter"},
 		{"Points.Count", filtered(qdrant.NewMatchKeyword("a..b", "a")), codes.InvalidArgument, "a..b"},

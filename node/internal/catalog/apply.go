@@ -68,6 +68,10 @@ func (e *edit) apply(cmd Command) Result {
 		r.Collection, r.Err = e.deleteCollection(*cmd.DeleteCollection)
 	case cmd.ChangeAliases != nil:
 		r.Err = e.changeAliases(cmd.ChangeAliases)
+	case cmd.CreateFieldIndex != nil:
+		r.Collection, r.Err = cmd.CreateFieldIndex.ID, e.createFieldIndex(*cmd.CreateFieldIndex)
+	case cmd.DeleteFieldIndex != nil:
+		r.Collection, r.Err = cmd.DeleteFieldIndex.ID, e.deleteFieldIndex(*cmd.DeleteFieldIndex)
 	case cmd.ChangeShard != nil:
 		r.ShardVersion, r.Err = e.changeShard(*cmd.ChangeShard)
 	default:
@@ -101,6 +105,7 @@ func (c Command) shape() error {
 		c.Found != nil, c.RegisterPeer != nil, c.RemovePeer != nil, c.CreateCollection != nil,
 		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
+		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
 	} {
 		if is {
 			set++
@@ -130,6 +135,11 @@ func (c Command) Check() error {
 			return err
 		}
 		return c.UpdateCollection.Config.check()
+	case c.CreateFieldIndex != nil:
+		if _, err := FieldPath(c.CreateFieldIndex.Field); err != nil {
+			return err
+		}
+		return c.CreateFieldIndex.Index.check()
 	}
 	return nil
 }

@@ -27,6 +27,11 @@ func (s *State) Check() error {
 		if err := s.checkShards(c); err != nil {
 			return err
 		}
+		for path, index := range c.PayloadSchema {
+			if canonical, err := FieldPath(path); err != nil || canonical != path || index.check() != nil {
+				return invalid("collection %q: the index of %.64q is not valid", c.Name, path)
+			}
+		}
 	}
 	if !slices.IsSortedFunc(s.Operations, func(a, b *Operation) int { return cmp.Compare(a.ID, b.ID) }) {
 		return invalid("the operations are not in order")

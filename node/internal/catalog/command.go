@@ -15,12 +15,14 @@ type Command struct {
 	DeleteCollection *string           `json:"delete_collection,omitempty"` // by name; NotFound if missing
 	ChangeAliases    []AliasAction     `json:"change_aliases,omitempty"`    // all or nothing, in order
 
-	UpdatePeer      *UpdatePeer      `json:"update_peer,omitempty"`
-	UpdateSettings  *Settings        `json:"update_settings,omitempty"` // what is nil stays as it is
-	PlaceShard      *PlaceShard      `json:"place_shard,omitempty"`
-	Rebalance       *RebalancePeers  `json:"rebalance,omitempty"`
-	EndOperation    *EndOperation    `json:"end_operation,omitempty"`
-	CancelOperation *CancelOperation `json:"cancel_operation,omitempty"`
+	UpdatePeer       *UpdatePeer       `json:"update_peer,omitempty"`
+	UpdateSettings   *Settings         `json:"update_settings,omitempty"` // what is nil stays as it is
+	PlaceShard       *PlaceShard       `json:"place_shard,omitempty"`
+	Rebalance        *RebalancePeers   `json:"rebalance,omitempty"`
+	EndOperation     *EndOperation     `json:"end_operation,omitempty"`
+	CancelOperation  *CancelOperation  `json:"cancel_operation,omitempty"`
+	CreateFieldIndex *CreateFieldIndex `json:"create_field_index,omitempty"` // declares it, or declares it anew
+	DeleteFieldIndex *DeleteFieldIndex `json:"delete_field_index,omitempty"` // done if there is none
 
 	// Changes of one shard. Each is a compare-and-set: Conflict if the shard's version is another.
 	ChangeShard *ChangeShard `json:"change_shard,omitempty"`
@@ -66,6 +68,22 @@ type PlaceShard struct {
 	From    PeerID   `json:"from,omitempty"`
 	To      PeerID   `json:"to,omitempty"`
 	At      int64    `json:"at"` // Unix milliseconds
+}
+
+// CreateFieldIndex declares a payload index of the collection with that name and id. One that is declared alike stays
+// as it is, another is replaced.
+type CreateFieldIndex struct {
+	Name  string       `json:"name"`
+	ID    CollectionID `json:"id"`
+	Field string       `json:"field"`
+	Index FieldIndex   `json:"index"`
+}
+
+// DeleteFieldIndex drops a payload index of the collection with that name and id.
+type DeleteFieldIndex struct {
+	Name  string       `json:"name"`
+	ID    CollectionID `json:"id"`
+	Field string       `json:"field"`
 }
 
 // AliasAction is one of create, rename, delete.

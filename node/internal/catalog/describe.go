@@ -104,6 +104,9 @@ func (c *Collection) Describe() string {
 		v := c.Config.Vectors[name]
 		fmt.Fprintf(&b, "  vector %q %d %s\n", name, v.Size, v.Distance)
 	}
+	for _, path := range sortedKeys(c.PayloadSchema) {
+		fmt.Fprintf(&b, "  index %s %s\n", path, c.PayloadSchema[path].Type)
+	}
 	for _, sh := range c.Shards {
 		fmt.Fprintf(&b, "  %s\n", sh)
 	}

@@ -7,12 +7,14 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -88,6 +90,46 @@ func declaredState(t *testing.T) *catalog.State {
 	return s
 }
 
+// fieldCommands are about payload indexes, with every parameter.
+func fieldCommands() []catalog.Command {
+	yes, n := true, uint64(2)
+	create := func(field string, index catalog.FieldIndex) catalog.Command {
+		return catalog.Command{CreateFieldIndex: &catalog.CreateFieldIndex{Name: "docs", ID: 1, Field: field, Index: index}}
+	}
+	return []catalog.Command{
+		create("city", catalog.FieldIndex{Type: catalog.KeywordField, Params: &catalog.FieldParams{IsTenant: &yes, OnDisk: &yes, EnableHNSW: &yes, Prefix: &yes}}),
+		create("list[].n", catalog.FieldIndex{Type: catalog.IntegerField, Params: &catalog.FieldParams{IsPrincipal: &yes, Lookup: &yes, Range: &yes}}),
+		create("body", catalog.FieldIndex{Type: catalog.TextField, Params: &catalog.FieldParams{Text: &catalog.TextParams{
+			Tokenizer: token.Word, Lowercase: &yes, MinLen: &n, MaxLen: &n, Stopwords: []string{"é"}, Phrases: &yes, Folding: &yes, NoStemming: true,
+		}}}),
+		create("at", catalog.FieldIndex{Type: catalog.GeoField}),
+		create("gone", catalog.FieldIndex{Type: catalog.BoolField}),
+		{DeleteFieldIndex: &catalog.DeleteFieldIndex{Name: "docs", ID: 1, Field: "gone"}},
+	}
+}
+
+func TestFieldIndexesComeBack(t *testing.T) {
+	s, results := catalog.ApplyAll(richState(t), fieldCommands())
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatalf("command %d: %v", i, r.Err)
+		}
+	}
+	decoded, err := catalog.DecodeState(catalog.EncodeState(s))
+	if err != nil || decoded.Describe() != s.Describe() {
+		t.Fatalf("%v\n%v", err, decoded)
+	}
+	before, _ := s.Lookup("docs")
+	c, _ := decoded.Lookup("docs")
+	if !reflect.DeepEqual(c.PayloadSchema, before.PayloadSchema) || len(c.PayloadSchema) != 4 {
+		t.Errorf("%+v", c.PayloadSchema)
+	}
+	want := token.Tokenizer{Kind: token.Word, Lowercase: true, Folding: true, MinLen: 2, MaxLen: 2, Stopwords: []string{"é"}}
+	if got := c.Tokenizers("body"); got == nil || !got.Equal(want) || c.Tokenizers("city") != nil || c.Tokenizers("nothing") != nil {
+		t.Errorf("tokenizer %+v", got)
+	}
+}
+
 func richState(t *testing.T) *catalog.State {
 	t.Helper()
 	s, results := catalog.ApplyAll(catalog.Empty(), richCommands(t))
@@ -160,6 +202,7 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 
 		"commands.v1.declared.golden": catalog.EncodeCommands(declaredCommands()),
 		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
+		"fields.v1.golden":            catalog.EncodeCommands(fieldCommands()),
 	} {
 		path := filepath.Join("testdata", name)
 		if *update {

@@ -8,7 +8,9 @@ const (
 	MaxVectorSize        = 65536 // components
 	MaxMetadataBytes     = 64 << 10
 	MaxMetadataDepth     = 32
-	MaxLabels            = 64 // of a peer
+	MaxLabels            = 64   // of a peer
+	MaxFieldIndexes      = 256  // payload indexes of a collection
+	MaxFieldNameBytes    = 1024 // of the name of a payload index's field
 	maxHNSWDegree        = 2048
 	minHNSWEfConstruct   = 4
 	maxHNSWEfConstruct   = 1 << 20

@@ -95,7 +95,14 @@ func TestPlacementBalancesReplicasAndPrimaries(t *testing.T) {
 func genCommand(t *rapid.T, s *catalog.State) catalog.Command {
 	peer := catalog.PeerID(rapid.IntRange(1, 6).Draw(t, "peer"))
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
-	switch rapid.IntRange(0, 13).Draw(t, "kind") {
+	switch rapid.IntRange(0, 15).Draw(t, "kind") {
+	case 14:
+		return catalog.Command{CreateFieldIndex: &catalog.CreateFieldIndex{
+			Name: name, ID: s.Names[name], Field: rapid.SampledFrom([]string{"f", "g"}).Draw(t, "field"),
+			Index: catalog.FieldIndex{Type: rapid.SampledFrom([]catalog.FieldType{catalog.KeywordField, catalog.TextField, "odd"}).Draw(t, "type")},
+		}}
+	case 15:
+		return catalog.Command{DeleteFieldIndex: &catalog.DeleteFieldIndex{Name: name, ID: s.Names[name], Field: "f"}}
 	case 0:
 		return catalog.Command{RegisterPeer: &catalog.Peer{ID: peer, Name: fmt.Sprint("n", peer%4), PeerAddr: "h:1"}}
 	case 1:

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func (w *world) apply(cmd catalog.Command) string {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "shards", "peers", "placement", "declared", "replacing"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -111,11 +112,36 @@ func (w *world) line(line string) string {
 		return w.apply(catalog.Command{DeleteCollection: &plain[0]})
 	case "alias":
 		return w.apply(catalog.Command{ChangeAliases: aliasActions(plain)})
+	case "index", "unindex":
+		return w.field(verb, plain, args)
 	case "shard":
 		return w.shard(plain, args)
 	}
 	w.t.Fatalf("unknown verb %s", verb)
 	return ""
+}
+
+// field declares or drops a payload index: name, field, type, and JSON parameters.
+func (w *world) field(verb string, plain []string, args map[string]string) string {
+	id := w.state.Names[plain[0]]
+	if args["id"] != "" {
+		id = number[catalog.CollectionID](args["id"])
+	}
+	if verb == "unindex" {
+		return w.apply(catalog.Command{DeleteFieldIndex: &catalog.DeleteFieldIndex{Name: plain[0], ID: id, Field: plain[1]}})
+	}
+	index := catalog.FieldIndex{Type: catalog.FieldType(plain[2])}
+	if text := args["params"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &index.Params); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	before := w.state
+	out := w.apply(catalog.Command{CreateFieldIndex: &catalog.CreateFieldIndex{Name: plain[0], ID: id, Field: plain[1], Index: index}})
+	if c, ok := before.Lookup(plain[0]); ok && out == "ok\n" && before.Collections[c.ID] == w.state.Collections[c.ID] {
+		return "ok, as it was\n"
+	}
+	return out
 }
 
 func number[T ~uint64 | ~uint32](s string) (n T) {

@@ -96,6 +96,8 @@ type Collection struct {
 	Config Config       `json:"config"`
 	Epoch  uint64       `json:"epoch"` // grows when a slot changes its owner
 	Shards []*Shard     `json:"shards"`
+	// PayloadSchema is the declared payload indexes by FieldPath; nil if there are none.
+	PayloadSchema map[string]FieldIndex `json:"payload_schema,omitempty"`
 }
 
 // Shard is what the metadata says of one shard (replication.md, first section).

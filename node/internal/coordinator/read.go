@@ -75,6 +75,7 @@ func (c *Coordinator) Search(ctx context.Context, collection string, queries []Q
 			return nil, err
 		}
 		reqs[i] = queries[i].SearchRequest
+		reqs[i].Filter = reqs[i].Filter.Tokenized(col.Tokenizers)
 		reqs[i].Limit = window(queries[i].Limit, queries[i].Offset)
 	}
 	if len(reqs) == 0 {
@@ -115,6 +116,7 @@ func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.S
 	if req.Limit == 0 {
 		return nil, nil, fault.New(fault.Invalid, "limit must be at least 1")
 	}
+	req.Filter = req.Filter.Tokenized(col.Tokenizers)
 	if err := checkRead(col, req.Filter, req.Vectors); err != nil {
 		return nil, nil, err
 	}
@@ -141,6 +143,7 @@ func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Fi
 	if err != nil {
 		return 0, err
 	}
+	f = f.Tokenized(col.Tokenizers)
 	if err := checkFilter(f); err != nil {
 		return 0, err
 	}

@@ -44,6 +44,7 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	if err != nil {
 		return WriteResult{}, err
 	}
+	op = tokenizedOp(col, op)
 	if err := checkOp(&col.Config, op); err != nil {
 		return WriteResult{}, err
 	}
