@@ -22,8 +22,8 @@ const (
 // floors is the order of node/internal: a package imports lower floors only.
 var floors = [][]string{
 	{"fault", "point", "vec", "slot", "config", "disk", "event", "token"},
-	{"catalog", "replication", "kv", "filter"},
-	{"dense", "consensus"},
+	{"catalog", "replication", "kv", "filter", "arena"},
+	{"dense", "quant", "hnsw", "consensus"},
 	{"shard"},
 	{"replica"},
 	{"peer", "coordinator", "reconcile", "audit"},
@@ -33,7 +33,9 @@ var floors = [][]string{
 
 // sideways are the imports within one floor that are allowed, each with its reason.
 var sideways = map[[2]string]string{
-	{"slot", "point"}: "a slot is a hash of a point id",
+	{"slot", "point"}:  "a slot is a hash of a point id",
+	{"dense", "quant"}: "an index holds its vectors as codes too",
+	{"dense", "hnsw"}:  "an index has a graph of its vectors",
 }
 
 // alwaysAllowed may be imported from its own floor: it is the vocabulary of errors.

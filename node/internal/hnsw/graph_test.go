@@ -1,0 +1,279 @@
+package hnsw_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// points are vectors that are compared exactly.
+type points struct {
+	vectors [][]float32
+	kernel  vec.Kernel[float32, float32, float32]
+	query   []float32
+}
+
+func newPoints(vectors [][]float32) *points {
+	return &points{vectors: vectors, kernel: vec.ForFloat32(vec.Euclid)}
+}
+
+func (p *points) at(query []float32) *points {
+	c := *p
+	c.query = query
+	return &c
+}
+
+func (p *points) Score(rows []uint32, out []float32) {
+	for i, r := range rows {
+		out[i] = p.kernel.One(p.query, p.vectors[r])
+	}
+}
+
+func (p *points) Between(row uint32, rows []uint32, out []float32) {
+	for i, r := range rows {
+		out[i] = p.kernel.One(p.vectors[row], p.vectors[r])
+	}
+}
+
+func (p *points) space() hnsw.Space { return p.at(nil) }
+
+// nearest are the k nearest of the rows that live, by comparing all.
+func (p *points) nearest(query []float32, k int, live func(uint32) bool) []uint32 {
+	type scored struct {
+		row   uint32
+		score float32
+	}
+	var all []scored
+	for r := range p.vectors {
+		if live == nil || live(uint32(r)) {
+			all = append(all, scored{uint32(r), p.kernel.One(query, p.vectors[r])})
+		}
+	}
+	slices.SortFunc(all, func(a, b scored) int {
+		if a.score != b.score {
+			if a.score < b.score {
+				return -1
+			}
+			return 1
+		}
+		return int(a.row) - int(b.row)
+	})
+	rows := make([]uint32, 0, k)
+	for _, s := range all[:min(k, len(all))] {
+		rows = append(rows, s.row)
+	}
+	return rows
+}
+
+func random(r *rand.Rand, n, size int) [][]float32 {
+	vectors := make([][]float32, n)
+	for i := range vectors {
+		vectors[i] = make([]float32, size)
+		for j := range vectors[i] {
+			vectors[i][j] = float32(r.NormFloat64())
+		}
+	}
+	return vectors
+}
+
+func newGraph(t testing.TB, o hnsw.Options) *hnsw.Graph {
+	t.Helper()
+	g, err := hnsw.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+func build(t testing.TB, g *hnsw.Graph, p *points, from, to int) {
+	t.Helper()
+	if err := g.Build(context.Background(), uint32(from), uint32(to), 2, p.space); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func search(t testing.TB, g *hnsw.Graph, p *points, query []float32, k, ef int, f *hnsw.Filter) []uint32 {
+	t.Helper()
+	hits, err := g.Search(context.Background(), p.at(query), max(k, ef), f, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]uint32, 0, k)
+	for i, h := range hits {
+		if i > 0 && hits[i-1].Score > h.Score {
+			t.Fatalf("hit %d is nearer than the one before", i)
+		}
+		if i < k {
+			rows = append(rows, h.Row)
+		}
+	}
+	return rows
+}
+
+// recall is the share of the k nearest that a search with ef finds. Rows at the distance of the k-th count as good.
+func recall(t testing.TB, g *hnsw.Graph, p *points, queries [][]float32, k, ef int, live func(uint32) bool, f *hnsw.Filter) float64 {
+	t.Helper()
+	good, all := 0, 0
+	for _, q := range queries {
+		want := p.nearest(q, k, live)
+		if len(want) == 0 {
+			continue
+		}
+		furthest := p.kernel.One(q, p.vectors[want[len(want)-1]])
+		for _, r := range search(t, g, p, q, k, ef, f) {
+			if live != nil && !live(r) {
+				t.Fatalf("row %d may not be found", r)
+			}
+			if p.kernel.One(q, p.vectors[r]) <= furthest {
+				good++
+			}
+		}
+		all += len(want)
+	}
+	return float64(good) / float64(all)
+}
+
+func TestFindsTheNearest(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	p := newPoints(random(r, 5000, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 5000)
+	if got := recall(t, g, p, random(r, 100, 16), 10, 100, nil, nil); got < 0.97 {
+		t.Errorf("recall %.3f", got)
+	}
+	if g.Len() != 5000 || g.Removed() != 0 {
+		t.Errorf("%d rows, %d removed", g.Len(), g.Removed())
+	}
+}
+
+func TestAnEmptyGraphFindsNothing(t *testing.T) {
+	g := newGraph(t, hnsw.Options{})
+	if rows := search(t, g, newPoints(nil), nil, 10, 10, nil); len(rows) != 0 {
+		t.Error(rows)
+	}
+	if g.Has(0) || g.Remove(7) {
+		t.Error("a row is there")
+	}
+}
+
+func TestARowIsInsertedOnce(t *testing.T) {
+	p := newPoints(random(rand.New(rand.NewPCG(3, 4)), 100, 4))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 100)
+	for _, row := range []uint32{0, 50, 99} {
+		if err := g.Insert(row, p.space()); !fault.Is(err, fault.Exists) {
+			t.Errorf("row %d: %v", row, err)
+		}
+	}
+	if err := g.Insert(hnsw.MaxRows, p.space()); !fault.Is(err, fault.Exhausted) {
+		t.Error(err)
+	}
+	if g.Len() != 100 {
+		t.Error(g.Len())
+	}
+}
+
+func TestRemovedRowsAreNotFoundAndMayComeBackAfterRepair(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	p := newPoints(random(r, 4000, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 4000)
+	dead := map[uint32]bool{}
+	for _, row := range r.Perm(4000)[:2000] {
+		if !g.Remove(uint32(row)) || g.Remove(uint32(row)) {
+			t.Fatalf("row %d", row)
+		}
+		dead[uint32(row)] = true
+	}
+	live := func(row uint32) bool { return !dead[row] }
+	queries := random(r, 100, 16)
+	if got := recall(t, g, p, queries, 10, 100, live, nil); got < 0.97 {
+		t.Errorf("recall %.3f with tombstones", got)
+	}
+	freed, err := g.Repair(context.Background(), 2, p.space)
+	if err != nil || len(freed) != 2000 || g.Len() != 2000 || g.Removed() != 0 {
+		t.Fatalf("%d freed, %d left, %d removed, %v", len(freed), g.Len(), g.Removed(), err)
+	}
+	if got := recall(t, g, p, queries, 10, 100, live, nil); got < 0.97 {
+		t.Errorf("recall %.3f after repair", got)
+	}
+	for _, row := range freed {
+		if !dead[row] {
+			t.Fatalf("row %d was freed", row)
+		}
+		copy(p.vectors[row], random(r, 1, 16)[0])
+		if err := g.Insert(row, p.space()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := recall(t, g, p, queries, 10, 100, nil, nil); got < 0.97 {
+		t.Errorf("recall %.3f after rows came back", got)
+	}
+}
+
+func TestEverythingMayBeRemoved(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	p := newPoints(random(r, 600, 8))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 500)
+	for row := range uint32(500) {
+		g.Remove(row)
+	}
+	build(t, g, p, 500, 550)
+	if _, err := g.Repair(context.Background(), 1, p.space); err != nil {
+		t.Fatal(err)
+	}
+	live := func(row uint32) bool { return row >= 500 }
+	build(t, g, p, 550, 600)
+	if got := recall(t, g, p, random(r, 20, 8), 10, 100, live, nil); got < 1 {
+		t.Errorf("recall %.3f", got)
+	}
+	for row := range uint32(100) {
+		g.Remove(500 + row)
+	}
+	if _, err := g.Repair(context.Background(), 1, p.space); err != nil || g.Len() != 0 {
+		t.Fatal(g.Len(), err)
+	}
+	build(t, g, p, 0, 10)
+	if got := recall(t, g, p, random(r, 20, 8), 10, 100, func(row uint32) bool { return row < 10 }, nil); got < 1 {
+		t.Errorf("recall %.3f", got)
+	}
+}
+
+func TestAFilterIsHeld(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	p := newPoints(random(r, 4000, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 4000)
+	for _, modulus := range []uint32{1, 2, 10, 50} {
+		live := func(row uint32) bool { return row%modulus == 0 }
+		f := &hnsw.Filter{Accept: live, Count: 4000 / int(modulus)}
+		if got := recall(t, g, p, random(r, 50, 16), 10, 100, live, f); got < 0.95 {
+			t.Errorf("every %d: recall %.3f", modulus, got)
+		}
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, o := range []hnsw.Options{{M: 1}, {M: hnsw.MaxM + 1}, {M: -3}, {EfConstruct: -1}, {EfConstruct: hnsw.MaxEf + 1}} {
+		if _, err := hnsw.New(o); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	g := newGraph(t, hnsw.Options{})
+	for _, ef := range []int{0, -1, hnsw.MaxEf + 1} {
+		if _, err := g.Search(context.Background(), newPoints(nil), ef, nil, nil); !fault.Is(err, fault.Invalid) {
+			t.Errorf("ef %d: %v", ef, err)
+		}
+	}
+}

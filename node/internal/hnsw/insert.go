@@ -1,0 +1,151 @@
+package hnsw
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+)
+
+// building is what an insert collects before it links: the neighbours of each level.
+type building struct {
+	chosen [maxLevel + 1][]uint32
+	pairs  []candidate
+}
+
+// Insert links a row that is not in the graph. Many may be inserted at once, each with a Space of its own. It returns an
+// error of class fault.Exists for a row that is there, removed or not, and then changes nothing.
+func (g *Graph) Insert(row uint32, space Space) error {
+	g.inserts.RLock()
+	defer g.inserts.RUnlock()
+	if err := g.grow(row); err != nil {
+		return err
+	}
+	level := g.level(row)
+	_, top, ok := g.top()
+	if !ok || level > top {
+		// The first row, and those that reach higher than all others, come one by one.
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.insertHighLocked(row, level, space)
+	}
+	if err := g.take(row, level); err != nil {
+		return err
+	}
+	g.link(row, level, space)
+	g.linked.Add(1)
+	return nil
+}
+
+func (g *Graph) insertHighLocked(row uint32, level int, space Space) error {
+	if err := g.takeLocked(row, level); err != nil {
+		return err
+	}
+	_, top, ok := g.top()
+	if ok {
+		g.link(row, level, space)
+	}
+	if !ok || level > top {
+		g.entry.Store(entryOf(row, level))
+	}
+	g.linked.Add(1)
+	return nil
+}
+
+// take puts a row into the graph, with lists that are empty.
+func (g *Graph) take(row uint32, level int) error {
+	word := g.links.word(row)
+	if old := atomic.LoadUint32(word); level == 0 || old&^present != 0 {
+		if old&present != 0 || !atomic.CompareAndSwapUint32(word, old, old|present) {
+			return exists(row)
+		}
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.takeLocked(row, level)
+}
+
+func (g *Graph) takeLocked(row uint32, level int) error {
+	word := g.links.word(row)
+	old := atomic.LoadUint32(word)
+	if old&present != 0 {
+		return exists(row)
+	}
+	if level > 0 && old == 0 {
+		first, err := g.links.growUpper(level)
+		if err != nil {
+			return err
+		}
+		old = 1 + first
+	}
+	atomic.StoreUint32(word, old|present)
+	return nil
+}
+
+func exists(row uint32) error { return fault.New(fault.Exists, "hnsw: row %d is in the graph", row) }
+
+// link finds the row's neighbours on all its levels, writes its lists, and only then makes others point to it, from level
+// 0 upwards: whoever comes to the row finds a way on.
+func (g *Graph) link(row uint32, level int, space Space) {
+	w := g.walker()
+	defer g.walkers.Put(w)
+	w.between = betweenScorer{space: space, row: row}
+	defer func() { w.between.space = nil }()
+	_, top, _ := g.top()
+	highest := min(level, top)
+	from, _ := w.descend(g, &w.between, highest)
+	for l := highest; l >= 0; l-- {
+		_ = w.level(context.Background(), g, &w.between, from, l, g.o.EfConstruct) // the context never ends
+		from = w.pool.items[0]
+		w.build.chosen[l] = w.choose(g, space, row, w.pool.items, g.o.M, w.build.chosen[l][:0])
+	}
+	if len(w.build.chosen[0]) == 0 {
+		g.orphans.Lock()
+		g.orphans.rows = append(g.orphans.rows, row)
+		g.orphans.Unlock()
+	}
+	lock := g.lock(row)
+	for l := highest; l >= 0; l-- {
+		write(g.links.list(row, l), w.build.chosen[l])
+	}
+	lock.Unlock()
+	for l := 0; l <= highest; l++ {
+		for _, neighbour := range w.build.chosen[l] {
+			w.connect(g, space, neighbour, row, l)
+		}
+	}
+}
+
+// connect adds a link from a row to another; when there is no room, the row chooses again.
+func (w *walker) connect(g *Graph, space Space, from, to uint32, level int) {
+	defer g.lock(from).Unlock()
+	list := g.links.list(from, level)
+	w.rows = read(list, w.rows[:0])
+	for _, r := range w.rows {
+		if r == to {
+			return
+		}
+	}
+	if len(w.rows) < len(list) {
+		atomic.StoreUint32(&list[len(w.rows)], to+1)
+		return
+	}
+	w.rows = append(w.rows, to)
+	w.rescore(space, from, w.rows)
+	write(list, w.choose(g, space, from, w.build.pairs, len(list), w.kept[:0]))
+}
+
+// rescore makes build.pairs of rows in the order of their nearness to one.
+func (w *walker) rescore(space Space, to uint32, rows []uint32) {
+	w.build.pairs = w.build.pairs[:0]
+	for len(rows) > 0 {
+		n := min(len(rows), batchCap)
+		space.Between(to, rows[:n], w.scores[:n])
+		for i, r := range rows[:n] {
+			w.build.pairs = append(w.build.pairs, newCandidate(w.scores[i], r))
+		}
+		rows = rows[n:]
+	}
+	sortCandidates(w.build.pairs)
+}
