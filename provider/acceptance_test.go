@@ -326,8 +326,17 @@ func TestAccEveryExampleApplies(t *testing.T) {
 		}
 		t.Run(strings.TrimPrefix(file, "../examples/"), func(t *testing.T) {
 			s := newStage(t)
+			s.needsFor(file)
 			s.run([]resource.TestStep{{Config: endpoints.ReplaceAllString(example(t, file), "")}}, tfversion.SkipBelow(tfversion.Version1_8_0))
 		})
+	}
+}
+
+// needsFor skips the examples of what the nodes have not got yet.
+func (s *stage) needsFor(file string) {
+	s.t.Helper()
+	if strings.Contains(file, "ostraka_payload_index") {
+		s.needsIndexes()
 	}
 }
 

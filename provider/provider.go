@@ -1,4 +1,4 @@
-// Package provider is the Terraform provider ostraka/ostraka: collections and aliases of an Ostraka cluster as resources, the
+// Package provider is the Terraform provider ostraka/ostraka: what is declared of an Ostraka cluster as resources, the
 // cluster and the placement as data sources.
 //
 // It owns the provider's configuration and puts the resources together; each noun is a package of its own under
@@ -16,6 +16,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/alias"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/collection"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/payloadindex"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/quorum"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/topology"
 )
@@ -40,7 +41,7 @@ func (p *ostraka) Metadata(_ context.Context, _ provider.MetadataRequest, resp *
 }
 
 func (p *ostraka) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{collection.New, alias.New}
+	return []func() resource.Resource{collection.New, alias.New, payloadindex.New}
 }
 
 func (p *ostraka) DataSources(context.Context) []func() datasource.DataSource {

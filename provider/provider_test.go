@@ -124,6 +124,23 @@ var optionalOnly = map[string]string{
 	"ostraka_collection.vectors.hnsw.max_indexing_threads": "as vectors.hnsw",
 	"ostraka_collection.vectors.hnsw.on_disk":              "as vectors.hnsw",
 	"ostraka_collection.vectors.hnsw.payload_m":            "as vectors.hnsw",
+	"ostraka_payload_index.timeouts":                       "tells nothing to the server",
+	"ostraka_payload_index.timeouts.create":                "as timeouts",
+	"ostraka_payload_index.timeouts.update":                "as timeouts",
+	"ostraka_payload_index.timeouts.delete":                "as timeouts",
+	"ostraka_payload_index.keyword":                        "which kind is given is the kind; the server never adds one",
+	"ostraka_payload_index.integer":                        "as keyword",
+	"ostraka_payload_index.float":                          "as keyword",
+	"ostraka_payload_index.geo":                            "as keyword",
+	"ostraka_payload_index.text":                           "as keyword",
+	"ostraka_payload_index.bool":                           "as keyword",
+	"ostraka_payload_index.datetime":                       "as keyword",
+	"ostraka_payload_index.uuid":                           "as keyword",
+	"ostraka_payload_index.text.min_token_len":             "null means: no bound. The server keeps it unset",
+	"ostraka_payload_index.text.max_token_len":             "as min_token_len",
+	"ostraka_payload_index.text.stopwords":                 "null means: none. The server keeps it unset",
+	"ostraka_payload_index.text.custom_stopwords":          "as stopwords",
+	"ostraka_payload_index.text.stemmer":                   "null means: none. The server keeps it unset",
 }
 
 func TestEveryAttributeIsDescribedAndEitherComputedOrListed(t *testing.T) {

@@ -51,6 +51,9 @@ func (o of) attribute(ctx context.Context, attr schema.Attribute) schema.Attribu
 	case schema.MapAttribute:
 		a.MarkdownDescription = o.complete(a.MarkdownDescription, a, mapFacts(ctx, a))
 		return a
+	case schema.SetAttribute:
+		a.MarkdownDescription = o.complete(a.MarkdownDescription, a, setFacts(ctx, a))
+		return a
 	case schema.SingleNestedAttribute:
 		a.Attributes = o.attributes(ctx, a.Attributes)
 		return a

@@ -71,6 +71,10 @@ func mapFacts(ctx context.Context, a schema.MapAttribute) facts {
 	return f
 }
 
+func setFacts(ctx context.Context, a schema.SetAttribute) facts {
+	return facts{validators: texts(ctx, a.Validators), modifiers: texts(ctx, a.PlanModifiers)}
+}
+
 // replaces reports whether a change of the attribute replaces the resource, as the framework's modifiers put it.
 func (f facts) replaces() bool {
 	for _, text := range f.modifiers {

@@ -134,7 +134,7 @@ func (s *collectionsService) Get(_ context.Context, r *qdrant.GetCollectionInfoR
 	}
 	return &qdrant.GetCollectionInfoResponse{Time: 0.001, Result: &qdrant.CollectionInfo{
 		Status: qdrant.CollectionStatus_Green, OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
-		Config: proto.Clone(found.config).(*qdrant.CollectionConfig), PointsCount: proto.Uint64(0),
+		Config: proto.Clone(found.config).(*qdrant.CollectionConfig), PointsCount: proto.Uint64(0), PayloadSchema: found.schemaCopy(),
 	}}, nil
 }
 

@@ -76,6 +76,7 @@ func open(peers int, cluster bool) (*Cluster, error) {
 	}
 	c.server = grpc.NewServer(grpc.UnaryInterceptor(c.intercept))
 	qdrant.RegisterCollectionsServer(c.server, &collectionsService{cluster: c})
+	qdrant.RegisterPointsServer(c.server, &pointsService{cluster: c})
 	qdrant.RegisterQdrantServer(c.server, &qdrantService{})
 	if cluster {
 		clusterpb.RegisterClusterServer(c.server, &clusterService{cluster: c})

@@ -16,6 +16,7 @@ import (
 type collection struct {
 	name   string
 	config *qdrant.CollectionConfig
+	schema map[string]*qdrant.PayloadSchemaInfo
 	shards []*shard
 }
 
@@ -26,7 +27,7 @@ type shard struct {
 
 // newCollection places what a node places at once: every replica for which there is a peer alive.
 func newCollection(name string, config *qdrant.CollectionConfig, peers []*clusterpb.Peer) *collection {
-	c := &collection{name: name, config: config}
+	c := &collection{name: name, config: config, schema: map[string]*qdrant.PayloadSchemaInfo{}}
 	for i := range int(config.GetParams().GetShardNumber()) {
 		s := &shard{quorum: config.GetParams().GetWriteConsistencyFactor()}
 		for j := range peers {

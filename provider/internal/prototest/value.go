@@ -32,13 +32,18 @@ func build(t T, typ tftypes.Type, v any) tftypes.Value {
 
 func buildList(t T, typ tftypes.Type, items []any) tftypes.Value {
 	t.Helper()
-	list, ok := typ.(tftypes.List)
-	if !ok {
+	var element tftypes.Type
+	switch typ := typ.(type) {
+	case tftypes.List:
+		element = typ.ElementType
+	case tftypes.Set:
+		element = typ.ElementType
+	default:
 		t.Fatalf("a list for %s", typ)
 	}
 	values := make([]tftypes.Value, len(items))
 	for i, item := range items {
-		values[i] = build(t, list.ElementType, item)
+		values[i] = build(t, element, item)
 	}
 	return tftypes.NewValue(typ, values)
 }

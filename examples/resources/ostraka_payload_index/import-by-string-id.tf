@@ -1,0 +1,4 @@
+import {
+  to = ostraka_payload_index.tenant
+  id = "shop/tenant"
+}

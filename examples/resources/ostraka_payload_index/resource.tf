@@ -1,0 +1,17 @@
+resource "ostraka_collection" "shop" {
+  name    = "shop"
+  vectors = { "" = { size = 384, distance = "Cosine" } }
+}
+
+# Nearly every request filters by one tenant: its points are kept together.
+resource "ostraka_payload_index" "tenant" {
+  collection = ostraka_collection.shop.name
+  field      = "tenant"
+  keyword    = { is_tenant = true }
+}
+
+resource "ostraka_payload_index" "price" {
+  collection = ostraka_collection.shop.name
+  field      = "price"
+  float      = {}
+}
