@@ -74,6 +74,12 @@ func (e *edit) apply(cmd Command) Result {
 		r.Collection, r.Err = cmd.DeleteFieldIndex.ID, e.deleteFieldIndex(*cmd.DeleteFieldIndex)
 	case cmd.ChangeShard != nil:
 		r.ShardVersion, r.Err = e.changeShard(*cmd.ChangeShard)
+	case cmd.Reshard != nil:
+		r.Operation, r.Err = e.reshard(*cmd.Reshard)
+	case cmd.ChangeMove != nil:
+		r.Move, r.Err = e.changeMove(*cmd.ChangeMove)
+	case cmd.DropShard != nil:
+		r.Err = e.dropShard(cmd.DropShard.Ref)
 	default:
 		r.Operation, r.Err = e.applyDeclared(cmd)
 	}
@@ -106,6 +112,7 @@ func (c Command) shape() error {
 		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
+		c.Reshard != nil, c.ChangeMove != nil, c.DropShard != nil,
 	} {
 		if is {
 			set++
@@ -199,12 +206,13 @@ func (e *edit) own(c *Collection) {
 // shard returns a shard of the next state to write to, replicas included.
 func (e *edit) shard(ref ShardRef) *Shard {
 	c := e.collection(ref.Collection)
+	i, _ := c.findShard(ref.Shard)
 	if e.shards[ref] {
-		return c.Shards[ref.Shard]
+		return c.Shards[i]
 	}
-	sh := *c.Shards[ref.Shard]
+	sh := *c.Shards[i]
 	sh.Replicas = slices.Clone(sh.Replicas)
-	c.Shards[ref.Shard] = &sh
+	c.Shards[i] = &sh
 	if e.shards == nil {
 		e.shards = map[ShardRef]bool{}
 	}

@@ -29,7 +29,7 @@ func (e *edit) createCollection(cmd CreateCollection) (CollectionID, error) {
 	e.next.NextCollection++
 	ranges := slot.Spread(len(cmd.Placement))
 	for i, peers := range cmd.Placement {
-		c.Shards = append(c.Shards, e.newShard(ShardID(i), ranges[i], peers, cmd.Config.WriteConsistencyFactor))
+		c.Shards = append(c.Shards, e.newShard(ShardID(i), ranges[i:i+1], peers, cmd.Config.WriteConsistencyFactor))
 	}
 	e.own(c)
 	e.names()[c.Name] = c.ID
@@ -41,25 +41,31 @@ func (e *edit) checkPlacement(cmd CreateCollection) error {
 	if len(cmd.Placement) != int(cmd.Config.ShardNumber) {
 		return invalid("%d shards are placed, shard_number is %d", len(cmd.Placement), cmd.Config.ShardNumber)
 	}
-	for i, peers := range cmd.Placement {
-		if len(peers) == 0 || len(peers) > int(cmd.Config.ReplicationFactor) {
-			return invalid("shard %d is placed on %d peers, 1..%d are allowed", i, len(peers), cmd.Config.ReplicationFactor)
+	return e.checkPeers(cmd.Placement, int(cmd.Config.ReplicationFactor), 0)
+}
+
+// checkPeers checks where new shards, from an id on, are placed.
+func (e *edit) checkPeers(placement [][]PeerID, factor int, first ShardID) error {
+	for i, peers := range placement {
+		id := first + ShardID(i)
+		if len(peers) == 0 || len(peers) > factor {
+			return invalid("shard %d is placed on %d peers, 1..%d are allowed", id, len(peers), factor)
 		}
-		for j, id := range peers {
-			if e.next.Gone(id) {
-				return fault.New(fault.Conflict, "shard %d is placed on peer %d, which is no longer a member: try again", i, id)
+		for j, peer := range peers {
+			if e.next.Gone(peer) {
+				return fault.New(fault.Conflict, "shard %d is placed on peer %d, which is no longer a member: try again", id, peer)
 			}
-			if slices.Contains(peers[:j], id) {
-				return invalid("shard %d is placed on peer %d twice", i, id)
+			if slices.Contains(peers[:j], peer) {
+				return invalid("shard %d is placed on peer %d twice", id, peer)
 			}
 		}
 	}
 	return nil
 }
 
-func (e *edit) newShard(id ShardID, r slot.Range, peers []PeerID, w uint32) *Shard {
+func (e *edit) newShard(id ShardID, slots []slot.Range, peers []PeerID, w uint32) *Shard {
 	sh := &Shard{
-		ID: id, Slots: []slot.Range{r}, Version: 1, Term: 1, Primary: peers[0], WriteQuorum: w,
+		ID: id, Slots: slots, Version: 1, Term: 1, Primary: peers[0], WriteQuorum: w,
 		Replicas: make([]Replica, len(peers)),
 	}
 	for i, peer := range peers {
@@ -105,8 +111,7 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 // permits refuses what cannot change in place.
 func (c Config) permits(next Config) error {
 	if c.ShardNumber != next.ShardNumber {
-		return fault.New(fault.Unsupported, "shard_number cannot change from %d to %d in place: resharding is not built yet",
-			c.ShardNumber, next.ShardNumber)
+		return invalid("shard_number cannot change from %d to %d by an update: reshard the collection", c.ShardNumber, next.ShardNumber)
 	}
 	if c.WAL != next.WAL {
 		return invalid("the wal configuration cannot change after creation")

@@ -57,17 +57,15 @@ func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 		return e.replaceReplica(sh, *cmd.Replace)
 	case cmd.Settle != nil:
 		return settle(sh, *cmd.Settle)
-	case cmd.Handover != nil:
-		return handover(sh, *cmd.Handover)
 	}
-	return nil, fault.New(fault.Unsupported, "slots cannot move between shards: resharding is not built yet")
+	return handover(sh, *cmd.Handover)
 }
 
 func (c ChangeShard) shape() error {
 	set := 0
 	for _, is := range []bool{
 		c.Demote != nil, c.Receive != nil, c.Activate != nil, c.Rebuild != nil, c.SetWriteQuorum != nil, c.Promote != nil,
-		c.AddReplica != nil, c.DropReplica != nil, c.Retire != nil, c.SetSlots != nil, c.Replace != nil, c.Settle != nil, c.Handover != nil,
+		c.AddReplica != nil, c.DropReplica != nil, c.Retire != nil, c.Replace != nil, c.Settle != nil, c.Handover != nil,
 	} {
 		if is {
 			set++

@@ -37,7 +37,7 @@ func (s *State) Check() error {
 		return invalid("the operations are not in order")
 	}
 	for _, o := range s.Operations {
-		if o.ID == 0 || o.ID > s.NextOperation || (o.Kind == Replicate) != (o.Placement != nil) {
+		if o.ID == 0 || o.ID > s.NextOperation || (o.Kind == Replicate) != (o.Placement != nil) || (o.Kind == Resharding) != (o.Reshard != nil) {
 			return invalid("operation %d is not valid", o.ID)
 		}
 	}
@@ -52,7 +52,7 @@ func (s *State) Check() error {
 func (s *State) checkShards(c *Collection) error {
 	owners := make([]int, slot.Count)
 	for i, sh := range c.Shards {
-		if sh == nil || int(sh.ID) != i {
+		if sh == nil || i > 0 && c.Shards[i-1].ID >= sh.ID {
 			return invalid("collection %q: shard %d is out of place", c.Name, i)
 		}
 		if err := s.checkReplicas(sh); err != nil {
@@ -60,7 +60,7 @@ func (s *State) checkShards(c *Collection) error {
 		}
 		for _, r := range sh.Slots {
 			if r.From > r.To || r.To >= slot.Count {
-				return invalid("collection %q: shard %d owns the slots %d-%d", c.Name, i, r.From, r.To)
+				return invalid("collection %q: shard %d owns the slots %d-%d", c.Name, sh.ID, r.From, r.To)
 			}
 			for at := r.From; at <= r.To; at++ {
 				owners[at]++
@@ -69,6 +69,40 @@ func (s *State) checkShards(c *Collection) error {
 	}
 	if i := slices.IndexFunc(owners, func(n int) bool { return n != 1 }); i >= 0 {
 		return invalid("collection %q: slot %d has %d owners", c.Name, i, owners[i])
+	}
+	return s.checkMoves(c)
+}
+
+func (s *State) checkMoves(c *Collection) error {
+	var about slot.Set
+	running := map[ShardID]bool{}
+	for i, m := range c.Moves {
+		if m == nil || i > 0 && c.Moves[i-1].ID >= m.ID || m.ID > s.NextMove || m.Version < 1 || m.Source == m.Target {
+			return invalid("collection %q: move %d of %d is not valid", c.Name, i, len(c.Moves))
+		}
+		slots := slot.SetOf(m.Slots...)
+		if slots.Empty() || slots.Meets(&about) {
+			return invalid("collection %q: move %d is about no slots, or about those of another", c.Name, m.ID)
+		}
+		about = about.Or(slots)
+		owner := m.Source
+		if m.Phase == Moved {
+			owner = m.Target
+		}
+		sh, ok := c.Shard(owner)
+		if m.Running() {
+			_, there := c.Shard(m.Target)
+			if ok = ok && there && !running[m.Source] && !running[m.Target]; ok {
+				running[m.Source], running[m.Target] = true, true
+			}
+		}
+		if owned := (slot.Set{}); ok {
+			owned = sh.Owned()
+			ok = slots.Within(&owned)
+		}
+		if !ok && m.Running() {
+			return invalid("collection %q: move %d (%s) from shard %d to %d does not fit the shards", c.Name, m.ID, m.Phase, m.Source, m.Target)
+		}
 	}
 	return nil
 }

@@ -1,7 +1,5 @@
 package catalog
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
-
 // Command is one change of the metadata: exactly one field is set. It is what Raft carries (EncodeCommands).
 type Command struct {
 	// Founding of the cluster: only on an empty state.
@@ -23,6 +21,10 @@ type Command struct {
 	CancelOperation  *CancelOperation  `json:"cancel_operation,omitempty"`
 	CreateFieldIndex *CreateFieldIndex `json:"create_field_index,omitempty"` // declares it, or declares it anew
 	DeleteFieldIndex *DeleteFieldIndex `json:"delete_field_index,omitempty"` // done if there is none
+
+	Reshard    *Reshard    `json:"reshard,omitempty"`
+	ChangeMove *ChangeMove `json:"change_move,omitempty"`
+	DropShard  *DropShard  `json:"drop_shard,omitempty"`
 
 	// Changes of one shard. Each is a compare-and-set: Conflict if the shard's version is another.
 	ChangeShard *ChangeShard `json:"change_shard,omitempty"`
@@ -98,16 +100,15 @@ type ChangeShard struct {
 	Ref     ShardRef `json:"ref"`
 	Version uint64   `json:"version"`
 
-	Demote         *PeerID      `json:"demote,omitempty"`       // Active or Partial -> Dead; never the primary, never the last active
-	Receive        *PeerID      `json:"receive,omitempty"`      // Dead -> Partial
-	Activate       *PeerID      `json:"activate,omitempty"`     // Partial -> Active (R4)
-	Rebuild        *PeerID      `json:"rebuild,omitempty"`      // Dead or Partial -> Partial in a new generation, to begin with a snapshot
-	SetWriteQuorum *uint32      `json:"set_quorum,omitempty"`   // W
-	Promote        *Promote     `json:"promote,omitempty"`      // R6
-	AddReplica     *PeerID      `json:"add_replica,omitempty"`  // a new Partial replica with a new generation
-	DropReplica    *PeerID      `json:"drop_replica,omitempty"` // never the primary, never an active one
-	Retire         *PeerID      `json:"retire,omitempty"`       // marks a replica that is not the primary as Retiring
-	SetSlots       []slot.Range `json:"set_slots,omitempty"`
+	Demote         *PeerID  `json:"demote,omitempty"`       // Active or Partial -> Dead; never the primary, never the last active
+	Receive        *PeerID  `json:"receive,omitempty"`      // Dead -> Partial
+	Activate       *PeerID  `json:"activate,omitempty"`     // Partial -> Active (R4)
+	Rebuild        *PeerID  `json:"rebuild,omitempty"`      // Dead or Partial -> Partial in a new generation, to begin with a snapshot
+	SetWriteQuorum *uint32  `json:"set_quorum,omitempty"`   // W
+	Promote        *Promote `json:"promote,omitempty"`      // R6
+	AddReplica     *PeerID  `json:"add_replica,omitempty"`  // a new Partial replica with a new generation
+	DropReplica    *PeerID  `json:"drop_replica,omitempty"` // never the primary, never an active one
+	Retire         *PeerID  `json:"retire,omitempty"`       // marks a replica that is not the primary as Retiring
 
 	Replace  *Replace `json:"replace,omitempty"`  // a new Partial replica in the place of another
 	Settle   *PeerID  `json:"settle,omitempty"`   // a replica takes the place of no other any more
@@ -135,4 +136,5 @@ type Result struct {
 	Collection   CollectionID // of CreateCollection
 	ShardVersion uint64       // of ChangeShard: the shard's version after it
 	Operation    OperationID  // that the command began or joined; 0: none
+	Move         MoveID       // of ChangeMove
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // String returns the state's name, as Qdrant's API spells it.
@@ -76,6 +78,9 @@ func (o *Operation) String() string {
 	if p := o.Placement; p != nil {
 		text += fmt.Sprintf(" shard %d from %d to %d", p.Shard, p.From, p.To)
 	}
+	if r := o.Reshard; r != nil {
+		text += fmt.Sprintf(" from %d to %d shards", r.From, r.To)
+	}
 	text += fmt.Sprintf(" total %d at %d", o.Total, o.Started)
 	if o.Ended != 0 {
 		text += fmt.Sprintf("-%d", o.Ended)
@@ -110,15 +115,42 @@ func (c *Collection) Describe() string {
 	for _, sh := range c.Shards {
 		fmt.Fprintf(&b, "  %s\n", sh)
 	}
+	for _, m := range c.Moves {
+		fmt.Fprintf(&b, "  %s\n", m)
+	}
 	return b.String()
+}
+
+// String returns the move in one line.
+func (m *Move) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "move %d v%d %s from shard %d to %d, slots", m.ID, m.Version, m.Phase, m.Source, m.Target)
+	writeRanges(&b, m.Slots)
+	if m.SourceDone {
+		b.WriteString(", source done")
+	}
+	if m.TargetDone {
+		b.WriteString(", target done")
+	}
+	return b.String()
+}
+
+func writeRanges(b *strings.Builder, ranges []slot.Range) {
+	for _, r := range ranges {
+		fmt.Fprintf(b, " %d-%d", r.From, r.To)
+	}
 }
 
 // String returns the shard in one line; * marks the primary.
 func (sh *Shard) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "shard %d v%d t%d w%d slots", sh.ID, sh.Version, sh.Term, sh.WriteQuorum)
-	for _, r := range sh.Slots {
-		fmt.Fprintf(&b, " %d-%d", r.From, r.To)
+	writeRanges(&b, sh.Slots)
+	if sh.Epoch != 0 {
+		fmt.Fprintf(&b, " since epoch %d", sh.Epoch)
+	}
+	if sh.Floor != nil {
+		fmt.Fprintf(&b, " floor %d@%d", sh.Floor.Index, sh.Floor.Unsafe)
 	}
 	b.WriteString(":")
 	for _, r := range sh.Replicas {

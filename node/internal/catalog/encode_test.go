@@ -203,6 +203,8 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"commands.v1.declared.golden": catalog.EncodeCommands(declaredCommands()),
 		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
 		"fields.v1.golden":            catalog.EncodeCommands(fieldCommands()),
+		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
+		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {
 		path := filepath.Join("testdata", name)
 		if *update {

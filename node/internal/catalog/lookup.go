@@ -25,10 +25,11 @@ func (s *State) Lookup(nameOrAlias string) (*Collection, bool) {
 // Shard finds a shard and its collection.
 func (s *State) Shard(ref ShardRef) (*Collection, *Shard, bool) {
 	c, ok := s.Collections[ref.Collection]
-	if !ok || int(ref.Shard) >= len(c.Shards) {
+	if !ok {
 		return nil, nil, false
 	}
-	return c, c.Shards[ref.Shard], true
+	sh, ok := c.Shard(ref.Shard)
+	return c, sh, ok
 }
 
 // Sorted returns the collections ordered by name.

@@ -17,6 +17,8 @@ const (
 	Drain     OperationKind = "drain"     // moves the replicas of Peer to others
 	Rebalance OperationKind = "rebalance" // evens out what the peers hold
 	Replicate OperationKind = "replicate" // makes, moves or drops a copy by hand (PlaceShard)
+	// Resharding moves slots until a collection has as many shards as declared.
+	Resharding OperationKind = "reshard"
 )
 
 // OperationState says how an operation stands.
@@ -46,12 +48,13 @@ type Operation struct {
 	Collection CollectionID   `json:"collection,omitempty"`
 	Name       string         `json:"name,omitempty"` // of the collection when it began
 	Peer       PeerID         `json:"peer,omitempty"`
-	Total      uint32         `json:"total,omitempty"` // replicas to be moved when it began
+	Total      uint32         `json:"total,omitempty"` // to be moved when it began: replicas; of Resharding, slots
 	Started    int64          `json:"started"`         // Unix milliseconds, by the clock of whoever asked
 	Ended      int64          `json:"ended,omitempty"`
 	Problem    string         `json:"problem,omitempty"` // why it ended otherwise than done
 
-	Placement *Placement `json:"placement,omitempty"` // of Replicate
+	Placement *Placement   `json:"placement,omitempty"` // of Replicate
+	Reshard   *Renumbering `json:"reshard,omitempty"`   // of Resharding
 }
 
 // Placement is what a Replicate operation wants: a copy of Shard on To, none on From; either may be 0.
@@ -76,6 +79,8 @@ type EndOperation struct {
 type CancelOperation struct {
 	ID OperationID `json:"id"`
 	At int64       `json:"at"`
+	// Placement is of the shards that have to be made again when resharding is cancelled; filled in by Prepare.
+	Placement [][]PeerID `json:"placement,omitempty"`
 }
 
 // RebalancePeers lets the cluster place again what was placed by hand, and evens out what the peers hold.
@@ -185,6 +190,12 @@ func (e *edit) cancelOperation(cmd CancelOperation) error {
 		}
 	case Replicate:
 		e.takeBack(o)
+	case Resharding:
+		if c, ok := e.next.Collections[o.Collection]; ok && c.Config.ShardNumber == o.Reshard.To {
+			back := Reshard{Collection: c.ID, ShardNumber: o.Reshard.From, Placement: cmd.Placement, At: cmd.At}
+			_, err := e.renumber(c, back, "it was cancelled: an operation of its own returns to the number of shards before")
+			return err
+		}
 	case Rebalance: // the moves under way are given up by the reconciler
 	}
 	e.finish(cmd.ID, Cancelled, "it was cancelled", cmd.At)

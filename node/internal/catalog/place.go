@@ -34,9 +34,41 @@ func PlaceReplica(s *State, ref ShardRef, alive func(PeerID) bool) (PeerID, bool
 // Prepare fills in, on the Raft leader, what a command needs from outside its pure application: the defaults of a
 // declared collection, and where its shards go.
 func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
-	if cmd.CreateCollection == nil || cmd.CreateCollection.Placement != nil {
-		return cmd, nil
+	switch {
+	case cmd.CreateCollection != nil && cmd.CreateCollection.Placement == nil:
+		return prepareCreate(s, cmd, alive)
+	case cmd.Reshard != nil && cmd.Reshard.Placement == nil:
+		reshard := *cmd.Reshard
+		var err error
+		reshard.Placement, err = placeMissing(s, reshard.Collection, reshard.ShardNumber, alive)
+		cmd.Reshard = &reshard
+		return cmd, err
+	case cmd.CancelOperation != nil && cmd.CancelOperation.Placement == nil:
+		if o, ok := s.Operation(cmd.CancelOperation.ID); ok && o.Kind == Resharding {
+			cancel := *cmd.CancelOperation
+			var err error
+			cancel.Placement, err = placeMissing(s, o.Collection, o.Reshard.From, alive)
+			cmd.CancelOperation = &cancel
+			return cmd, err
+		}
 	}
+	return cmd, nil
+}
+
+// placeMissing places the shards that a collection lacks to have so many; nil if it lacks none.
+func placeMissing(s *State, id CollectionID, number uint32, alive func(PeerID) bool) ([][]PeerID, error) {
+	c, ok := s.Collections[id]
+	if !ok || int(number) <= len(c.Shards) || number > MaxShards {
+		return nil, nil // Apply tells what is wrong, if anything is
+	}
+	placement := Place(s, int(number)-len(c.Shards), int(c.Config.ReplicationFactor), alive)
+	if placement == nil {
+		return nil, fault.New(fault.Unavailable, "no peer is alive to place more shards of collection `%s` on", c.Name)
+	}
+	return placement, nil
+}
+
+func prepareCreate(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 	create := *cmd.CreateCollection
 	if err := CheckName(create.Name); err != nil {
 		return cmd, err

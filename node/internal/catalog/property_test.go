@@ -146,6 +146,8 @@ func genDeclared(t *rapid.T, s *catalog.State, peer catalog.PeerID) (catalog.Com
 		}
 		place.From, place.To = catalog.PeerID(rapid.IntRange(0, 6).Draw(t, "from")), catalog.PeerID(rapid.IntRange(0, 6).Draw(t, "to"))
 		return catalog.Command{PlaceShard: place}, true
+	case 7, 8, 9:
+		return genSlots(t, s)
 	}
 	return catalog.Command{}, false
 }

@@ -47,7 +47,7 @@ func (w *world) apply(cmd catalog.Command) string {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -116,6 +116,8 @@ func (w *world) line(line string) string {
 		return w.field(verb, plain, args)
 	case "shard":
 		return w.shard(plain, args)
+	case "reshard", "move", "drop-shard", "follow":
+		return w.slots(verb, plain, args)
 	}
 	w.t.Fatalf("unknown verb %s", verb)
 	return ""

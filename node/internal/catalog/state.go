@@ -55,6 +55,7 @@ type State struct {
 	Settings       Settings                     `json:"settings,omitzero"`
 	Operations     []*Operation                 `json:"operations,omitempty"` // ordered by id: all that run, and the last that ended
 	NextOperation  OperationID                  `json:"next_operation,omitempty"`
+	NextMove       MoveID                       `json:"next_move,omitempty"` // the last that was given
 }
 
 // PeerState is what is declared of a peer: whether it is to hold replicas.
@@ -94,10 +95,13 @@ type Collection struct {
 	ID     CollectionID `json:"id"`
 	Name   string       `json:"name"`
 	Config Config       `json:"config"`
-	Epoch  uint64       `json:"epoch"` // grows when a slot changes its owner
-	Shards []*Shard     `json:"shards"`
+	Epoch  uint64       `json:"epoch"`  // grows when a slot changes its owner
+	Shards []*Shard     `json:"shards"` // ordered by id
 	// PayloadSchema is the declared payload indexes by FieldPath; nil if there are none.
 	PayloadSchema map[string]FieldIndex `json:"payload_schema,omitempty"`
+	// NextShard is at least the id of the next shard, if some have been dropped.
+	NextShard ShardID `json:"next_shard,omitempty"`
+	Moves     []*Move `json:"moves,omitempty"` // ordered by id
 }
 
 // Shard is what the metadata says of one shard (replication.md, first section).
@@ -109,8 +113,11 @@ type Shard struct {
 	Primary     PeerID       `json:"primary"`
 	Replicas    []Replica    `json:"replicas"` // ordered by peer
 	WriteQuorum uint32       `json:"write_quorum"`
-	// UnsafePromotions counts promotions with fewer answers than R6 asks for (W = 1 only).
+	// UnsafePromotions counts what may have lost committed entries: promotions with fewer answers than R6 asks for (W = 1 only), and new
+	// beginnings of a shard whose last copies were given up.
 	UnsafePromotions uint64 `json:"unsafe_promotions,omitempty"`
+	Epoch            uint64 `json:"epoch,omitempty"` // the collection's, when this shard's slots changed last
+	Floor            *Floor `json:"floor,omitempty"` // nil: none
 	// Pinned, if not empty, is where the copies were placed by hand, ordered: as many as there are to be, moved for nothing but
 	// the loss or the draining of a peer.
 	Pinned []PeerID `json:"pinned,omitempty"`

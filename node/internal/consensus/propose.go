@@ -157,7 +157,10 @@ func (n *Node) ApplyHere(ctx context.Context, cmds []catalog.Command) (uint64, [
 	return n.applyHere(ctx, prepared, results)
 }
 
-func needsPreparation(cmd catalog.Command) bool { return cmd.CreateCollection != nil }
+// needsPreparation tells which commands may place shards.
+func needsPreparation(cmd catalog.Command) bool {
+	return cmd.CreateCollection != nil || cmd.Reshard != nil || cmd.CancelOperation != nil
+}
 
 // prepare fills the commands in; one that cannot be gets its result right away.
 func (n *Node) prepare(cmds []catalog.Command) ([]catalog.Command, []catalog.Result) {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -137,13 +138,13 @@ func TestStatusAndResultsSurviveTheWire(t *testing.T) {
 	if got, err := statusFromWire(hop(t, statusToWire(st))); err != nil || !reflect.DeepEqual(got, st) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	results := []catalog.Result{{Collection: 5}, {ShardVersion: 6}, {Err: fault.New(fault.Conflict, "version is %d", 3).With("version", "3")}}
+	results := []catalog.Result{{Collection: 5}, {ShardVersion: 6}, {Operation: 7}, {Move: 8}, {Err: fault.New(fault.Conflict, "version is %d", 3).With("version", "3")}}
 	got := resultsFromWire((&peerpb.ProposeResponse{Results: resultsToWire(results)}).GetResults())
-	if got[0] != results[0] || got[1] != results[1] {
+	if !slices.Equal(got[:4], results[:4]) {
 		t.Errorf("got %+v", got)
 	}
-	if !fault.Is(got[2].Err, fault.Conflict) || got[2].Err.Error() != "version is 3" || fault.Hint(got[2].Err, "version") != "3" {
-		t.Errorf("got %v", got[2].Err)
+	if err := got[4].Err; !fault.Is(err, fault.Conflict) || err.Error() != "version is 3" || fault.Hint(err, "version") != "3" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -86,7 +86,9 @@ func entriesFromWire(w *peerpb.ShardMessage, m replication.Message) ([]replicati
 func resultsToWire(results []catalog.Result) []*peerpb.ProposeResult {
 	ws := make([]*peerpb.ProposeResult, len(results))
 	for i, r := range results {
-		ws[i] = &peerpb.ProposeResult{Collection: uint64(r.Collection), ShardVersion: r.ShardVersion}
+		ws[i] = &peerpb.ProposeResult{
+			Collection: uint64(r.Collection), ShardVersion: r.ShardVersion, Operation: uint64(r.Operation), Move: uint64(r.Move),
+		}
 		if r.Err != nil {
 			ws[i].ErrorClass, ws[i].ErrorText = fault.ClassOf(r.Err).String(), r.Err.Error()
 			ws[i].ErrorHints = hintsOf(r.Err)
@@ -98,7 +100,10 @@ func resultsToWire(results []catalog.Result) []*peerpb.ProposeResult {
 func resultsFromWire(ws []*peerpb.ProposeResult) []catalog.Result {
 	results := make([]catalog.Result, len(ws))
 	for i, w := range ws {
-		results[i] = catalog.Result{Collection: catalog.CollectionID(w.GetCollection()), ShardVersion: w.GetShardVersion()}
+		results[i] = catalog.Result{
+			Collection: catalog.CollectionID(w.GetCollection()), ShardVersion: w.GetShardVersion(),
+			Operation: catalog.OperationID(w.GetOperation()), Move: catalog.MoveID(w.GetMove()),
+		}
 		if w.GetErrorClass() != "" {
 			class, _ := fault.ParseClass(w.GetErrorClass())
 			results[i].Err = &fault.Error{Class: class, Text: w.GetErrorText(), Hints: w.GetErrorHints()}

@@ -523,6 +523,8 @@ type ProposeResult struct {
 	Collection    uint64                 `protobuf:"varint,3,opt,name=collection,proto3" json:"collection,omitempty"`
 	ShardVersion  uint64                 `protobuf:"varint,4,opt,name=shard_version,json=shardVersion,proto3" json:"shard_version,omitempty"`
 	ErrorHints    map[string]string      `protobuf:"bytes,5,rep,name=error_hints,json=errorHints,proto3" json:"error_hints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Operation     uint64                 `protobuf:"varint,6,opt,name=operation,proto3" json:"operation,omitempty"`
+	Move          uint64                 `protobuf:"varint,7,opt,name=move,proto3" json:"move,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +592,20 @@ func (x *ProposeResult) GetErrorHints() map[string]string {
 		return x.ErrorHints
 	}
 	return nil
+}
+
+func (x *ProposeResult) GetOperation() uint64 {
+	if x != nil {
+		return x.Operation
+	}
+	return 0
+}
+
+func (x *ProposeResult) GetMove() uint64 {
+	if x != nil {
+		return x.Move
+	}
+	return 0
 }
 
 type ShardRef struct {
@@ -3285,7 +3301,7 @@ const file_peer_proto_rawDesc = "" +
 	"\bcommands\x18\x01 \x01(\fR\bcommands\"a\n" +
 	"\x0fProposeResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x128\n" +
-	"\aresults\x18\x02 \x03(\v2\x1e.ostraka.peer.v1.ProposeResultR\aresults\"\xa4\x02\n" +
+	"\aresults\x18\x02 \x03(\v2\x1e.ostraka.peer.v1.ProposeResultR\aresults\"\xd6\x02\n" +
 	"\rProposeResult\x12\x1f\n" +
 	"\verror_class\x18\x01 \x01(\tR\n" +
 	"errorClass\x12\x1d\n" +
@@ -3296,7 +3312,9 @@ const file_peer_proto_rawDesc = "" +
 	"collection\x12#\n" +
 	"\rshard_version\x18\x04 \x01(\x04R\fshardVersion\x12O\n" +
 	"\verror_hints\x18\x05 \x03(\v2..ostraka.peer.v1.ProposeResult.ErrorHintsEntryR\n" +
-	"errorHints\x1a=\n" +
+	"errorHints\x12\x1c\n" +
+	"\toperation\x18\x06 \x01(\x04R\toperation\x12\x12\n" +
+	"\x04move\x18\a \x01(\x04R\x04move\x1a=\n" +
 	"\x0fErrorHintsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"@\n" +
