@@ -27,7 +27,7 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(fmt.Sprintf("index/%d", size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := search(x.Snapshot(), query, 10, nil); err != nil {
+				if _, err := now(x, query, 10, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,9 +1,49 @@
 package dense
 
-// Config says how an index is kept. All of it can be changed while the index is in use.
+// Config says how an index is kept. All of it can be changed while the index is in use (SetConfig).
 type Config struct {
+	// M is how many links a row has in the graph; 0 means that there is no graph, and every search is exact.
+	M int
+	// EfConstruct is how many candidates a row's links are chosen from; searches that do not say take as many.
+	EfConstruct int
+	// IndexingBytes is how large the vectors are from which on there is a graph; 0 means never.
+	IndexingBytes int64
+	// FullScanBytes: fewer bytes of vectors that a search can find are compared one by one.
+	FullScanBytes int64
+	// Threads bounds how many rows are linked at a time; 0 leaves that to the index.
+	Threads int
+	// Codes says on which form of the vectors the graph is walked.
+	Codes Codes
 	// DeletedThreshold and VacuumMinVectors: rows that died are cleared away once they are more than this share of all
 	// rows and there are at least so many rows.
 	DeletedThreshold float64
 	VacuumMinVectors int
 }
+
+// wantsGraph reports whether so many vectors of a size are to be in a graph.
+func (c *Config) wantsGraph(count, size int) bool {
+	return c.M > 0 && c.IndexingBytes > 0 && int64(count)*int64(4*size) >= c.IndexingBytes
+}
+
+// sameGraph reports whether a graph that was built under c serves o.
+func (c *Config) sameGraph(o *Config) bool {
+	return c.M == o.M && c.EfConstruct == o.EfConstruct && c.Codes == o.Codes
+}
+
+// Codes says on which form of the vectors the graph is walked.
+type Codes struct {
+	Kind CodeKind
+	// Quantile, of scalar codes: the share of components that is kept within their bounds; 0 means all.
+	Quantile float32
+}
+
+// CodeKind is a form of vectors.
+type CodeKind uint8
+
+// The kinds of codes. Automatic means bytes where a sample shows that they lead to the nearest as whole vectors do, and
+// whole vectors elsewhere.
+const (
+	Automatic CodeKind = iota
+	Whole
+	Scalar
+)

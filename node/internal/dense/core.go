@@ -1,59 +1,97 @@
 package dense
 
 import (
+	"errors"
 	"sync/atomic"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 )
 
-// wordRows is how many rows are compared at a time; the rows of such a group lie in one block.
-const wordRows = 64
-
-// blockBytes is about the size of a block: small enough for a shard of few points, large enough to be read ahead.
-const blockBytes = 256 << 10
-
-// core is the memory of an index between two times that the dead are cleared away. One goroutine appends; all others
-// read rows that they know from a snapshot.
+// core is the memory of an index between two times that it is built anew. One goroutine appends; all others read rows
+// that they know from a snapshot. It is given back when nobody uses it any more: the index, its worker, snapshots.
 type core struct {
-	size     int
-	perBlock int // rows of a block, a multiple of wordRows
+	size    int
+	users   atomic.Int64
+	vectors *arena.Arena
+	blocks  atomic.Pointer[[]*block] // grown by copying: a reader's list holds at least what its snapshot counts
+	rowOf   labelMap                 // the newest row of each label
+	next    uint32                   // rows written
+	dead    atomic.Uint32            // of them
 
-	blocks atomic.Pointer[[]*block] // grown by copying: a reader's list holds at least what its snapshot counts
-	rowOf  labelMap                 // the newest row of each label
-	next   uint32                   // rows written
-	dead   uint32                   // of them
+	net    atomic.Pointer[net] // nil: there is no graph yet
+	linked atomic.Uint32       // the rows below are in the graph, or died before they came in
 }
 
-// block holds some rows. The vectors and labels of a row are written before any snapshot counts it.
+// rowsPerBlock is a multiple of wordRows.
+const rowsPerBlock = 1024
+
+// block is what is known of some rows. The label of a row, as its vector, is written before any snapshot counts it.
 type block struct {
-	vectors []float32
-	labels  []uint32
-	died    []atomic.Uint64 // by row: the Publish that ended it; 0: it lives
-	dead    atomic.Uint32   // how many rows of the block died
+	labels [rowsPerBlock]uint32
+	before [rowsPerBlock]uint32        // 1 + the row that the label had before, 0 for none
+	died   [rowsPerBlock]atomic.Uint64 // by row: the Publish that ended it; 0: it lives
+	dead   atomic.Uint32               // how many rows of the block died
 }
 
-func newCore(size int) *core {
-	c := &core{size: size, perBlock: wordRows * min(max(blockBytes/(4*size*wordRows), 1), 16)}
+func newCore(size int) (*core, error) {
+	vectors, err := arena.New(arena.Options{Stride: 4 * size})
+	if err != nil {
+		return nil, err
+	}
+	c := &core{size: size, vectors: vectors}
 	c.blocks.Store(&[]*block{})
-	return c
+	c.users.Store(1)
+	return c, nil
+}
+
+// acquire adds a user. It fails when there was none any more.
+func (c *core) acquire() bool {
+	for {
+		n := c.users.Load()
+		if n == 0 {
+			return false
+		}
+		if c.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release ends the use of one user.
+func (c *core) release() error {
+	if c.users.Add(-1) > 0 {
+		return nil
+	}
+	err := c.vectors.Close()
+	if n := c.net.Load(); n != nil {
+		err = errors.Join(err, n.close())
+	}
+	return err
 }
 
 // add appends a row, which is to be the label's.
-func (c *core) add(label uint32, v []float32) {
+func (c *core) add(label uint32, v []float32) error {
 	row := c.next
-	blocks := *c.blocks.Load()
-	if int(row)/c.perBlock == len(blocks) {
-		grown := append(blocks[:len(blocks):len(blocks)], &block{
-			vectors: make([]float32, c.perBlock*c.size),
-			labels:  make([]uint32, c.perBlock),
-			died:    make([]atomic.Uint64, c.perBlock),
-		})
-		c.blocks.Store(&grown)
-		blocks = grown
+	if row >= hnsw.MaxRows {
+		return fault.New(fault.Exhausted, "vector index: %d rows are all there can be", row)
 	}
-	b, at := blocks[int(row)/c.perBlock], int(row)%c.perBlock
-	copy(b.vectors[at*c.size:], v)
-	b.labels[at] = label
-	c.rowOf.set(label, row+1)
+	if err := c.vectors.Grow(int(row) + 1); err != nil {
+		return err
+	}
+	blocks := *c.blocks.Load()
+	if int(row/rowsPerBlock) == len(blocks) {
+		blocks = append(blocks[:len(blocks):len(blocks)], new(block))
+		c.blocks.Store(&blocks)
+	}
+	copy(c.vector(row), v)
+	b := blocks[row/rowsPerBlock]
+	b.labels[row%rowsPerBlock] = label
+	b.before[row%rowsPerBlock] = c.rowOf.get(label)
+	c.rowOf.set(label, row+1) // last: whoever sees it goes on to the row before
 	c.next++
+	return nil
 }
 
 // kill ends the row of a label with the Publish seq. It reports whether there was a row that lived.
@@ -62,20 +100,48 @@ func (c *core) kill(label uint32, seq uint64) bool {
 	if !ok {
 		return false
 	}
-	b, at := (*c.blocks.Load())[int(row)/c.perBlock], int(row)%c.perBlock
-	if b.died[at].Load() != 0 {
+	if b, at := c.place(row); b.died[at].Load() != 0 {
 		return false
 	}
+	c.bury(row, seq)
+	return true
+}
+
+// bury is kill for a row that lives.
+func (c *core) bury(row uint32, seq uint64) {
+	b, at := c.place(row)
 	b.died[at].Store(seq)
 	b.dead.Add(1)
-	c.dead++
-	return true
+	c.dead.Add(1)
 }
 
 // row returns the newest row of a label, dead or alive.
 func (c *core) row(label uint32) (row uint32, ok bool) {
 	row = c.rowOf.get(label)
 	return row - 1, row != 0
+}
+
+func (c *core) place(row uint32) (b *block, at uint32) {
+	return (*c.blocks.Load())[row/rowsPerBlock], row % rowsPerBlock
+}
+
+func (c *core) vector(row uint32) []float32 {
+	return arena.Slice[float32](c.vectors.Table(), row, c.size)
+}
+
+func (c *core) label(row uint32) uint32 {
+	b, at := c.place(row)
+	return b.labels[at]
+}
+
+// livingBetween counts the rows from..to-1 that live.
+func (c *core) livingBetween(from, to uint32) (n int) {
+	for ; from < to; from++ {
+		if b, at := c.place(from); b.died[at].Load() == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // labelMap maps labels to numbers, 0 where nothing was set. One goroutine sets, others read meanwhile.

@@ -2,12 +2,14 @@
 //
 // A row is written once and never changed: a vector that replaces another gets a row of its own, and the old one notes
 // when it died. So a search takes a Snapshot, which costs next to nothing, and walks it without a lock for as long as it
-// likes, while vectors come and go; it sees exactly what was published at the moment of the snapshot. Rows that died are
-// cleared away by copying the others into a new core (see core) in the background.
+// likes, while vectors come and go; it sees exactly what was published at the moment of the snapshot. Rows are put into
+// a graph in the background (package hnsw); those that are not in it yet are compared one by one. Rows that died are
+// cleared away by building a new core (see core) of the others, in the background as well.
 //
-// Vectors lie in blocks of float32 without pointers, which the garbage collector does not look into. A search allocates
-// what its result takes and nothing per vector, and an exact one has a total order: by score, then by the order of
-// points that the caller gives, so that replicas on machines with the same kernels answer alike (see package vec).
+// Vectors lie in memory that the garbage collector does not look into (package arena). A search allocates what its
+// result takes and nothing per vector, and an exact one has a total order: by score, then by the order of points that
+// the caller gives, so that replicas on machines with the same kernels answer alike (see package vec). What a search
+// through the graph returns has the same scores in the same order, but may miss some of the nearest.
 //
 // Changes (Put, Remove, Publish) are made by one goroutine at a time; everything else may be called at any time.
 package dense
@@ -15,6 +17,8 @@ package dense
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -25,6 +29,7 @@ type Options struct {
 	Size     int // components, at least 1
 	Distance vec.Distance
 	Config   Config
+	Logger   hclog.Logger // nil: none
 }
 
 // Index holds at most one vector per label. Labels are small numbers that the caller gives to points; one that is given
@@ -32,12 +37,13 @@ type Options struct {
 type Index struct {
 	size     int
 	distance vec.Distance
+	log      hclog.Logger
 
 	state atomic.Pointer[state] // what new snapshots see
+	full  atomic.Pointer[Config]
 
 	mu struct { // held by changes, and by who puts another core in place
 		sync.Mutex
-		config Config
 		core   *core
 		seq    uint64 // of the last Publish
 		count  int    // labels with a vector, as staged
@@ -59,16 +65,31 @@ func New(o Options) (*Index, error) {
 	if o.Size < 1 || !o.Distance.Valid() {
 		return nil, fault.New(fault.Invalid, "vector index: size %d, distance %s", o.Size, o.Distance)
 	}
-	x := &Index{size: o.Size, distance: o.Distance}
-	x.mu.config = o.Config
-	x.mu.core = newCore(o.Size)
-	x.publishLocked()
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger}
+	x.full.Store(&o.Config)
 	x.worker.init()
+	var err error
+	if x.mu.core, err = newCore(o.Size); err != nil {
+		return nil, err
+	}
+	x.publishLocked()
 	return x, nil
 }
 
 // Len returns the number of vectors published.
 func (x *Index) Len() int { return x.state.Load().count }
+
+// SetConfig changes how the index is kept. What has to be built anew for it is built in the background, while the old
+// serves.
+func (x *Index) SetConfig(c Config) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.full.Store(&c)
+	x.wakeLocked()
+}
 
 // Put stages a copy of v, in the form that vec.Distance.Stored gives it, under a label, instead of what is there.
 func (x *Index) Put(label uint32, v []float32) error {
@@ -77,11 +98,13 @@ func (x *Index) Put(label uint32, v []float32) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.mu.closed {
+		return fault.New(fault.Unavailable, "the vector index is closed")
+	}
 	if !x.mu.core.kill(label, x.mu.seq+1) {
 		x.mu.count++
 	}
-	x.mu.core.add(label, v)
-	return nil
+	return x.mu.core.add(label, v)
 }
 
 // Remove stages the removal of the vector of a label, if there is one.
@@ -99,21 +122,22 @@ func (x *Index) Publish() {
 	defer x.mu.Unlock()
 	x.mu.seq++
 	x.publishLocked()
-	x.tidyLocked()
+	x.wakeLocked()
 }
 
 func (x *Index) publishLocked() {
 	x.state.Store(&state{core: x.mu.core, rows: x.mu.core.next, seq: x.mu.seq, count: x.mu.count})
 }
 
-// Snapshot returns what is published now.
-func (x *Index) Snapshot() Snapshot { return Snapshot{x: x, state: x.state.Load()} }
-
-// Close waits for the work in the background and gives the memory back.
+// Close waits for the work in the background and gives the memory back, as soon as the snapshots are released.
 func (x *Index) Close() error {
 	x.mu.Lock()
+	closed := x.mu.closed
 	x.mu.closed = true
 	x.mu.Unlock()
+	if closed {
+		return nil
+	}
 	x.worker.close()
-	return nil
+	return x.mu.core.release()
 }

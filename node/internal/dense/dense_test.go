@@ -44,7 +44,35 @@ func put(t fataler, x *dense.Index, label uint32, v ...float32) {
 }
 
 func search(x dense.Snapshot, q []float32, k int, accept func(uint32) (bool, error)) ([]dense.Hit, error) {
-	return x.Search(context.Background(), dense.Query{Vector: q, Limit: k, Accept: accept, Before: ascending})
+	query := dense.Query{Vector: q, Limit: k, Before: ascending, Params: dense.Params{Exact: true}}
+	if accept != nil {
+		query.Filter = &dense.Filter{Accept: accept}
+	}
+	return x.Search(context.Background(), query)
+}
+
+// now searches what is published.
+func now(x *dense.Index, q []float32, k int, accept func(uint32) (bool, error)) ([]dense.Hit, error) {
+	s := x.Snapshot()
+	defer s.Release()
+	return search(s, q, k, accept)
+}
+
+func settle(t fataler, x *dense.Index) {
+	t.Helper()
+	if err := x.Settled(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if st := x.Status(); st.Problem != nil || st.Busy {
+		t.Fatal(st)
+	}
+}
+
+func closeIndex(t fataler, x *dense.Index) {
+	t.Helper()
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func ascending(a, b uint32) bool { return a < b }
@@ -91,16 +119,67 @@ func (m moment) check(t *rapid.T, d vec.Distance, size int) {
 	accept := func(l uint32) (bool, error) { return l%modulus == 0, nil }
 	q, k := drawVector(t, d, size), rapid.IntRange(0, 200).Draw(t, "k")
 	hits, err := search(m.Snapshot, q, k, accept)
-	if want := m.want.search(d, q, k, accept); err != nil || !slices.Equal(hits, want) {
+	want := m.want.search(d, q, k, accept)
+	if err != nil || !slices.Equal(hits, want) {
 		t.Fatalf("%v, %v; want %v", hits, err, want)
 	}
+	m.checkWalk(t, d, q, k, modulus)
 	if m.Len() != len(m.want) {
 		t.Fatalf("%d vectors, want %d", m.Len(), len(m.want))
 	}
 	for l := range uint32(160) {
 		_, there := m.want[l]
-		if has := m.Has(l); has != dense.Unknown && (has == dense.Present) != there {
+		if has := m.Has(l); has != there {
 			t.Fatalf("label %d: %v, want %v", l, has, there)
+		}
+	}
+}
+
+type labels map[uint32]bool
+
+func (l labels) Contains(label uint32) bool { return l[label] }
+func (l labels) GetCardinality() uint64     { return uint64(len(l)) }
+func (l labels) Iterate(visit func(uint32) bool) {
+	for label := range l {
+		if !visit(label) {
+			return
+		}
+	}
+}
+
+// checkWalk searches as the index likes: it finds as many as there are, with their true scores, in order.
+func (m moment) checkWalk(t *rapid.T, d vec.Distance, q []float32, k int, modulus uint32) {
+	accept := func(l uint32) (bool, error) { return l%modulus == 0, nil }
+	match := labels{}
+	for l := range uint32(200) {
+		if l%modulus == 0 {
+			match[l] = true
+		}
+	}
+	query := dense.Query{Vector: q, Limit: k, Before: ascending, Params: dense.Params{
+		Ef: rapid.IntRange(0, 100).Draw(t, "ef"), IgnoreCodes: rapid.Bool().Draw(t, "ignore"),
+	}}
+	switch rapid.IntRange(0, 2).Draw(t, "filter") {
+	case 0:
+		query.Filter = &dense.Filter{Accept: accept}
+	case 1:
+		query.Filter = &dense.Filter{Lower: match, Upper: match, Expected: len(match)}
+	default:
+		if modulus != 1 {
+			return
+		}
+	}
+	hits, err := m.Search(context.Background(), query)
+	if err != nil || len(hits) != len(m.want.search(d, q, k, accept)) {
+		t.Fatalf("%d hits, %v; want %d", len(hits), err, len(m.want.search(d, q, k, accept)))
+	}
+	for i, h := range hits {
+		v, ok := m.want[h.Label]
+		if !ok || h.Label%modulus != 0 || h.Score != d.Score(q, v) {
+			t.Fatalf("hit %d: %+v, vector %v", i, h, v)
+		}
+		if p := hits[max(i-1, 0)]; i > 0 && (d.Better(h.Score, p.Score) || h.Score == p.Score && h.Label <= p.Label) {
+			t.Fatalf("%+v comes before %+v", p, h)
 		}
 	}
 }
@@ -109,9 +188,17 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SampledFrom(distances).Draw(t, "distance")
 		size := rapid.SampledFrom([]int{1, 2, 9, 300}).Draw(t, "size")
-		x := newIndex(t, dense.Options{Size: size, Distance: d, Config: dense.Config{
-			DeletedThreshold: rapid.Float64Range(0, 1).Draw(t, "threshold"), VacuumMinVectors: rapid.IntRange(0, 100).Draw(t, "min"),
-		}})
+		config := func() dense.Config {
+			return dense.Config{
+				M: rapid.SampledFrom([]int{0, 4, 16}).Draw(t, "m"), EfConstruct: 20,
+				Codes:            dense.Codes{Kind: rapid.SampledFrom([]dense.CodeKind{dense.Automatic, dense.Whole, dense.Scalar}).Draw(t, "codes")},
+				IndexingBytes:    rapid.SampledFrom([]int64{0, 1, 1000}).Draw(t, "indexing"),
+				FullScanBytes:    rapid.SampledFrom([]int64{0, 500}).Draw(t, "full scan"),
+				DeletedThreshold: rapid.Float64Range(0, 1).Draw(t, "threshold"),
+				VacuumMinVectors: rapid.IntRange(0, 100).Draw(t, "min"),
+			}
+		}
+		x := newIndex(t, dense.Options{Size: size, Distance: d, Config: config()})
 		want, moments := oracle{}, []moment{}
 		for range rapid.IntRange(0, 300).Draw(t, "changes") {
 			label := rapid.Uint32Range(0, 150).Draw(t, "label")
@@ -122,6 +209,12 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 			case 3, 4:
 				x.Publish()
 				moments = append(moments, moment{x.Snapshot(), maps.Clone(want)})
+				switch rapid.IntRange(0, 5).Draw(t, "then") {
+				case 0:
+					x.SetConfig(config())
+				case 1:
+					settle(t, x)
+				}
 			default:
 				v := drawVector(t, d, size)
 				put(t, x, label, v...)
@@ -130,12 +223,16 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 		}
 		x.Publish()
 		moments = append(moments, moment{x.Snapshot(), want})
-		for _, m := range moments[max(0, len(moments)-4):] {
-			m.check(t, d, size)
+		if rapid.Bool().Draw(t, "settle") {
+			settle(t, x)
 		}
-		if err := x.Close(); err != nil {
-			t.Fatal(err)
+		for i, m := range moments {
+			if i > len(moments)-5 {
+				m.check(t, d, size)
+			}
+			m.Release()
 		}
+		closeIndex(t, x)
 	})
 }
 
@@ -157,8 +254,9 @@ func TestSearchAllocatesNothingPerVector(t *testing.T) {
 	allocs := func(n int) float64 {
 		x, q := fill(t, n, 32), make([]float32, 32)
 		accept := func(l uint32) (bool, error) { return l%2 == 0, nil }
+		defer closeIndex(t, x)
 		return testing.AllocsPerRun(5, func() {
-			if _, err := search(x.Snapshot(), q, 10, accept); err != nil {
+			if _, err := now(x, q, 10, accept); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -179,13 +277,11 @@ func TestTheDeadAreClearedAwayWhileChangesGoOn(t *testing.T) {
 				x.Publish()
 			}
 		}
-		if s := x.Snapshot(); s.Len() != 3000 {
-			t.Fatalf("round %d: %d vectors", round, s.Len())
+		if n := x.Len(); n != 3000 {
+			t.Fatalf("round %d: %d vectors", round, n)
 		}
 	}
-	if err := x.Close(); err != nil {
-		t.Fatal(err)
-	}
+	settle(t, x)
 	if rows := x.Rows(); rows > 20_000 {
 		t.Errorf("%d rows are held for 3000 vectors after 60000 changes", rows)
 	}
@@ -193,10 +289,12 @@ func TestTheDeadAreClearedAwayWhileChangesGoOn(t *testing.T) {
 	if err != nil || len(hits) != 3000 || hits[0].Score == 0 {
 		t.Errorf("the snapshot of before has %d hits, %v", len(hits), err)
 	}
-	hits, err = search(x.Snapshot(), make([]float32, 8), 5000, nil)
+	before.Release()
+	hits, err = now(x, make([]float32, 8), 5000, nil)
 	if err != nil || len(hits) != 3000 || hits[2999].Score != 0 {
 		t.Errorf("the snapshot of now has %d hits, %v", len(hits), err)
 	}
+	closeIndex(t, x)
 }
 
 func TestSearchesRunBesideChanges(t *testing.T) {
@@ -212,7 +310,7 @@ func TestSearchesRunBesideChanges(t *testing.T) {
 				default:
 				}
 				// Each change gives all labels one vector.
-				hits, err := search(x.Snapshot(), []float32{0, 0, 0, 0}, 10, nil)
+				hits, err := now(x, []float32{0, 0, 0, 0}, 10, nil)
 				if err != nil || len(hits) != 10 {
 					t.Errorf("%d hits, %v", len(hits), err)
 					return
@@ -228,9 +326,7 @@ func TestSearchesRunBesideChanges(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if err := x.Close(); err != nil {
-		t.Fatal(err)
-	}
+	closeIndex(t, x)
 }
 
 func TestScoresThatAreNoNumbersComeLast(t *testing.T) {
@@ -240,7 +336,8 @@ func TestScoresThatAreNoNumbersComeLast(t *testing.T) {
 		put(t, x, uint32(l), v...)
 	}
 	x.Publish()
-	hits, err := search(x.Snapshot(), []float32{big, big}, 4, nil)
+	defer closeIndex(t, x)
+	hits, err := now(x, []float32{big, big}, 4, nil)
 	if err != nil || len(hits) != 4 || hits[0].Label%2 != 1 || hits[1].Label%2 != 1 {
 		t.Errorf("%v, %v", hits, err)
 	}
@@ -250,17 +347,21 @@ func TestErrorsEndTheSearch(t *testing.T) {
 	x := fill(t, 10_000, 4)
 	ctx, cancel := context.WithCancel(context.Background())
 	asked := 0
-	_, err := x.Snapshot().Search(ctx, dense.Query{Vector: make([]float32, 4), Limit: 10_000, Before: ascending, Accept: func(uint32) (bool, error) {
+	defer closeIndex(t, x)
+	s := x.Snapshot()
+	defer s.Release()
+	f := &dense.Filter{Accept: func(uint32) (bool, error) {
 		if asked++; asked == 10 {
 			cancel()
 		}
 		return true, nil
-	}})
+	}}
+	_, err := s.Search(ctx, dense.Query{Vector: make([]float32, 4), Limit: 10_000, Before: ascending, Filter: f})
 	if !errors.Is(err, context.Canceled) || asked > 5000 {
 		t.Errorf("%v after %d vectors", err, asked)
 	}
 	cause := errors.New("disk")
-	_, err = search(x.Snapshot(), make([]float32, 4), 1, func(uint32) (bool, error) { return false, cause })
+	_, err = search(s, make([]float32, 4), 1, func(uint32) (bool, error) { return false, cause })
 	if !errors.Is(err, cause) {
 		t.Error(err)
 	}
@@ -271,7 +372,8 @@ func TestWrongSizesAreInvalid(t *testing.T) {
 	if err := x.Put(1, make([]float32, 3)); !fault.Is(err, fault.Invalid) || err.Error() != "Vector dimension error: expected dim: 4, got 3" {
 		t.Error(err)
 	}
-	if _, err := search(x.Snapshot(), make([]float32, 5), 1, nil); !fault.Is(err, fault.Invalid) {
+	defer closeIndex(t, x)
+	if _, err := now(x, make([]float32, 5), 1, nil); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
 	}
 	for _, o := range []dense.Options{{Size: 0, Distance: vec.Dot}, {Size: 3}} {

@@ -1,7 +1,4 @@
 package dense
 
-// Rows is the number of rows that memory is held for.
-func (x *Index) Rows() int {
-	c := x.state.Load().core
-	return len(*c.blocks.Load()) * c.perBlock
-}
+// Rows is the number of rows that were written.
+func (x *Index) Rows() int { return int(x.mu.core.next) }

@@ -10,9 +10,22 @@ type hit struct {
 // heap keeps the best hits, as many as it has room for; the worst of them is on top.
 type heap struct {
 	hits     []hit
+	room     int
 	distance vec.Distance
 	before   func(a, b uint32) bool
 }
+
+// reset empties the heap and makes room for k hits.
+func (h *heap) reset(k int, d vec.Distance, before func(a, b uint32) bool) {
+	if cap(h.hits) < k {
+		h.hits = make([]hit, 0, k)
+	}
+	h.hits, h.room, h.distance, h.before = h.hits[:0], k, d, before
+}
+
+func (h *heap) clear() { h.hits = h.hits[:0] }
+
+func (h *heap) full() bool { return len(h.hits) == h.room }
 
 // better is a total order, as long as before is one.
 func (h *heap) better(a, b hit) bool {
@@ -23,11 +36,11 @@ func (h *heap) better(a, b hit) bool {
 }
 
 // wants reports whether add would keep x.
-func (h *heap) wants(x hit) bool { return len(h.hits) < cap(h.hits) || h.better(x, h.hits[0]) }
+func (h *heap) wants(x hit) bool { return len(h.hits) < h.room || h.better(x, h.hits[0]) }
 
 // add keeps x, and forgets the worst hit if there is no room. wants(x) must hold.
 func (h *heap) add(x hit) {
-	if len(h.hits) == cap(h.hits) {
+	if len(h.hits) == h.room {
 		h.hits[0] = x
 		h.sink(0, len(h.hits))
 		return

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -13,11 +16,23 @@ import (
 type Query struct {
 	Vector []float32 // in the stored form
 	Limit  int
-	// Accept, which may be nil, is only asked about vectors whose scores are among the best so far, because it may read
-	// payloads; its error ends the search.
-	Accept func(label uint32) (bool, error)
+	Filter *Filter // nil: none
 	// Before orders the points of equal scores.
 	Before func(a, b uint32) bool
+	Params Params
+}
+
+// Params say how to search.
+type Params struct {
+	Exact       bool // compare with every vector
+	Ef          int  // candidates of a walk through the graph; 0 means the configuration's ef_construct
+	IndexedOnly bool // leave out what is not in the graph yet
+	// IgnoreCodes walks the graph on whole vectors.
+	IgnoreCodes bool
+	// KeepScores returns the estimates of the codes as scores, instead of comparing again with whole vectors.
+	KeepScores bool
+	// Oversampling is how many times as many candidates as results a walk keeps at least; below 1 it says nothing.
+	Oversampling float64
 }
 
 // Hit is one result of a search.
@@ -35,11 +50,12 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if q.Limit <= 0 {
 		return nil, nil
 	}
-	r := search{
-		state: s.state, query: q, distance: s.x.distance, kernel: vec.ForFloat32(s.x.distance),
-		best: heap{hits: make([]hit, 0, q.Limit), distance: s.x.distance, before: q.Before},
-	}
-	if err := r.scan(ctx, 0, s.rows); err != nil {
+	r := searches.Get().(*search)
+	defer r.end()
+	r.state, r.query, r.distance, r.kernel = s.state, q, s.x.distance, vec.ForFloat32(s.x.distance)
+	r.config = s.x.full.Load()
+	r.best.reset(q.Limit, s.x.distance, q.Before)
+	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
 	return r.best.sorted(), nil
@@ -49,27 +65,77 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 type search struct {
 	*state
 	query    Query
+	config   *Config
 	distance vec.Distance
 	kernel   vec.Kernel[float32, float32, float32] // chosen once for a whole search
 	best     heap
 
-	rows    [wordRows]uint32
-	offsets [wordRows]int
-	sums    [wordRows]float32
+	group  [wordRows]uint32
+	sums   [wordRows]float32
+	walked []hnsw.Hit
+	scorer quant.Scorer
+	exact  bool // the scores of the walk are good as they are
 }
+
+var searches = sync.Pool{New: func() any { return new(search) }}
+
+// end gives a search's memory to a later one.
+func (s *search) end() {
+	s.state, s.query, s.config, s.scorer = nil, Query{}, nil, nil
+	s.best.before = nil
+	if cap(s.best.hits) > maxKept || cap(s.walked) > maxKept {
+		return
+	}
+	searches.Put(s)
+}
+
+// maxKept bounds what is kept of a search that asked for much.
+const maxKept = 1 << 16
+
+// wordRows is how many rows are compared at a time.
+const wordRows = 64
 
 // ctxEvery is how many groups of rows are done between two looks at the context.
 const ctxEvery = 32
 
+func (s *search) run(ctx context.Context) error {
+	n := s.core.net.Load()
+	if f := s.query.Filter; f != nil && f.Upper != nil && s.cheap(f.Upper.GetCardinality()) {
+		return s.among(ctx, f.Upper)
+	}
+	if n == nil || s.query.Params.Exact || s.scans() {
+		return s.scan(ctx, 0, s.rows)
+	}
+	mark := min(s.core.linked.Load(), s.rows) // before the walk: what is linked since, it may or may not meet
+	if !s.query.Params.IndexedOnly {
+		if err := s.scan(ctx, mark, s.rows); err != nil {
+			return err
+		}
+	}
+	return s.walk(ctx, n, mark)
+}
+
+// scanShare: a walk that keeps so large a share of all rows as candidates costs as much as comparing with all of them.
+const scanShare = 16
+
+// scans reports whether a search without a filter compares with every vector.
+func (s *search) scans() bool {
+	return int64(s.count)*int64(4*s.core.size) < s.config.FullScanBytes || s.ef() > s.count/scanShare
+}
+
+// cheap reports whether so many vectors are better compared one by one.
+func (s *search) cheap(count uint64) bool {
+	return int64(count)*int64(4*s.core.size) < s.config.FullScanBytes || count <= uint64(s.query.Limit)
+}
+
 // scan compares the query with all rows from..to-1.
 func (s *search) scan(ctx context.Context, from, to uint32) error {
-	blocks := *s.core.blocks.Load()
 	for n := 0; from < to; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return fmt.Errorf("search vectors: %w", ctx.Err())
 		}
 		end := min(to, from/wordRows*wordRows+wordRows)
-		if err := s.compare(blocks[int(from)/s.core.perBlock], from, end); err != nil {
+		if err := s.compareRange(from, end); err != nil {
 			return err
 		}
 		from = end
@@ -77,41 +143,76 @@ func (s *search) scan(ctx context.Context, from, to uint32) error {
 	return nil
 }
 
-// compare visits rows of one block, whose vectors memory fetches ahead of the kernel.
-func (s *search) compare(b *block, from, to uint32) error {
+// compareRange visits rows of one block.
+func (s *search) compareRange(from, to uint32) error {
+	b, at := s.core.place(from)
 	n, anyDead := 0, b.dead.Load() != 0
 	for row := from; row < to; row++ {
-		at := int(row) % s.core.perBlock
 		if anyDead {
 			if died := b.died[at].Load(); died != 0 && died <= s.seq {
+				at++
 				continue
 			}
 		}
-		s.rows[n], s.offsets[n] = row, at*s.core.size
+		at++
+		s.group[n] = row
 		n++
 	}
-	s.kernel.Rows(s.query.Vector, b.vectors, s.offsets[:n], s.sums[:n])
-	for i, row := range s.rows[:n] {
+	return s.compare(n)
+}
+
+// compare visits the first n of a group, whose vectors memory fetches ahead of the kernel.
+func (s *search) compare(n int) error {
+	s.kernel.Gather(s.query.Vector, s.core.vectors.Table(), s.group[:n], s.sums[:n])
+	for i, row := range s.group[:n] {
 		score := s.sums[i]
-		if s.distance == vec.Euclid { // the kernel's is squared
-			score = float32(math.Sqrt(float64(score)))
+		if s.distance == vec.Euclid {
+			score = root(score) // the kernel's is squared
 		}
-		if err := s.visit(hit{label: b.labels[int(row)%s.core.perBlock], score: score}); err != nil {
+		if err := s.visit(hit{label: s.core.label(row), score: score}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func root(x float32) float32 { return float32(math.Sqrt(float64(x))) }
+
 func (s *search) visit(h hit) error {
 	if !s.best.wants(h) {
 		return nil
 	}
-	if s.query.Accept != nil {
-		if ok, err := s.query.Accept(h.label); !ok || err != nil {
+	if s.query.Filter != nil {
+		if ok, err := s.query.Filter.accepts(h.label); !ok || err != nil {
 			return err
 		}
 	}
 	s.best.add(h)
 	return nil
+}
+
+// among compares the query with the rows of labels.
+func (s *search) among(ctx context.Context, labels Labels) (err error) {
+	n, groups := 0, 0
+	labels.Iterate(func(label uint32) bool {
+		row, ok := s.row(label)
+		if !ok {
+			return true
+		}
+		s.group[n] = row
+		if n++; n < wordRows {
+			return true
+		}
+		n = 0
+		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
+			err = fmt.Errorf("search vectors: %w", ctx.Err())
+			return false
+		}
+		err = s.compare(wordRows)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.compare(n)
 }

@@ -1,51 +1,55 @@
 package dense
 
-// Snapshot is an index as it was published at one moment. It is a value, and good for as long as the Index is open.
+// Snapshot is an index as it was published at one moment. It is a value, and good until Release.
 type Snapshot struct {
 	x *Index
 	*state
 }
 
+// Snapshot returns what is published now. The index must be open.
+func (x *Index) Snapshot() Snapshot {
+	for {
+		if s := x.state.Load(); s.core.acquire() {
+			return Snapshot{x: x, state: s}
+		}
+	}
+}
+
+// Release lets go of a snapshot. The zero Snapshot needs none.
+func (s Snapshot) Release() {
+	if s.state == nil {
+		return
+	}
+	if err := s.core.release(); err != nil {
+		s.x.log.Warn("cannot give the memory of vectors back", "error", err)
+	}
+}
+
 // Len returns the number of vectors.
 func (s Snapshot) Len() int { return s.count }
 
-// Presence is what a snapshot knows of a label.
-type Presence uint8
-
-// What a Snapshot says of a label. Unknown: it has changed since, and only the store can tell.
-const (
-	Absent Presence = iota
-	Present
-	Unknown
-)
-
 // Has tells whether a label had a vector.
-func (s Snapshot) Has(label uint32) Presence {
-	row, ok := s.core.row(label)
-	switch {
-	case !ok:
-		return Absent
-	case row >= s.rows:
-		return Unknown
-	case s.visible(row):
-		return Present
-	}
-	return Absent
+func (s Snapshot) Has(label uint32) bool {
+	_, ok := s.row(label)
+	return ok
 }
 
-// visible reports whether a row that the snapshot counts lived then.
+// row returns the row that a label had.
+func (s *state) row(label uint32) (row uint32, ok bool) {
+	at := s.core.rowOf.get(label)
+	for at > s.rows { // newer than the snapshot
+		b, i := s.core.place(at - 1)
+		at = b.before[i]
+	}
+	return at - 1, at != 0 && s.visible(at-1)
+}
+
+// visible reports whether a row is one that the snapshot counts and that lived then.
 func (s *state) visible(row uint32) bool {
+	if row >= s.rows {
+		return false
+	}
 	b, at := s.core.place(row)
 	died := b.died[at].Load()
 	return died == 0 || died > s.seq
-}
-
-// place finds a row that a snapshot counts.
-func (c *core) place(row uint32) (b *block, at int) {
-	return (*c.blocks.Load())[int(row)/c.perBlock], int(row) % c.perBlock
-}
-
-func (c *core) vector(row uint32) []float32 {
-	b, at := c.place(row)
-	return b.vectors[at*c.size : (at+1)*c.size]
 }

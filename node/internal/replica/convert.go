@@ -1,7 +1,10 @@
 package replica
 
 import (
+	"math"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -56,7 +59,21 @@ func commandOf(ref catalog.ShardRef, c replication.Change) catalog.Command {
 func schemaOf(c *catalog.Collection) shard.Schema {
 	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors))}
 	for name, p := range c.Config.Vectors {
-		schema.Vectors[name] = shard.VectorSchema{Size: int(p.Size), Distance: p.Distance}
+		schema.Vectors[name] = shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Index: indexOf(&c.Config, &p)}
 	}
 	return schema
 }
+
+// indexOf returns how the index of a vector is kept. Thresholds are declared in KiB.
+func indexOf(c *catalog.Config, p *catalog.VectorParams) dense.Config {
+	const kib = 1 << 10
+	h := p.HNSW.Over(c.HNSW)
+	return dense.Config{
+		M: int(h.M), EfConstruct: int(h.EfConstruct), Threads: int(h.MaxIndexingThreads),
+		IndexingBytes: clamped(c.Optimizers.IndexingThreshold, kib), FullScanBytes: clamped(h.FullScanThreshold, kib),
+		DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
+	}
+}
+
+// clamped multiplies without leaving int64.
+func clamped(n uint64, unit int64) int64 { return int64(min(n, uint64(math.MaxInt64/unit))) * unit }

@@ -19,7 +19,7 @@ func (s *Shard) BeginSearch(req SearchRequest) (finish func() ([]Scored, error),
 		return nil, err
 	}
 	return func() ([]Scored, error) {
-		defer b.r.close()
+		defer b.close()
 		return b.searchers[0].answer(context.Background())
 	}, nil
 }

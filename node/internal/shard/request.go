@@ -6,6 +6,7 @@
 package shard
 
 import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -20,6 +21,7 @@ type Schema struct {
 type VectorSchema struct {
 	Size     int // components
 	Distance vec.Distance
+	Index    dense.Config // how its index is kept; it may change
 }
 
 // PayloadSelector says which part of payloads a read returns.
@@ -48,6 +50,15 @@ type SearchRequest struct {
 	Exact          bool
 	HNSWEf         uint64 // 0 = default
 	IndexedOnly    bool
+	// Quantization says what a walk does with codes.
+	Quantization QuantizationParams
+}
+
+// QuantizationParams say how a search uses the codes of a quantized index.
+type QuantizationParams struct {
+	Ignore       bool
+	Rescore      *bool   // nil: yes
+	Oversampling float64 // 0: not given
 }
 
 // Scored is one result of a search. Score is the cosine or dot product, or the plain distance.
@@ -77,4 +88,8 @@ type Info struct {
 	Points  uint64
 	Vectors uint64
 	Bytes   uint64 // approximate size of its points on disk
+	Indexed uint64 // vectors in graphs
+	// Indexing tells that vectors are being put into graphs, or that those are being built anew.
+	Indexing bool
+	Problem  string // why that was given up; search goes on without
 }

@@ -27,7 +27,7 @@ func (s *Shard) SearchBatch(ctx context.Context, reqs []SearchRequest) ([][]Scor
 	if err != nil {
 		return nil, err
 	}
-	defer b.r.close()
+	defer b.close()
 	results := make([][]Scored, len(reqs))
 	for i := range b.searchers {
 		if results[i], err = b.searchers[i].answer(ctx); err != nil {
@@ -43,7 +43,14 @@ type searches struct {
 	searchers []searcher
 }
 
-// beginSearches takes the moment. The reader must be closed.
+func (b *searches) close() {
+	for i := range b.searchers {
+		b.searchers[i].close()
+	}
+	b.r.close()
+}
+
+// beginSearches takes the moment. Unless it fails, close must follow.
 func (s *Shard) beginSearches(reqs []SearchRequest) (b searches, err error) {
 	b.searchers = make([]searcher, len(reqs))
 	for i := range reqs {
@@ -117,6 +124,13 @@ func (q *searcher) beginLocked(r *reader) {
 	}
 }
 
+func (q *searcher) close() {
+	q.vectors.Release()
+	for _, other := range q.others {
+		other.Release()
+	}
+}
+
 // answer searches, and reads what is returned of the hits.
 func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
 	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
@@ -137,6 +151,9 @@ func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
 	return q.r.scored(&sel, cutAt(q.req.ScoreThreshold, q.schema, hits))
 }
 
+// hnswEfMax bounds what hnsw_ef can make a search keep.
+const hnswEfMax = 1 << 20
+
 // scanFactor: reading a vector by its id costs about as much as comparing this many in memory.
 const scanFactor = 16
 
@@ -144,9 +161,13 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.vectors.Len() {
 		return q.amongIDs(ctx, ids)
 	}
-	query := dense.Query{Vector: q.query, Limit: q.limit, Before: q.r.rows.before}
+	query := dense.Query{Vector: q.query, Limit: q.limit, Before: q.r.rows.before, Params: dense.Params{
+		Exact: q.req.Exact, Ef: int(min(q.req.HNSWEf, hnswEfMax)), IndexedOnly: q.req.IndexedOnly,
+		IgnoreCodes: q.req.Quantization.Ignore, Oversampling: q.req.Quantization.Oversampling,
+		KeepScores: q.req.Quantization.Rescore != nil && !*q.req.Quantization.Rescore,
+	}}
 	if len(q.exclude) > 0 || !q.matcher.MatchesAll() {
-		query.Accept = q.accept
+		query.Filter = &dense.Filter{Accept: q.accept}
 	}
 	nearest, err := q.vectors.Search(ctx, query)
 	if err != nil {
@@ -253,20 +274,7 @@ func (t *memoryTarget) ID() point.ID { return t.q.r.rows.id(t.label) }
 
 func (t *memoryTarget) HasVector(name string) bool {
 	vectors, ok := t.q.others[name]
-	if !ok {
-		return false
-	}
-	if has := vectors.Has(t.label); has != dense.Unknown {
-		return has == dense.Present
-	}
-	stored, ok, err := t.q.r.stored(t.ID())
-	if err != nil || !ok {
-		t.err = cmp.Or(err, errNoRecord(t.ID()))
-		return false
-	}
-	has := stored.HasVector(name)
-	t.err = cmp.Or(t.err, stored.err)
-	return has
+	return ok && vectors.Has(t.label)
 }
 
 func (t *memoryTarget) Payload() point.Payload {

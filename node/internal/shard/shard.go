@@ -67,9 +67,9 @@ func Open(o Options) (*Shard, error) {
 	s.mu.spaces = map[string]*space{}
 	s.mu.schema = o.Schema
 	for name, schema := range o.Schema.Vectors {
-		sp, err := newSpace(schema)
+		sp, err := s.newSpace(name, schema)
 		if err != nil {
-			return nil, fmt.Errorf("open shard: vector %q: %w", name, err)
+			return nil, fmt.Errorf("open shard: %w", err)
 		}
 		s.mu.spaces[name] = sp
 	}
@@ -138,7 +138,8 @@ func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error
 	return nil
 }
 
-// SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs. It waits for
+// SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs, and indexes that
+// are to be kept differently are built anew in the background. It waits for
 // the Apply under way. If it cannot read the store, the shard fails.
 func (s *Shard) SetSchema(schema Schema) {
 	s.applying.Lock()
@@ -151,11 +152,11 @@ func (s *Shard) SetSchema(schema Schema) {
 func (s *Shard) setSchema(schema Schema) error {
 	fresh, spaces := map[string]*space{}, map[string]*space{}
 	for name, v := range schema.Vectors {
-		if old, ok := s.mu.spaces[name]; ok && old.schema == v {
+		if old, ok := s.mu.spaces[name]; ok && old.follows(v) {
 			spaces[name] = old
 			continue
 		}
-		sp, err := newSpace(v)
+		sp, err := s.newSpace(name, v)
 		if err != nil {
 			return err
 		}
@@ -205,8 +206,13 @@ func (s *Shard) Info() Info {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	info := Info{Points: uint64(len(s.mu.table.labels)), Bytes: s.mu.table.bytes}
-	for _, sp := range s.mu.spaces {
-		info.Vectors += uint64(sp.index.Len())
+	for name, sp := range s.mu.spaces {
+		st := sp.index.Status()
+		info.Vectors, info.Indexed = info.Vectors+uint64(st.Vectors), info.Indexed+uint64(st.Indexed)
+		info.Indexing = info.Indexing || st.Busy
+		if st.Problem != nil {
+			info.Problem = fmt.Sprintf("vector %q is not indexed: %v", name, st.Problem)
+		}
 	}
 	return info
 }

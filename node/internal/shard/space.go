@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -16,14 +17,26 @@ type space struct {
 	index  *dense.Index
 }
 
-func newSpace(schema VectorSchema) (*space, error) {
-	index, err := dense.New(dense.Options{Size: schema.Size, Distance: schema.Distance, Config: dense.Config{
-		DeletedThreshold: 0.2, VacuumMinVectors: 1000,
-	}})
+func (s *Shard) newSpace(name string, schema VectorSchema) (*space, error) {
+	index, err := dense.New(dense.Options{
+		Size: schema.Size, Distance: schema.Distance, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("vector %q: %w", name, err)
 	}
 	return &space{schema: schema, index: index}, nil
+}
+
+// follows reports whether a space can be made one of another schema, and does that.
+func (sp *space) follows(schema VectorSchema) bool {
+	if sp.schema.Size != schema.Size || sp.schema.Distance != schema.Distance {
+		return false
+	}
+	if sp.schema.Index != schema.Index {
+		sp.index.SetConfig(schema.Index)
+		sp.schema.Index = schema.Index
+	}
+	return true
 }
 
 // vector returns the schema of a name.

@@ -1,0 +1,86 @@
+package dense
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// linkStep is how many rows are linked between two times that the mark moves: searches compare the rows behind it one
+// by one, so the step is what they compare needlessly.
+const linkStep = 512
+
+// threads is how many rows are linked at a time.
+func (c *Config) threads() int {
+	if c.Threads > 0 {
+		return c.Threads
+	}
+	return max(1, runtime.GOMAXPROCS(0))
+}
+
+func (x *Index) beginGraph() error {
+	s := x.state.Load()
+	n, err := x.newNet(s.core, *x.full.Load(), s.rows)
+	if err == nil {
+		s.core.net.Store(n)
+	}
+	return err
+}
+
+// linkAll links what is published.
+func (x *Index) linkAll() error {
+	s := x.state.Load()
+	return x.link(x.worker.ctx, s.core, s.rows, x.full.Load().threads())
+}
+
+// link puts the rows up to a number into the core's graph.
+func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error {
+	for from := c.linked.Load(); from < to; from = c.linked.Load() {
+		end := min(to, from+linkStep)
+		if err := x.linkSome(ctx, c, from, end, threads); err != nil {
+			return err
+		}
+		c.linked.Store(end)
+	}
+	return nil
+}
+
+// linkSome links rows side by side. Those that died already are left out.
+func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads int) error {
+	n := c.net.Load()
+	if n.codes != nil {
+		if err := n.codes.Grow(int(to)); err != nil {
+			return err
+		}
+	}
+	var next atomic.Uint32
+	next.Store(from)
+	errs := make([]error, min(threads, int(to-from)))
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			space := n.scorer(false)
+			defer n.done(space, false)
+			for errs[i] == nil {
+				row := next.Add(1) - 1
+				if row >= to {
+					return
+				}
+				if errs[i] = ctx.Err(); errs[i] != nil {
+					return
+				}
+				if b, at := c.place(row); b.died[at].Load() == 0 {
+					errs[i] = n.insert(row, space)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package dense
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// net is the graph of a core and the codes that it is walked on.
+type net struct {
+	graph  *hnsw.Graph
+	config Config
+	whole  *quant.Full
+	codec  quant.Codec  // of the codes; nil: the graph is walked on whole vectors
+	codes  *arena.Arena // by row, those of linked rows
+	core   *core
+
+	scorers, wholeScorers sync.Pool // of quant.Scorer
+}
+
+// newNet makes an empty graph for a core, whose rows up to a number are what codes are learned from.
+func (x *Index) newNet(c *core, config Config, rows uint32) (_ *net, err error) {
+	n := &net{config: config, core: c}
+	if n.whole, err = quant.NewFull(x.distance, x.size); err != nil {
+		return nil, err
+	}
+	if n.codec, err = x.learn(c, config.Codes, rows); err != nil {
+		return nil, err
+	}
+	if n.codec != nil {
+		if n.codes, err = arena.New(arena.Options{Stride: stride(n.codec.Bytes())}); err != nil {
+			return nil, err
+		}
+	}
+	if n.graph, err = hnsw.New(hnsw.Options{M: max(config.M, hnsw.MinM), EfConstruct: max(config.EfConstruct, 1)}); err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+// line is how many bytes memory fetches at a time.
+const line = 64
+
+// stride lets rows begin at lines where that wastes little.
+func stride(bytes int) int {
+	if over := bytes % line; over != 0 && line-over <= bytes/4 {
+		return bytes + line - over
+	}
+	return (bytes + 3) &^ 3
+}
+
+func (n *net) close() (err error) {
+	if n.graph != nil {
+		err = n.graph.Close()
+	}
+	if n.codes != nil {
+		err = errors.Join(err, n.codes.Close())
+	}
+	return err
+}
+
+// scorer returns what compares rows as the graph is built and, unless whole is asked for, walked.
+func (n *net) scorer(whole bool) quant.Scorer {
+	if whole || n.codec == nil {
+		if s, ok := n.wholeScorers.Get().(quant.Scorer); ok {
+			return s
+		}
+		return n.whole.NewScorer(n.core.vectors)
+	}
+	if s, ok := n.scorers.Get().(quant.Scorer); ok {
+		return s
+	}
+	return n.codec.NewScorer(n.codes)
+}
+
+// done takes a scorer back.
+func (n *net) done(s quant.Scorer, whole bool) {
+	if whole || n.codec == nil {
+		n.wholeScorers.Put(s)
+		return
+	}
+	n.scorers.Put(s)
+}
+
+// insert encodes a row, and links it.
+func (n *net) insert(row uint32, space quant.Scorer) error {
+	if n.codec != nil {
+		n.codec.Encode(n.core.vector(row), n.codes.Row(row))
+	}
+	return n.graph.Insert(row, space)
+}
+
+// How codes are learned: from so many rows, of which so many serve as queries.
+const (
+	sampleRows    = 2048
+	sampleQueries = 48
+)
+
+// learn makes the codec that a graph is to be walked on, nil for whole vectors.
+func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
+	if codes.Kind == Whole {
+		return nil, nil
+	}
+	sample := c.sample(rows)
+	if codes.Kind == Scalar {
+		return quant.TrainScalar(x.distance, x.size, codes.Quantile, sample)
+	}
+	codec, err := quant.TrainScalar(x.distance, x.size, automaticQuantile, sample)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := leadsToTheNearest(codec, x.distance, x.size, sample)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return codec, nil
+}
+
+// automaticQuantile leaves out what would make the steps of all components coarse.
+const automaticQuantile = 0.999
+
+// sample returns rows that live, evenly spread.
+func (c *core) sample(rows uint32) (sample [][]float32) {
+	step := max(1, rows/sampleRows)
+	for row := uint32(0); row < rows; row += step {
+		if b, at := c.place(row); b.died[at].Load() == 0 {
+			sample = append(sample, c.vector(row))
+		}
+	}
+	return sample
+}
+
+// leadsToTheNearest compares what is nearest in codes with what is nearest: the true ten must be among the first
+// twenty, all but one in a hundred. A walk keeps more candidates than it returns, and compares those exactly.
+func leadsToTheNearest(codec quant.Codec, d vec.Distance, size int, sample [][]float32) (ok bool, err error) {
+	const near, among = 10, 20
+	if len(sample) < 5*among {
+		return true, nil
+	}
+	whole, err := quant.NewFull(d, size)
+	if err != nil {
+		return false, err
+	}
+	a, err := ranked(codec, sample, among)
+	if err != nil {
+		return false, err
+	}
+	b, err := ranked(whole, sample, near)
+	if err != nil {
+		return false, err
+	}
+	missed, total := 0, 0
+	for i := range b {
+		for _, row := range b[i] {
+			total++
+			if !containsRow(a[i], row) {
+				missed++
+			}
+		}
+	}
+	return missed*100 <= total, nil
+}

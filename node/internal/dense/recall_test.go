@@ -1,0 +1,179 @@
+package dense_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// cloud draws vectors about some centres, as real ones lie.
+type cloud struct {
+	rnd     *rand.Rand
+	centres [][]float32
+}
+
+func newCloud(seed uint64, size, centres int) *cloud {
+	c := &cloud{rnd: rand.New(rand.NewPCG(seed, 7))}
+	for range centres {
+		v := make([]float32, size)
+		for i := range v {
+			v[i] = float32(c.rnd.NormFloat64())
+		}
+		c.centres = append(c.centres, v)
+	}
+	return c
+}
+
+func (c *cloud) draw(d vec.Distance) []float32 {
+	v := slices.Clone(c.centres[c.rnd.IntN(len(c.centres))])
+	for i := range v {
+		v[i] += 0.5 * float32(c.rnd.NormFloat64())
+	}
+	return d.Stored(v)
+}
+
+var graphConfig = dense.Config{
+	M: 16, EfConstruct: 100, IndexingBytes: 1, DeletedThreshold: 0.2, VacuumMinVectors: 1000,
+}
+
+// recall compares searches with exact ones.
+func recall(t testing.TB, x *dense.Index, c *cloud, d vec.Distance, ef int, f *dense.Filter) float64 {
+	t.Helper()
+	return recallOf(t, x, c, d, dense.Params{Ef: ef}, f)
+}
+
+func recallOf(t testing.TB, x *dense.Index, c *cloud, d vec.Distance, p dense.Params, f *dense.Filter) float64 {
+	t.Helper()
+	s := x.Snapshot()
+	defer s.Release()
+	found, queries := 0, 100
+	for range queries {
+		q := dense.Query{Vector: c.draw(d), Limit: 10, Before: ascending, Filter: f, Params: p}
+		near, err := s.Search(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Params.Exact = true
+		exact, err := s.Search(context.Background(), q)
+		if err != nil || len(near) != len(exact) {
+			t.Fatalf("%d hits, %d exact ones, %v", len(near), len(exact), err)
+		}
+		for _, h := range exact {
+			if slices.Contains(near, h) {
+				found++
+			}
+		}
+	}
+	return float64(found) / float64(10*queries)
+}
+
+func TestRecallOfTheGraph(t *testing.T) {
+	const count, size = 4000, 24
+	for _, d := range distances {
+		t.Run(fmt.Sprint(d), func(t *testing.T) {
+			c := newCloud(1, size, 40)
+			x := newIndex(t, dense.Options{Size: size, Distance: d, Config: graphConfig})
+			defer closeIndex(t, x)
+			for l := range uint32(count) {
+				put(t, x, l, c.draw(d)...)
+				if l%500 == 0 {
+					x.Publish()
+				}
+			}
+			x.Publish()
+			settle(t, x)
+			if st := x.Status(); st.Indexed != count || st.Vectors != count {
+				t.Fatalf("%+v", st)
+			}
+			if r := recall(t, x, c, d, 64, nil); r < 0.97 {
+				t.Errorf("recall %v", r)
+			}
+			odd := labels{}
+			for l := uint32(1); l < count; l += 2 {
+				odd[l] = true
+			}
+			for name, p := range map[string]dense.Params{
+				"whole vectors": {IgnoreCodes: true}, "few candidates, oversampled": {Ef: 10, Oversampling: 6},
+			} {
+				if r := recallOf(t, x, c, d, p, nil); r < 0.97 {
+					t.Errorf("recall of a walk on %s: %v", name, r)
+				}
+			}
+			for name, f := range map[string]*dense.Filter{
+				"predicate": {Accept: func(l uint32) (bool, error) { return l%2 == 1, nil }},
+				"set":       {Lower: odd, Upper: odd, Expected: len(odd)},
+			} {
+				if r := recall(t, x, c, d, 64, f); r < 0.97 {
+					t.Errorf("recall under a %s: %v", name, r)
+				}
+			}
+			churn(t, x, c, d, count)
+		})
+	}
+}
+
+// churn replaces half of the vectors by others that lie elsewhere, and removes some: recall stays.
+func churn(t *testing.T, x *dense.Index, c *cloud, d vec.Distance, count uint32) {
+	t.Helper()
+	for l := range count / 2 {
+		if l%10 == 0 {
+			x.Remove(l)
+		} else {
+			put(t, x, l, c.draw(d)...)
+		}
+		if l%100 == 0 {
+			x.Publish()
+		}
+		if l == count/4 {
+			if r := recall(t, x, c, d, 64, nil); r < 0.95 {
+				t.Errorf("recall on the way: %v", r)
+			}
+		}
+	}
+	x.Publish()
+	settle(t, x)
+	if st := x.Status(); st.Indexed != st.Vectors || st.Vectors != int(count-count/20) {
+		t.Errorf("%+v", st)
+	}
+	if r := recall(t, x, c, d, 64, nil); r < 0.97 {
+		t.Errorf("recall after half of the vectors changed: %v", r)
+	}
+}
+
+func TestTheConfigurationChangesInPlace(t *testing.T) {
+	const count, size = 2000, 16
+	c := newCloud(2, size, 20)
+	x := newIndex(t, dense.Options{Size: size, Distance: vec.Euclid})
+	defer closeIndex(t, x)
+	for l := range uint32(count) {
+		put(t, x, l, c.draw(vec.Euclid)...)
+	}
+	x.Publish()
+	settle(t, x)
+	for _, config := range []dense.Config{
+		graphConfig,
+		{M: 8, EfConstruct: 50, IndexingBytes: 1},
+		{M: 16, EfConstruct: 100, IndexingBytes: 1, Codes: dense.Codes{Kind: dense.Scalar, Quantile: 0.99}},
+		{M: 16, EfConstruct: 100, IndexingBytes: 1, Codes: dense.Codes{Kind: dense.Whole}},
+		{M: 0, IndexingBytes: 1},
+		graphConfig,
+	} {
+		x.SetConfig(config)
+		settle(t, x)
+		want := count
+		if config.M == 0 {
+			want = 0
+		}
+		if st := x.Status(); st.Indexed != want || st.Vectors != count {
+			t.Fatalf("%+v under %+v", st, config)
+		}
+		if r := recall(t, x, c, vec.Euclid, 100, nil); r < 0.97 {
+			t.Errorf("recall %v under %+v", r, config)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package dense
+
+import (
+	"context"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// ef is how many candidates a walk keeps.
+func (s *search) ef() int {
+	ef := s.query.Params.Ef
+	if ef == 0 {
+		ef = s.config.EfConstruct
+	}
+	most := float64(s.query.Limit)
+	if o := s.query.Params.Oversampling; o > 1 {
+		most = min(most*o, hnsw.MaxEf)
+	}
+	return min(max(ef, int(most)), hnsw.MaxEf)
+}
+
+// walk searches the graph among rows below mark.
+func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
+	whole := n.codec == nil || s.query.Params.IgnoreCodes
+	s.exact = whole || s.query.Params.KeepScores // the walk's scores are the result's
+	s.scorer = n.scorer(whole)
+	defer n.done(s.scorer, whole)
+	s.scorer.Query(s.query.Vector)
+	switch f := s.query.Filter; {
+	case f == nil:
+		return s.walkAll(ctx, n.graph, mark)
+	case f.Upper != nil && f.Accept == nil:
+		return s.walkUnder(ctx, n.graph, mark, func(row uint32) bool { return f.Upper.Contains(s.core.label(row)) }, f.Expected)
+	}
+	return s.walkAndAsk(ctx, n.graph, mark)
+}
+
+// walkAll walks through all rows alike, keeps as many more as have died since they were linked, and leaves those out.
+func (s *search) walkAll(ctx context.Context, g *hnsw.Graph, mark uint32) (err error) {
+	ef := s.ef()
+	if dead := float64(s.core.dead.Load()) / float64(s.rows); dead > 0 {
+		ef = min(int(float64(ef)/(1-min(dead, 0.9)))+1, hnsw.MaxEf)
+	}
+	if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
+		return err
+	}
+	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
+		return s.walkUnder(ctx, g, mark, func(uint32) bool { return true }, s.count)
+	}
+	return s.visitWalked(mark)
+}
+
+// found counts what a walk met that the snapshot shows.
+func (s *search) found(mark uint32) (n int) {
+	for _, h := range s.walked {
+		if h.Row < mark && s.visible(h.Row) {
+			n++
+		}
+	}
+	return n
+}
+
+// walkUnder keeps only rows that may be found.
+func (s *search) walkUnder(ctx context.Context, g *hnsw.Graph, mark uint32, accept func(row uint32) bool, expected int) (err error) {
+	f := &hnsw.Filter{Count: expected, Accept: func(row uint32) bool { return row < mark && s.visible(row) && accept(row) }}
+	if s.walked, err = g.Search(ctx, s.scorer, s.ef(), f, s.walked[:0]); err != nil {
+		return err
+	}
+	return s.visitWalked(mark)
+}
+
+// walkAndAsk walks through all rows alike and asks the filter about the nearest, until enough are accepted. It keeps
+// ever more; when that becomes as much work as comparing with every vector, it does that.
+func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (err error) {
+	for ef := s.ef(); ef < min(s.count/scanShare, hnsw.MaxEf); ef *= 4 {
+		if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
+			return err
+		}
+		s.best.clear()
+		if !s.query.Params.IndexedOnly {
+			if err := s.scan(ctx, mark, s.rows); err != nil {
+				return err
+			}
+		}
+		if err := s.visitWalked(mark); err != nil {
+			return err
+		}
+		if s.best.full() {
+			return nil
+		}
+	}
+	s.best.clear()
+	to := s.rows
+	if s.query.Params.IndexedOnly {
+		to = mark
+	}
+	return s.scan(ctx, 0, to)
+}
+
+// visitWalked visits the rows that a walk met, after comparing the query with them again if the walk's scores are
+// estimates.
+func (s *search) visitWalked(mark uint32) error {
+	n := 0
+	for _, h := range s.walked {
+		if h.Row >= mark || !s.visible(h.Row) {
+			continue
+		}
+		if s.exact {
+			if err := s.visit(hit{label: s.core.label(h.Row), score: s.scoreOf(h.Score)}); err != nil {
+				return err
+			}
+			continue
+		}
+		s.group[n] = h.Row
+		if n++; n == wordRows {
+			if err := s.compare(n); err != nil {
+				return err
+			}
+			n = 0
+		}
+	}
+	return s.compare(n)
+}
+
+// scoreOf turns a walk's score into one of the distance.
+func (s *search) scoreOf(walked float32) float32 {
+	switch {
+	case s.distance.LargerIsBetter():
+		return -walked
+	case s.distance == vec.Euclid:
+		return root(max(walked, 0))
+	}
+	return walked
+}

@@ -1,0 +1,110 @@
+package dense
+
+import (
+	"context"
+	"sync"
+)
+
+// worker is what an index does in the background, one thing after the other: it links rows, and builds new cores.
+type worker struct {
+	ctx    context.Context //nolint:containedctx // ends what runs in the background, when the index is closed
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	// Guarded by Index.mu.
+	busy    bool
+	idle    chan struct{} // closed while it is not busy
+	failure error         // why it gave up; the next change of the configuration lets it try again
+}
+
+func (w *worker) init() {
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	w.idle = make(chan struct{})
+	close(w.idle)
+}
+
+func (w *worker) close() {
+	w.cancel()
+	w.wg.Wait()
+}
+
+// wakeLocked starts the worker if there is something to do.
+func (x *Index) wakeLocked() {
+	if x.worker.busy || x.mu.closed || x.worker.failure != nil || x.nextLocked() == nil {
+		return
+	}
+	x.worker.busy = true
+	x.worker.idle = make(chan struct{})
+	x.worker.wg.Go(x.work)
+}
+
+func (x *Index) work() {
+	for {
+		x.mu.Lock()
+		job := x.nextLocked()
+		if job == nil || x.worker.ctx.Err() != nil || x.worker.failure != nil {
+			x.worker.busy = false
+			close(x.worker.idle)
+			x.mu.Unlock()
+			return
+		}
+		x.mu.Unlock()
+		if err := job(); err != nil && x.worker.ctx.Err() == nil {
+			x.log.Error("cannot index vectors; what is not indexed is compared one by one", "error", err)
+			x.mu.Lock()
+			x.worker.failure = err
+			x.mu.Unlock()
+		}
+	}
+}
+
+// nextLocked returns what is to be done, nil if there is nothing.
+func (x *Index) nextLocked() func() error {
+	c, config := x.mu.core, x.full.Load()
+	n := c.net.Load()
+	dead, rows := c.dead.Load(), c.next
+	switch {
+	case dead > 0 && int(rows) >= config.VacuumMinVectors && float64(dead) > config.DeletedThreshold*float64(rows):
+		return x.rebuild
+	case n != nil && (config.M == 0 || !n.config.sameGraph(config)):
+		return x.rebuild
+	case n == nil && config.wantsGraph(x.state.Load().count, x.size):
+		return x.beginGraph
+	case n != nil && c.linked.Load() < x.state.Load().rows:
+		return x.linkAll
+	}
+	return nil
+}
+
+// Status is how far an index is.
+type Status struct {
+	Vectors int
+	Indexed int   // of them, those in the graph
+	Busy    bool  // something is being built
+	Problem error // why building was given up
+}
+
+// Status tells how far the index is.
+func (x *Index) Status() Status {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.state.Load()
+	st := Status{Vectors: s.count, Busy: x.worker.busy, Problem: x.worker.failure}
+	if s.core.net.Load() != nil {
+		st.Indexed = max(0, s.count-s.core.livingBetween(min(s.core.linked.Load(), s.rows), s.rows))
+	}
+	return st
+}
+
+// Settled waits until nothing is left to be done in the background.
+func (x *Index) Settled(ctx context.Context) error {
+	x.mu.Lock()
+	idle := x.worker.idle
+	x.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
