@@ -304,8 +304,9 @@ func TestClusterAndPlacement(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := &client.Cluster{ID: "c", AnsweringPeer: 1, Leader: 2, Term: 3, AppliedIndex: 4, Version: "0.1.0", Peers: []client.Peer{
-			{ID: 1, Name: "a", GRPCAddress: "a:1", PeerAddress: "a:2", HTTPAddress: "a:3", Zone: "z", Version: "0.1.0", Alive: true, Voter: true, LastSeen: time.UnixMilli(1000), Replicas: 5},
-			{ID: 2, Name: "b", Leader: true, Replaced: true},
+			{ID: 1, Name: "a", GRPCAddress: "a:1", PeerAddress: "a:2", HTTPAddress: "a:3", Zone: "z", Version: "0.1.0", Alive: true, Voter: true, LastSeen: time.UnixMilli(1000), Replicas: 5,
+				State: client.PeerDraining, Labels: map[string]string{"rack": "1"}, Primaries: 2, Bytes: 3, DiskFree: 4, DiskTotal: 5},
+			{ID: 2, Name: "b", Leader: true, Replaced: true, State: client.PeerActive},
 		}}
 		if !reflect.DeepEqual(cluster, want) || cluster.Alive() != 1 {
 			t.Errorf("got %+v", cluster)
@@ -315,12 +316,17 @@ func TestClusterAndPlacement(t *testing.T) {
 			t.Fatalf("got %+v, %v", placement, err)
 		}
 		wantShard := client.ShardPlacement{DeclaredReplicas: 2, ActiveReplicas: 1, Primary: 1, Term: 9, WriteQuorum: 2,
-			Problem: "one is missing", Version: 8, UnsafePromotions: 7, Replicas: []client.ReplicaPlacement{
-				{Peer: 1, State: client.ReplicaActive, Alive: true, LastIndex: 10, AppliedIndex: 9, Points: 6, Generation: 5},
-				{Peer: 2, State: client.ReplicaPartial}, {Peer: 3, State: client.ReplicaDead}, {Peer: 4, State: "unknown"},
+			Problem: "one is missing", Version: 8, UnsafePromotions: 7, Key: &client.ShardKey{Number: 7}, Slots: 4096, Pinned: true, Replicas: []client.ReplicaPlacement{
+				{Peer: 1, State: client.ReplicaActive, Alive: true, LastIndex: 10, AppliedIndex: 9, Points: 6, Generation: 5, Bytes: 8},
+				{Peer: 2, State: client.ReplicaPartial, Transfer: &client.Transfer{From: 1, Bytes: 2, TotalBytes: 3, Problem: "slow"}}, {Peer: 3, State: client.ReplicaDead}, {Peer: 4, State: "unknown"},
 			}}
 		if !reflect.DeepEqual(placement[0].Shards, []client.ShardPlacement{wantShard}) {
 			t.Errorf("got %+v", placement[0].Shards)
+		}
+		wantKey := client.ShardKeyPlacement{Key: client.ShardKey{Keyword: "eu"}, ShardNumber: 1, TargetShardNumber: 2, ReplicationFactor: 3, Placement: []client.PeerID{4}}
+		if p := placement[0]; p.TargetShardNumber != 2 || p.Epoch != 3 || p.Bytes != 4 || p.Points != 5 || !reflect.DeepEqual(p.Operations, []uint64{6}) ||
+			!reflect.DeepEqual(p.ShardKeys, []client.ShardKeyPlacement{wantKey}) {
+			t.Errorf("got %+v", p)
 		}
 		if len(a.requests("ostraka.cluster.v1.Cluster/GetPlacement")) != 1 {
 			t.Error("no request seen")

@@ -52,7 +52,23 @@ type Peer struct {
 	Replaced    bool      // a node with an empty disk has joined under its name
 	LastSeen    time.Time // zero: never
 	Replicas    uint32    // that the metadata puts there
+	State       PeerState // declared
+	Labels      map[string]string
+	Primaries   uint64 // of the replicas that lead
+	Bytes       uint64 // of the replicas' points, as last reported; 0: not known
+	DiskFree    uint64 // as last reported; 0: not known
+	DiskTotal   uint64
 }
+
+// PeerState is whether a peer is to hold replicas.
+type PeerState string
+
+// The states of a peer.
+const (
+	PeerActive      PeerState = "active"
+	PeerDraining    PeerState = "draining"    // its replicas move to other peers, it gets no new ones
+	PeerMaintenance PeerState = "maintenance" // it leads nothing and gets nothing new; while it is away, nothing of it is replaced
+)
 
 // ReplicaState is what the metadata says of a replica.
 type ReplicaState string
@@ -72,6 +88,21 @@ type CollectionPlacement struct {
 	WriteConsistencyFactor uint32 // declared
 	Shards                 []ShardPlacement
 	Warnings               []string // what is not as declared
+	TargetShardNumber      uint32   // declared; ShardNumber is what there is. 0: the server does not say
+	Epoch                  uint64   // grows when a slot changes its owner
+	ShardKeys              []ShardKeyPlacement
+	Bytes                  uint64   // of one copy of each shard, as last reported
+	Points                 uint64   // as last reported
+	Operations             []uint64 // ids of what runs on it
+}
+
+// ShardKeyPlacement is what was declared of a shard key.
+type ShardKeyPlacement struct {
+	Key               ShardKey
+	ShardNumber       uint32
+	TargetShardNumber uint32
+	ReplicationFactor uint32
+	Placement         []PeerID // the peers it may live on; empty: all
 }
 
 // AsDeclared reports whether every shard has its declared replicas and takes writes.
@@ -97,6 +128,9 @@ type ShardPlacement struct {
 	Problem          string // "" when the shard is as declared
 	Version          uint64
 	UnsafePromotions uint64
+	Key              *ShardKey // nil without custom sharding
+	Slots            uint32    // how many of the slots it owns; 0: the server does not say
+	Pinned           bool      // placed by hand
 }
 
 // ReplicaPlacement is one replica of a shard.
@@ -109,6 +143,16 @@ type ReplicaPlacement struct {
 	Points       uint64
 	Generation   uint64
 	Differs      string // in what it is not like the other copies; "" if it is, as far as anybody knows
+	Bytes        uint64 // approximate size of its points
+	Transfer     *Transfer
+}
+
+// Transfer is a snapshot on its way into a replica.
+type Transfer struct {
+	From       PeerID // 0: nobody gives it at the moment
+	Bytes      uint64 // done
+	TotalBytes uint64
+	Problem    string // of the last attempt
 }
 
 // Health is what a server says of itself.

@@ -57,6 +57,11 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &e) || e.Class != ClassUnsupported || e.fromNode {
 		return err
 	}
+	if e.Method != clusterService+"GetCluster" { // a node that is older than the method?
+		if _, clusterErr := c.Cluster(ctx); clusterErr == nil {
+			return err
+		}
+	}
 	health, herr := c.HealthCheck(ctx)
 	if herr != nil {
 		health.Version = ""
@@ -70,39 +75,88 @@ func clusterOf(r *clusterpb.GetClusterResponse) *Cluster {
 		Term: r.GetTerm(), AppliedIndex: r.GetAppliedIndex(), Version: r.GetVersion(),
 	}
 	for _, p := range r.GetPeers() {
-		peer := Peer{
-			ID: PeerID(p.GetId()), Name: p.GetName(), GRPCAddress: p.GetGrpcAddress(), PeerAddress: p.GetPeerAddress(),
-			HTTPAddress: p.GetHttpAddress(), Zone: p.GetZone(), Version: p.GetVersion(), Alive: p.GetAlive(),
-			Voter: p.GetVoter(), Leader: p.GetLeader(), Replaced: p.GetReplaced(), Replicas: p.GetReplicas(),
-		}
-		if ms := p.GetLastSeenUnixMs(); ms != 0 {
-			peer.LastSeen = time.UnixMilli(ms)
-		}
-		out.Peers = append(out.Peers, peer)
+		out.Peers = append(out.Peers, peerOf(p))
 	}
 	return out
+}
+
+func peerOf(p *clusterpb.Peer) Peer {
+	peer := Peer{
+		ID: PeerID(p.GetId()), Name: p.GetName(), GRPCAddress: p.GetGrpcAddress(), PeerAddress: p.GetPeerAddress(),
+		HTTPAddress: p.GetHttpAddress(), Zone: p.GetZone(), Version: p.GetVersion(), Alive: p.GetAlive(),
+		Voter: p.GetVoter(), Leader: p.GetLeader(), Replaced: p.GetReplaced(), Replicas: p.GetReplicas(),
+		State: peerStateOf(p.GetState()), Labels: p.GetLabels(), Primaries: p.GetPrimaries(), Bytes: p.GetBytes(),
+		DiskFree: p.GetDiskFreeBytes(), DiskTotal: p.GetDiskTotalBytes(),
+	}
+	if ms := p.GetLastSeenUnixMs(); ms != 0 {
+		peer.LastSeen = time.UnixMilli(ms)
+	}
+	return peer
+}
+
+func peerStateOf(s clusterpb.PeerState) PeerState {
+	switch s {
+	case clusterpb.PeerState_PEER_STATE_ACTIVE:
+		return PeerActive
+	case clusterpb.PeerState_PEER_STATE_DRAINING:
+		return PeerDraining
+	case clusterpb.PeerState_PEER_STATE_MAINTENANCE:
+		return PeerMaintenance
+	}
+	return PeerState("unknown")
+}
+
+func (s PeerState) wire() (clusterpb.PeerState, *Error) {
+	for wire := range clusterpb.PeerState_name {
+		if state := clusterpb.PeerState(wire); peerStateOf(state) == s {
+			return state, nil
+		}
+	}
+	return 0, invalid("peer state %q: want active, draining or maintenance", s)
 }
 
 func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 	out := CollectionPlacement{
 		Collection: p.GetCollection(), ShardNumber: p.GetShardNumber(), ReplicationFactor: p.GetReplicationFactor(),
 		WriteConsistencyFactor: p.GetWriteConsistencyFactor(), Warnings: p.GetWarnings(),
+		TargetShardNumber: p.GetTargetShardNumber(), Epoch: p.GetEpoch(), Bytes: p.GetBytes(), Points: p.GetPoints(), Operations: p.GetOperations(),
+	}
+	for _, k := range p.GetShardKeys() {
+		key := ShardKeyPlacement{
+			Key: shardKeyOf(k.GetKey()), ShardNumber: k.GetShardNumber(), TargetShardNumber: k.GetTargetShardNumber(), ReplicationFactor: k.GetReplicationFactor(),
+		}
+		for _, peer := range k.GetPlacement() {
+			key.Placement = append(key.Placement, PeerID(peer))
+		}
+		out.ShardKeys = append(out.ShardKeys, key)
 	}
 	for _, s := range p.GetShards() {
 		shard := ShardPlacement{
 			ID: s.GetShardId(), DeclaredReplicas: s.GetDeclaredReplicas(), ActiveReplicas: s.GetActiveReplicas(),
 			Primary: PeerID(s.GetPrimary()), Term: s.GetTerm(), WriteQuorum: s.GetWriteQuorum(), Writable: s.GetWritable(),
-			Problem: s.GetProblem(), Version: s.GetVersion(), UnsafePromotions: s.GetUnsafePromotions(),
+			Problem: s.GetProblem(), Version: s.GetVersion(), UnsafePromotions: s.GetUnsafePromotions(), Slots: s.GetSlots(), Pinned: s.GetPinned(),
+		}
+		if s.ShardKey != nil {
+			key := shardKeyOf(s.ShardKey)
+			shard.Key = &key
 		}
 		for _, r := range s.GetReplicas() {
 			shard.Replicas = append(shard.Replicas, ReplicaPlacement{
 				Peer: PeerID(r.GetPeer()), State: replicaStateOf(r.GetState()), Alive: r.GetAlive(),
 				LastIndex: r.GetLastIndex(), AppliedIndex: r.GetAppliedIndex(), Points: r.GetPoints(), Generation: r.GetGeneration(), Differs: r.GetDiffers(),
+				Bytes: r.GetBytes(), Transfer: transferOf(r.GetTransfer()),
 			})
 		}
 		out.Shards = append(out.Shards, shard)
 	}
 	return out
+}
+
+func transferOf(t *clusterpb.Transfer) *Transfer {
+	if t == nil {
+		return nil
+	}
+	return &Transfer{From: PeerID(t.GetFrom()), Bytes: t.GetBytes(), TotalBytes: t.GetTotalBytes(), Problem: t.GetProblem()}
 }
 
 func replicaStateOf(s clusterpb.ReplicaState) ReplicaState {

@@ -349,7 +349,8 @@ func (clusterServer) GetCluster(context.Context, *clusterpb.GetClusterRequest) (
 	return &clusterpb.GetClusterResponse{
 		ClusterId: "c", AnsweringPeer: 1, Leader: 2, Term: 3, AppliedIndex: 4, Version: "0.1.0",
 		Peers: []*clusterpb.Peer{
-			{Id: 1, Name: "a", GrpcAddress: "a:1", PeerAddress: "a:2", HttpAddress: "a:3", Zone: "z", Version: "0.1.0", Alive: true, Voter: true, LastSeenUnixMs: 1000, Replicas: 5},
+			{Id: 1, Name: "a", GrpcAddress: "a:1", PeerAddress: "a:2", HttpAddress: "a:3", Zone: "z", Version: "0.1.0", Alive: true, Voter: true, LastSeenUnixMs: 1000, Replicas: 5,
+				State: clusterpb.PeerState_PEER_STATE_DRAINING, Labels: map[string]string{"rack": "1"}, Primaries: 2, Bytes: 3, DiskFreeBytes: 4, DiskTotalBytes: 5},
 			{Id: 2, Name: "b", Leader: true, Replaced: true},
 		},
 	}, nil
@@ -358,16 +359,23 @@ func (clusterServer) GetCluster(context.Context, *clusterpb.GetClusterRequest) (
 func (clusterServer) GetPlacement(_ context.Context, r *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
 	return &clusterpb.GetPlacementResponse{Collections: []*clusterpb.CollectionPlacement{{
 		Collection: "docs", ShardNumber: 1, ReplicationFactor: 2, WriteConsistencyFactor: 2, Warnings: []string{"w"},
+		TargetShardNumber: 2, Epoch: 3, Bytes: 4, Points: 5, Operations: []uint64{6}, ShardKeys: []*clusterpb.ShardKeyPlacement{{
+			Key: wireKeyword("eu"), ShardNumber: 1, TargetShardNumber: 2, ReplicationFactor: 3, Placement: []uint64{4},
+		}},
 		Shards: []*clusterpb.ShardPlacement{{
 			ShardId: 0, DeclaredReplicas: 2, ActiveReplicas: 1, Primary: 1, Term: 9, WriteQuorum: 2, Problem: "one is missing",
-			Version: 8, UnsafePromotions: 7,
+			Version: 8, UnsafePromotions: 7, ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: 7}}, Slots: 4096, Pinned: true,
 			Replicas: []*clusterpb.ReplicaPlacement{
-				{Peer: 1, Alive: true, LastIndex: 10, AppliedIndex: 9, Points: 6, Generation: 5},
-				{Peer: 2, State: clusterpb.ReplicaState_PARTIAL}, {Peer: 3, State: clusterpb.ReplicaState_DEAD},
+				{Peer: 1, Alive: true, LastIndex: 10, AppliedIndex: 9, Points: 6, Generation: 5, Bytes: 8},
+				{Peer: 2, State: clusterpb.ReplicaState_PARTIAL, Transfer: &clusterpb.Transfer{From: 1, Bytes: 2, TotalBytes: 3, Problem: "slow"}}, {Peer: 3, State: clusterpb.ReplicaState_DEAD},
 				{Peer: 4, State: 99},
 			},
 		}},
 	}}}, nil
+}
+
+func wireKeyword(word string) *clusterpb.ShardKey {
+	return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: word}}
 }
 
 // elapse lets virtual time pass inside a synctest bubble.

@@ -1,0 +1,100 @@
+package client
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+)
+
+// ShardKey names a group of shards of a collection with custom sharding: a word, or, if that is empty, a number.
+type ShardKey struct {
+	Keyword string
+	Number  uint64
+}
+
+// String returns the word, or the number's digits.
+func (k ShardKey) String() string {
+	if k.Keyword != "" {
+		return k.Keyword
+	}
+	return strconv.FormatUint(k.Number, 10)
+}
+
+func (k ShardKey) qdrant() *qdrant.ShardKey {
+	if k.Keyword != "" {
+		return qdrant.NewShardKeyKeyword(k.Keyword)
+	}
+	return qdrant.NewShardKeyNum(k.Number)
+}
+
+// wire returns nil for no key.
+func (k *ShardKey) wire() *clusterpb.ShardKey {
+	switch {
+	case k == nil:
+		return nil
+	case k.Keyword != "":
+		return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: k.Keyword}}
+	}
+	return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: k.Number}}
+}
+
+func shardKeyOf(k *clusterpb.ShardKey) ShardKey {
+	return ShardKey{Keyword: k.GetKeyword(), Number: k.GetNumber()}
+}
+
+// ShardKeySpec declares a shard key. Zero leaves the choice to the server: the collection's own.
+type ShardKeySpec struct {
+	Key               ShardKey
+	ShardNumber       uint32
+	ReplicationFactor uint32
+	Placement         []PeerID // the peers it may live on; empty: all
+}
+
+// CreateShardKey declares a shard key of a collection with custom sharding. ClassExists or ClassInvalid: there is one.
+func (c *Client) CreateShardKey(ctx context.Context, collection string, spec ShardKeySpec) error {
+	op := operation{kind: once, ddl: true, method: collectionsService + "CreateShardKey"}
+	request := &qdrant.CreateShardKey{ShardKey: spec.Key.qdrant()}
+	if spec.ShardNumber > 0 {
+		request.ShardsNumber = &spec.ShardNumber
+	}
+	if spec.ReplicationFactor > 0 {
+		request.ReplicationFactor = &spec.ReplicationFactor
+	}
+	for _, peer := range spec.Placement {
+		request.Placement = append(request.Placement, uint64(peer))
+	}
+	_, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.CreateShardKeyResponse, error) {
+		return e.collections.CreateShardKey(ctx, &qdrant.CreateShardKeyRequest{CollectionName: collection, Request: request})
+	})
+	return err
+}
+
+// DeleteShardKey removes a shard key with its points.
+func (c *Client) DeleteShardKey(ctx context.Context, collection string, key ShardKey) error {
+	op := operation{kind: once, ddl: true, method: collectionsService + "DeleteShardKey"}
+	_, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.DeleteShardKeyResponse, error) {
+		return e.collections.DeleteShardKey(ctx, &qdrant.DeleteShardKeyRequest{
+			CollectionName: collection, Request: &qdrant.DeleteShardKey{ShardKey: key.qdrant()},
+		})
+	})
+	return err
+}
+
+// ListShardKeys returns the shard keys of a collection.
+func (c *Client) ListShardKeys(ctx context.Context, collection string) ([]ShardKey, error) {
+	op := operation{kind: read, method: collectionsService + "ListShardKeys"}
+	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.ListShardKeysResponse, error) {
+		return e.collections.ListShardKeys(ctx, &qdrant.ListShardKeysRequest{CollectionName: collection})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var keys []ShardKey
+	for _, d := range reply.GetShardKeys() {
+		keys = append(keys, ShardKey{Keyword: d.GetKey().GetKeyword(), Number: d.GetKey().GetNumber()})
+	}
+	return keys, nil
+}
