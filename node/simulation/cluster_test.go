@@ -265,7 +265,7 @@ const (
 	seekHole = 4
 )
 
-// cloneFile copies a file without its holes, of which Badger's files mostly consist.
+// cloneFile copies a file without its holes, of which preallocated files mostly consist.
 func cloneFile(to, from string) error {
 	src, err := os.Open(from)
 	if err != nil {

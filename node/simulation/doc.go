@@ -1,5 +1,5 @@
 // Package simulation tests whole clusters of real nodes inside a testing/synctest bubble: the node's own code from its
-// doors to Badger, a network in memory, and time that passes only when everybody waits. Schedules of crashes, cuts
+// doors to its store, a network in memory, and time that passes only when everybody waits. Schedules of crashes, cuts
 // and slow links that take a minute of a cluster's life run in a fraction of a second. It has no other code.
 //
 // A seed decides the schedule, what the clients do, and how slow each packet and each disk write is. It does not
@@ -13,7 +13,7 @@
 // any hosts, clients among them; connections that break; slow links; packets of different connections overtaking one
 // another; planned restarts.
 //
-// What is not covered: Badger and raft-wal write real files, so a loss of power cannot tear a write or take back what
+// What is not covered: the store and raft-wal write real files, so a loss of power cannot tear a write or take back what
 // was written and not synced (kv's and disk's own tests do that for their parts); full and lying disks; processes
 // that stop and go on; clocks that jump, or run at different speeds.
 package simulation

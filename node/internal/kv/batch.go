@@ -28,8 +28,8 @@ type LogEntry struct {
 //
 //   - a hard state that promises more than the log shows, which is always safe: never a log with an entry of a term
 //     above the promise;
-//   - logs contiguous from the front: truncation removes from the end, then entries are added one after the other, and
-//     an entry of which a part is missing is not there;
+//   - logs contiguous from the front: entries are added one after the other, and an entry of which a part is missing is
+//     not there;
 //   - each record whole, old or new (pieces first, then the record that points at them, together with the removal of
 //     the pieces it replaces);
 //   - the old applied index beside some newer records, and the pending mark if one was set.
@@ -61,13 +61,14 @@ const (
 	logBase
 )
 
-// write is one Badger operation. A nil value deletes.
-type write struct{ key, value []byte }
+// write is one operation on the database. A nil value deletes; with an end, it deletes every key from key up to, not
+// including, end.
+type write struct{ key, value, end []byte }
 
-// perWrite is what Badger adds to a key and a value, rounded up.
+// perWrite is what the database adds to a key and a value, rounded up.
 const perWrite = 64
 
-func (w write) cost() int { return len(w.key) + len(w.value) + perWrite }
+func (w write) cost() int { return len(w.key) + len(w.value) + len(w.end) + perWrite }
 
 // AtomicBytes bounds the batches that are stored whole or not at all, whatever they hold.
 const AtomicBytes = 2 << 20
@@ -75,7 +76,7 @@ const AtomicBytes = 2 << 20
 // atomicCount bounds their number of writes.
 const atomicCount = 16_000
 
-// Atomic reports whether b is surely stored in one transaction. Truncating and compacting a log are not counted.
+// Atomic reports whether b is surely stored in one transaction.
 func (b *Batch) Atomic() bool { return b.bytes <= AtomicBytes && b.count <= atomicCount }
 
 // Fits reports whether b is still Atomic with o appended.
@@ -100,26 +101,26 @@ func (b *Batch) add(section *[]change, writes ...write) {
 // SetHardState stores a replica's promised and led terms.
 func (b *Batch) SetHardState(generation uint64, hs HardState) {
 	key := keyField(generation, fieldHardState)
-	b.add(&b.head, write{key, sealNumbers(key, hs.Promised, hs.Led)})
+	b.add(&b.head, write{key: key, value: sealNumbers(key, hs.Promised, hs.Led)})
 }
 
 // SetApplied stores the index up to which the points show the log. It also removes a pending mark.
 func (b *Batch) SetApplied(generation, index uint64) {
 	key := keyField(generation, fieldApplied)
-	b.add(&b.tail, write{key, sealNumbers(key, index)}, write{key: keyField(generation, fieldPending)})
+	b.add(&b.tail, write{key: key, value: sealNumbers(key, index)}, write{key: keyField(generation, fieldPending)})
 }
 
 // SetPending marks that from now on a part of the operation at index may be stored while applied is still lower.
 // SetApplied ends it.
 func (b *Batch) SetPending(generation, index uint64) {
 	key := keyField(generation, fieldPending)
-	b.add(&b.head, write{key, sealNumbers(key, index)})
+	b.add(&b.head, write{key: key, value: sealNumbers(key, index)})
 }
 
 // SetFill stores how far a generation has been filled from a snapshot, after everything else in the batch.
 func (b *Batch) SetFill(generation uint64, f Fill) {
 	key := keyField(generation, fieldFill)
-	b.add(&b.tail, write{key, sealFill(key, f)})
+	b.add(&b.tail, write{key: key, value: sealFill(key, f)})
 }
 
 // AppendLog adds entries to the end of a log. They must follow its last one, or what TruncateLog in the same batch
@@ -192,9 +193,9 @@ func (b *Batch) DeletePoint(generation uint64, id point.ID, old Refs) {
 func (b *Batch) putRecord(field byte, generation uint64, id point.ID, version uint64, body []byte, old Ref) ([]write, Ref) {
 	head, pieces, ref := sealRecord(id, version, body)
 	for i, piece := range pieces {
-		b.add(&b.body, write{keyPiece(generation, field, id, version, uint16(i)), piece})
+		b.add(&b.body, write{key: keyPiece(generation, field, id, version, uint16(i)), value: piece})
 	}
-	writes := []write{{keyPoint(generation, field, id), head}}
+	writes := []write{{key: keyPoint(generation, field, id), value: head}}
 	if old.Version != version { // redone after a crash: the pieces of this very version stay
 		writes = appendPieceDeletes(writes, field, generation, id, old)
 	}
@@ -219,7 +220,7 @@ func (b *Batch) Append(o *Batch) {
 // SetMeta stores a small value of the node itself.
 func (b *Batch) SetMeta(name string, value []byte) {
 	key := keyMeta(name)
-	b.add(&b.body, write{key, sealSmall(key, value)})
+	b.add(&b.body, write{key: key, value: sealSmall(key, value)})
 }
 
 // DeleteMeta removes a value of the node.

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/dgraph-io/badger/v4"
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
-// request is one call of Commit.
+// request is one call of Commit or DropGeneration.
 type request struct {
 	batch *Batch
+	drops uint64     // a generation of which nothing is left then; 0: none
 	done  chan error // buffered
 	logs  map[uint64]*logEnd
 }
@@ -27,13 +28,17 @@ const groupLimit = 256
 // disk: the outcome is unknown, and the store takes no more writes (ErrFailed). ctx only bounds the wait until the
 // committer takes the batch: an outcome is never left unknown because somebody stopped waiting.
 func (s *Store) Commit(ctx context.Context, b *Batch) error {
+	return s.submit(ctx, &request{batch: b, done: make(chan error, 1)})
+}
+
+// submit gives a request to the committer and waits for the outcome.
+func (s *Store) submit(ctx context.Context, r *request) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	if b.Empty() {
+	if r.batch.Empty() {
 		return nil
 	}
-	r := &request{batch: b, done: make(chan error, 1)}
 	select {
 	case s.queue <- r:
 		return <-r.done
@@ -47,7 +52,7 @@ func (s *Store) Commit(ctx context.Context, b *Batch) error {
 // runCommitter is the only writer of the database.
 func (s *Store) runCommitter() {
 	defer close(s.stopped)
-	c := &committer{store: s, ts: s.mu.durable} // nobody else has the store yet
+	c := &committer{store: s}
 	for {
 		select {
 		case r := <-s.queue:
@@ -75,7 +80,6 @@ func (s *Store) collect(first *request) []*request {
 // committer packs batches into transactions.
 type committer struct {
 	store *Store
-	ts    uint64 // of the last transaction
 
 	logs    map[uint64]*logEnd // ends of logs as planned, not yet durable
 	open    []write            // the transaction being filled
@@ -93,13 +97,13 @@ func (c *committer) commit(group []*request) {
 
 // add puts a whole batch into the open transaction, or, if it does not fit into any, spreads it over several.
 func (c *committer) add(r *request) {
-	if r.batch.scansLog() {
-		_ = c.flush(true) // it needs to see what the others did to its log
-	}
 	p := planner{store: c.store, staged: c.logs, ends: map[uint64]*logEnd{}}
 	if err := p.plan(r.batch); err != nil {
 		r.done <- err
 		return
+	}
+	if r.drops != 0 {
+		p.ends[r.drops] = emptyLog(0, 0)
 	}
 	if !c.fits(p.bytes, p.count) {
 		_ = c.flush(true)
@@ -120,14 +124,14 @@ func (c *committer) add(r *request) {
 }
 
 func (c *committer) fits(bytes, count int) bool {
-	return c.bytes+bytes <= c.store.txBytes && len(c.open)+count <= c.store.txCount
+	return c.bytes+bytes <= txBytes && len(c.open)+count <= txCount
 }
 
 // flush stores the open transaction. whole tells that no batch is stored in part by then, so that views may show it.
 func (c *committer) flush(whole bool) error {
 	err := c.write()
 	if err == nil && whole {
-		c.store.publish(c.ts, c.waiting)
+		c.store.publish(c.waiting)
 	}
 	for _, r := range c.waiting {
 		r.done <- err
@@ -144,38 +148,38 @@ func (c *committer) write() error {
 	if err := c.store.failure(); err != nil {
 		return err
 	}
-	txn := c.store.db.NewTransactionAt(c.ts, true)
-	defer txn.Discard()
+	batch := c.store.db.NewBatchWithSize(c.bytes)
 	for _, w := range c.open {
-		if err := w.put(txn); err != nil {
+		if err := w.put(batch); err != nil {
 			return c.store.fail(fmt.Errorf("prepare transaction: %w", err))
 		}
 	}
-	c.ts++
-	if err := c.store.commitAt(txn, c.ts); err != nil {
+	if err := c.store.commitBatch(batch); err != nil {
 		return c.store.fail(fmt.Errorf("commit transaction: %w", err))
 	}
-	return nil
+	return batch.Close()
 }
 
-func (w write) put(txn *badger.Txn) error {
-	if w.value == nil {
-		return txn.Delete(w.key)
+func (w write) put(b *pebble.Batch) error {
+	switch {
+	case w.end != nil:
+		return b.DeleteRange(w.key, w.end, nil)
+	case w.value == nil:
+		return b.Delete(w.key, nil)
 	}
-	return txn.Set(w.key, w.value)
+	return b.Set(w.key, w.value, nil)
 }
 
-// publish lets new views show everything up to ts, and lets Badger forget what no view shows.
-func (s *Store) publish(ts uint64, done []*request) {
+// publish lets new views show everything that is stored, and the database forget what no view shows.
+func (s *Store) publish(done []*request) {
+	now := &moment{Snapshot: s.db.NewSnapshot(), users: 1}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.durable = ts
+	old := s.mu.durable
+	s.mu.durable = now
 	for _, r := range done {
 		maps.Copy(s.mu.logs, r.logs)
+		delete(s.mu.logs, r.drops)
 	}
-	oldest := ts
-	for t := range s.mu.views {
-		oldest = min(oldest, t)
-	}
-	s.db.SetDiscardTs(oldest)
+	s.mu.Unlock()
+	s.release(old)
 }

@@ -5,25 +5,25 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dgraph-io/badger/v4"
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // FailCommitsAfter lets n more transactions through; the others fail with err, if it is not nil, and store nothing.
 func (s *Store) FailCommitsAfter(n int, err error) {
-	s.commitAt = func(txn *badger.Txn, ts uint64) error {
+	s.commitBatch = func(b *pebble.Batch) error {
 		if n--; n < 0 && err != nil {
 			return err
 		}
-		return txn.CommitAt(ts, nil)
+		return b.Commit(pebble.Sync)
 	}
 }
 
 // CountKeys counts what is stored of a generation.
 func (s *Store) CountKeys(generation uint64) (n int) {
 	err := s.withView(func(v *View) error {
-		return v.scan(context.Background(), prefix(generation), prefix(generation), func([]byte, *badger.Item) (bool, error) {
+		return v.scan(context.Background(), prefix(generation), prefix(generation), func(iterator) (bool, error) {
 			n++
 			return true, nil
 		})
@@ -37,7 +37,7 @@ func (s *Store) CountKeys(generation uint64) (n int) {
 // SetRaw stores a value as it is.
 func (s *Store) SetRaw(key, value []byte) {
 	var b Batch
-	b.add(&b.body, write{key, value})
+	b.add(&b.body, write{key: key, value: value})
 	if err := s.Commit(context.Background(), &b); err != nil {
 		panic(err)
 	}
@@ -70,11 +70,10 @@ func (s *Store) Raw(key []byte) (value []byte) {
 func (s *Store) Dump() string {
 	var out strings.Builder
 	err := s.withView(func(v *View) error {
-		return v.scan(context.Background(), nil, nil, func(key []byte, item *badger.Item) (bool, error) {
-			return true, item.Value(func(value []byte) error {
-				_, err := fmt.Fprintf(&out, "%x = %x\n", key, value)
-				return err
-			})
+		return v.scan(context.Background(), nil, nil, func(it iterator) (bool, error) {
+			value, err := it.value()
+			fmt.Fprintf(&out, "%x = %x\n", it.Key(), value)
+			return true, err
 		})
 	})
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 func TestAFillIsReadBackAsItWasStored(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	if _, ok, err := s.Fill(gen); ok || err != nil {
 		t.Fatalf("a generation that was never filled: %v, %v", ok, err)
 	}
@@ -27,7 +27,7 @@ func TestAFillIsReadBackAsItWasStored(t *testing.T) {
 }
 
 func TestLogSizesCountEveryPartOfTheLogThatIsThere(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(1, 1, 10, 20, 600<<10, 30, 40)...) })
 	commit(t, s, func(b *kv.Batch) { b.CompactLog(gen, 1); b.SetHardState(gen, kv.HardState{Promised: 1}) })
 	got := map[uint64]int{}

@@ -12,7 +12,7 @@ import (
 
 // What stands in the golden file is on users' disks: a difference needs another FormatVersion.
 func TestStoredBytesAreThoseOfTheFormat(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	commit(t, s, func(b *kv.Batch) {
 		b.AppendLog(gen, entries(1, 1, 2, 4)...)
 		b.AppendLog(gen, entries(5, 3, 0)...)

@@ -1,42 +1,27 @@
 package kv
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"sort"
-
-	"github.com/dgraph-io/badger/v4"
 )
 
-// dropStep is how many keys one commit of a removal deletes. Badger's DropPrefix would block all writes meanwhile.
-const dropStep = 4096
-
-// Generations lists the replica generations of which anything is stored, ascending, without those being dropped.
+// Generations lists the replica generations of which anything is stored, ascending.
 func (s *Store) Generations() (generations []uint64, err error) {
-	err = s.withView(func(v *View) error {
-		dropping := map[uint64]bool{}
-		for _, g := range v.tombstones() {
-			dropping[g] = true
-		}
-		for _, g := range v.generations() {
-			if !dropping[g] {
-				generations = append(generations, g)
-			}
-		}
-		return nil
-	})
+	err = s.withView(func(v *View) error { generations, err = v.generations(); return err })
 	return generations, err
 }
 
 // generations finds them by one seek each.
-func (v *View) generations() (found []uint64) {
-	it := v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{spaceGeneration}})
-	defer it.Close()
-	for it.Seek([]byte{spaceGeneration}); it.Valid(); {
-		key := it.Item().Key()
+func (v *View) generations() (found []uint64, err error) {
+	it, err := v.iterator([]byte{spaceGeneration})
+	if err != nil {
+		return nil, err
+	}
+	defer it.close(&err)
+	for ok := it.First(); ok; {
+		key := it.Key()
 		if len(key) < generationLen {
-			it.Next()
+			ok = it.Next()
 			continue
 		}
 		g := cutGeneration(key)
@@ -44,84 +29,18 @@ func (v *View) generations() (found []uint64) {
 		if g+1 == 0 {
 			break
 		}
-		it.Seek(prefix(g + 1))
+		ok = it.SeekGE(prefix(g + 1))
 	}
-	return found
+	return found, nil
 }
 
-func (v *View) tombstones() (found []uint64) {
-	it := v.txn.NewIterator(badger.IteratorOptions{Prefix: []byte{spaceTombstone}})
-	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
-		if key := it.Item().Key(); len(key) == generationLen {
-			found = append(found, binary.BigEndian.Uint64(key[1:]))
-		}
-	}
-	return found
-}
-
-// DropGeneration removes everything of a generation, in bounded steps between which others commit. It writes a
-// tombstone first: if it is interrupted, the next Open finishes it, and until then Generations leaves the generation
-// out. Whoever used the generation must have stopped. Afterwards it is as if nothing had ever been stored.
+// DropGeneration removes everything of a generation in one step, whatever its size. Whoever used the generation must have
+// stopped. Afterwards it is as if nothing had ever been stored.
 func (s *Store) DropGeneration(ctx context.Context, generation uint64) error {
-	var b Batch
-	b.add(&b.body, write{keyTombstone(generation), sealSmall(keyTombstone(generation), nil)})
-	if err := s.Commit(ctx, &b); err != nil {
-		return err
-	}
-	return s.finishDrop(ctx, generation)
-}
-
-func (s *Store) finishDrop(ctx context.Context, generation uint64) error {
-	for next := prefix(generation); next != nil; {
-		b, last, err := s.dropBatch(ctx, generation, next)
-		if err != nil {
-			return err
-		}
-		if err := s.Commit(ctx, b); err != nil {
-			return err
-		}
-		next = last
-	}
-	s.mu.Lock()
-	delete(s.mu.logs, generation)
-	s.mu.Unlock()
-	var b Batch
-	b.add(&b.body, write{key: keyTombstone(generation)})
-	return s.Commit(ctx, &b)
-}
-
-// dropBatch deletes the next keys from one on. It returns where to go on, nil at the end: to begin at the front again would pass
-// by everything that is deleted already, and Badger keeps that for a while.
-func (s *Store) dropBatch(ctx context.Context, generation uint64, from []byte) (b *Batch, next []byte, err error) {
-	b = &Batch{}
-	err = s.withView(func(v *View) error {
-		return v.scan(ctx, prefix(generation), from, func(key []byte, _ *badger.Item) (bool, error) {
-			key = bytes.Clone(key)
-			if b.count == dropStep {
-				next = key
-				return false, nil
-			}
-			b.add(&b.body, write{key: key})
-			return true, nil
-		})
-	})
-	return b, next, err
-}
-
-func (s *Store) finishDrops() error {
-	v, err := s.View()
-	if err != nil {
-		return err
-	}
-	interrupted := v.tombstones()
-	v.Close()
-	for _, g := range interrupted {
-		if err := s.finishDrop(context.Background(), g); err != nil {
-			return err
-		}
-	}
-	return nil
+	pre := prefix(generation)
+	r := &request{batch: &Batch{}, drops: generation, done: make(chan error, 1)}
+	r.batch.add(&r.batch.body, write{key: pre, end: after(pre)})
+	return s.submit(ctx, r)
 }
 
 // loadLogs finds the end of every log. Damage stays with its log: the other replicas of the node work on.
@@ -160,11 +79,12 @@ func (s *Store) loadLog(generation uint64) (end *logEnd, strays *Batch, err erro
 	if err != nil {
 		return nil, strays, err
 	}
-	if err := v.belowBase(generation, base[0], strays); err != nil {
+	last := base[0]
+	key, err := v.lastKey(keyField(generation, fieldLog))
+	if err != nil {
 		return nil, strays, err
 	}
-	last := base[0]
-	if key := v.lastKey(keyField(generation, fieldLog)); key != nil {
+	if key != nil {
 		index, part, err := cutLogKey(key)
 		if err != nil {
 			return nil, strays, err
@@ -183,19 +103,6 @@ func (s *Store) loadLog(generation uint64) (end *logEnd, strays *Batch, err erro
 	}
 	end, err = v.findRuns(generation, base, last)
 	return end, strays, err
-}
-
-// belowBase gathers what a compaction that a crash ended has left.
-func (v *View) belowBase(generation, base uint64, strays *Batch) error {
-	pre := keyField(generation, fieldLog)
-	return v.scan(context.Background(), pre, pre, func(key []byte, _ *badger.Item) (bool, error) {
-		index, _, err := cutLogKey(key)
-		if err != nil || index > base {
-			return false, err
-		}
-		strays.add(&strays.body, write{key: bytes.Clone(key)})
-		return true, nil
-	})
 }
 
 // wholeEntry reports whether lastPart is the last one of the entry at index.

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -10,12 +11,11 @@ import (
 // FormatVersion is the version of everything drawn here. Whatever changes the meaning of stored bytes raises it.
 const FormatVersion = 1
 
-// Every key of a node's Badger begins with one of these bytes. Numbers are big endian, so that the order of keys is
-// the order of what they name. docs/design/format/badger-keys.md tells what each holds and what a crash leaves.
+// Every key of a node's database begins with one of these bytes. Numbers are big endian, so that the order of keys is
+// the order of what they name. docs/design/format/store-keys.md tells what each holds and what a crash leaves.
 //
 //	00                                       format: version (4 bytes)
 //	01 | name                                node value
-//	02 | generation(8)                       tombstone: the generation is being dropped
 //	10 | generation(8) | 01                  hard state: promised (8), led (8)
 //	10 | generation(8) | 02                  applied: index (8)
 //	10 | generation(8) | 03                  log base: index (8), term (8) of the entry before the log's first
@@ -26,12 +26,9 @@ const FormatVersion = 1
 //	10 | generation(8) | 21 | point id | version(8) | part(2)  piece of a large payload
 //	10 | generation(8) | 30 | point id                         vectors record
 //	10 | generation(8) | 31 | point id | version(8) | part(2)  piece of large vectors
-//
-// Badger's own keys begin with '!' (21 hex), which is why no kind of ours does.
 const (
 	spaceFormat     = 0x00
 	spaceMeta       = 0x01
-	spaceTombstone  = 0x02
 	spaceGeneration = 0x10
 
 	fieldHardState = 0x01
@@ -51,13 +48,20 @@ const generationLen = 9 // bytes of a generation's prefix
 func keyFormat() []byte          { return []byte{spaceFormat} }
 func keyMeta(name string) []byte { return append([]byte{spaceMeta}, name...) }
 
-func keyTombstone(generation uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{spaceTombstone}, generation)
-}
-
 // prefix is what all keys of a generation begin with.
 func prefix(generation uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 40), spaceGeneration), generation)
+}
+
+// after returns the first key behind all that begin with pre, nil if there is none.
+func after(pre []byte) []byte {
+	end := bytes.Clone(pre)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
 }
 
 func keyField(generation uint64, field byte) []byte { return append(prefix(generation), field) }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
@@ -147,15 +145,18 @@ type logReader struct {
 	part      int // the next part of the entry at next
 }
 
-func (r *logReader) read(key []byte, item *badger.Item) (more bool, err error) {
-	index, part, err := cutLogKey(key)
+func (r *logReader) read(it iterator) (more bool, err error) {
+	index, part, err := cutLogKey(it.Key())
 	if err != nil {
 		return false, err
 	}
 	if index != r.next || int(part) != r.part {
 		return false, damaged("log: found part %d of entry %d instead of part %d of entry %d", part, index, r.part, r.next)
 	}
-	err = item.Value(func(value []byte) error { return r.add(value) })
+	value, err := it.value()
+	if err == nil {
+		err = r.add(value)
+	}
 	if err != nil || r.part < r.header.parts() {
 		return err == nil, err
 	}
@@ -201,12 +202,13 @@ func (s *Store) LogSizes(ctx context.Context, generation uint64, fn func(index u
 	v := s.viewLocked()
 	s.mu.Unlock()
 	defer v.Close()
-	return v.scan(ctx, keyField(generation, fieldLog), keyLog(generation, l.first, 0), func(key []byte, item *badger.Item) (bool, error) {
-		index, _, err := cutLogKey(key)
+	return v.scan(ctx, keyField(generation, fieldLog), keyLog(generation, l.first, 0), func(it iterator) (bool, error) {
+		index, _, err := cutLogKey(it.Key())
 		if err != nil || index > l.last {
 			return false, err
 		}
-		fn(index, int(item.ValueSize()))
+		value := it.LazyValue()
+		fn(index, value.Len())
 		return true, nil
 	})
 }

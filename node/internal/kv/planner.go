@@ -1,14 +1,5 @@
 package kv
 
-import (
-	"context"
-	"slices"
-
-	"github.com/dgraph-io/badger/v4"
-
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-)
-
 // unit is what is never split over transactions.
 type unit struct {
 	writes []write
@@ -24,11 +15,6 @@ type planner struct {
 	units []unit
 	bytes int
 	count int
-}
-
-// scansLog reports whether planning b reads the log from the disk.
-func (b *Batch) scansLog() bool {
-	return slices.ContainsFunc(b.body, func(c change) bool { return c.log > logAppend })
 }
 
 func (p *planner) plan(b *Batch) error {
@@ -59,7 +45,7 @@ func (p *planner) change(c change) error {
 	case logCompact:
 		end, err = p.compact(c, end)
 	case logBase:
-		end, err = p.rebase(c)
+		end = p.rebase(c)
 	case noLogChange: // returned above
 	}
 	if err == nil {
@@ -101,73 +87,48 @@ func (p *planner) append(c change, end *logEnd) (*logEnd, error) {
 		return nil, err
 	}
 	for part, value := range sealEntry(c.entry) {
-		p.unit(write{keyLog(c.generation, c.entry.Index, uint16(part)), value})
+		p.unit(write{key: keyLog(c.generation, c.entry.Index, uint16(part)), value: value})
 	}
 	return end, nil
 }
 
-// truncate removes the last key first, so that a crash leaves the log contiguous from the front.
+// truncate removes the end of the log.
 func (p *planner) truncate(c change, end *logEnd) (*logEnd, error) {
 	end, err := end.truncated(c.index)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.unit(deleteLog(c.generation, c.index, ^uint64(0)))
 	}
-	return end, p.deleteLog(c.generation, c.index)
+	return end, err
 }
 
-// compact moves the base first: what lies before it is not part of the log, whether it is still there or not, and the
-// next start removes it. It looks no further to the front than the log reaches: Badger would pass by all that was ever
-// compacted away.
+// compact moves the base and removes what lies before it, together.
 func (p *planner) compact(c change, end *logEnd) (*logEnd, error) {
 	if c.index < end.first {
 		return end, nil
 	}
 	compacted, err := end.compacted(c.index)
-	if err != nil {
-		return nil, err
-	}
-	key := keyField(c.generation, fieldBase)
-	p.unit(write{key, sealNumbers(key, c.index, compacted.term(c.index))})
-	keys, err := p.logKeys(c.generation, end.first, c.index)
-	for _, k := range keys {
-		p.unit(write{key: k})
+	if err == nil {
+		p.unit(baseOf(c.generation, c.index, compacted.term(c.index)), deleteLog(c.generation, 0, c.index))
 	}
 	return compacted, err
 }
 
-// rebase empties the log, from the end, before it sets another base.
-func (p *planner) rebase(c change) (*logEnd, error) {
-	if err := p.deleteLog(c.generation, 0); err != nil {
-		return nil, err
-	}
-	key := keyField(c.generation, fieldBase)
-	p.unit(write{key, sealNumbers(key, c.index, c.term)})
-	return emptyLog(c.index, c.term), nil
+// rebase empties the log and sets another base, together.
+func (p *planner) rebase(c change) *logEnd {
+	p.unit(deleteLog(c.generation, 0, ^uint64(0)), baseOf(c.generation, c.index, c.term))
+	return emptyLog(c.index, c.term)
 }
 
-func (p *planner) deleteLog(generation, from uint64) error {
-	keys, err := p.logKeys(generation, from, ^uint64(0))
-	for _, k := range slices.Backward(keys) {
-		p.unit(write{key: k})
-	}
-	return err
+func baseOf(generation, index, term uint64) write {
+	key := keyField(generation, fieldBase)
+	return write{key: key, value: sealNumbers(key, index, term)}
 }
 
-// logKeys lists what is stored of a log between two indexes (both included). Nothing of the log may be under way.
-func (p *planner) logKeys(generation, from, through uint64) (keys [][]byte, err error) {
-	if _, ok := p.ends[generation]; ok {
-		return nil, fault.New(fault.Internal, "a batch must truncate or compact a log before anything else that it does to it")
+// deleteLog removes the entries between two indexes, both included.
+func deleteLog(generation, from, through uint64) write {
+	end := after(keyField(generation, fieldLog))
+	if through+1 != 0 {
+		end = keyLog(generation, through+1, 0)
 	}
-	v := p.store.ownView()
-	defer v.Close()
-	err = v.scan(context.Background(), keyField(generation, fieldLog), keyLog(generation, from, 0),
-		func(key []byte, _ *badger.Item) (bool, error) {
-			index, _, err := cutLogKey(key)
-			if err != nil || index > through {
-				return false, err
-			}
-			keys = append(keys, slices.Clone(key))
-			return true, nil
-		})
-	return keys, err
+	return write{key: keyLog(generation, from, 0), end: end}
 }

@@ -1,22 +1,21 @@
-// Package kv owns a node's Badger database: the keys, the values' checksums, and when what is durable.
+// Package kv owns a node's database (Pebble): the keys, the values' checksums, and when what is durable.
 //
 // It promises that what Commit reports is on the disk (fsync), that a View never shows less than a whole Batch, and
 // that after one failed write nothing is written ever again. It never interprets payloads, vectors or operations.
 //
-// Badger is used with timestamps of our own (its "managed" mode): the one committer gives each transaction the next
-// one, and a view reads at the last one whose fsync succeeded. So readers neither wait for an fsync nor see what a
-// crash could take back.
+// One committer writes, and a view reads a snapshot that was taken when the last fsync had succeeded. So readers
+// neither wait for an fsync nor see what a crash could take back.
 package kv
 
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 
-	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -26,6 +25,8 @@ import (
 type Options struct {
 	Dir    string       // made if absent
 	Logger hclog.Logger // nil: none
+	// FS is what the files are on; nil: the operating system's. Tests give one whose power can be cut.
+	FS vfs.FS
 	// BeforeWrite, if not nil, is called before each transaction goes to the disk: a simulation makes the disk slow
 	// with it, so that crashes happen while commits are under way.
 	BeforeWrite func()
@@ -33,62 +34,72 @@ type Options struct {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db  *badger.DB
-	log hclog.Logger
+	db     *pebble.DB
+	volume *volume
+	log    hclog.Logger
 
 	queue   chan *request // unbuffered: a request is with its sender or with the committer
 	closing chan struct{}
 	stopped chan struct{} // closed when the committer has ended
-	txBytes int
-	txCount int
 
-	commitAt func(*badger.Txn, uint64) error // a test can make it fail
+	commitBatch func(*pebble.Batch) error // a test can make it fail
 
 	mu struct {
 		sync.Mutex
 		idle    *sync.Cond         // views became 0
-		durable uint64             // the timestamp that new views read at
-		views   map[uint64]int     // open views by timestamp
+		durable *moment            // what new views show
+		views   int                // open ones
 		logs    map[uint64]*logEnd // by generation; what durable shows
 		failed  error
 		closed  bool
 	}
 }
 
-// Sizes, chosen so that three nodes in one process stay small. A transaction takes at most 15 % of a memtable.
+// Sizes, chosen so that three nodes in one process stay small.
 const (
 	memTableBytes = 16 << 20
 	memTables     = 3
-	valueLogBytes = 1 << 20 // nothing is ever written to it
+	cacheBytes    = 32 << 20
+	maxOpenFiles  = 1000
+
+	// What one transaction holds at most.
+	txBytes = 2200 << 10
+	txCount = 20_000
 )
 
-// Open opens the database in a directory of its own, or makes it. It finishes the removal of generations that a
-// crash interrupted.
+// Open opens the database in a directory of its own, or makes it.
 func Open(o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open data directory: %w", err)
-	}
-	db, err := badger.OpenManaged(badgerOptions(o))
-	if err != nil {
-		return nil, openError(o.Dir, err)
+	if o.FS == nil {
+		o.FS = vfs.Default
 	}
 	s := &Store{
-		db: db, log: o.Logger,
-		queue: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
-		txBytes: int(db.MaxBatchSize()) * 9 / 10, txCount: int(db.MaxBatchCount()) * 9 / 10,
+		log: o.Logger, queue: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.mu.idle = sync.NewCond(&s.mu)
-	s.mu.durable = db.MaxVersion()
-	s.mu.views = map[uint64]int{}
 	s.mu.logs = map[uint64]*logEnd{}
-	s.commitAt = func(txn *badger.Txn, ts uint64) error {
+	s.volume = newVolume(o.FS, func(err error) { _ = s.fail(err) })
+	if err := makeDir(o.FS, o.Dir); err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if _, err := o.FS.Stat(o.FS.PathJoin(o.Dir, "KEYREGISTRY")); err == nil {
+		return nil, fault.New(fault.FailedPrecondition, "open %s: a version before 0.1.0 wrote this directory; use another", o.Dir)
+	}
+	var err error
+	if s.db, err = pebble.Open(o.Dir, s.options(cacheBytes)); err != nil {
+		return nil, openError(o.Dir, err)
+	}
+	s.mu.durable = &moment{Snapshot: s.db.NewSnapshot(), users: 1}
+	s.commitBatch = func(b *pebble.Batch) error {
 		if o.BeforeWrite != nil {
 			o.BeforeWrite()
 		}
-		return txn.CommitAt(ts, nil)
+		if err := b.Commit(pebble.Sync); err != nil {
+			return err
+		}
+		return s.volume.failure() // Pebble does not return what it holds to be fatal
 	}
 	go s.runCommitter()
 	if err := s.start(); err != nil {
@@ -97,43 +108,64 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// badgerOptions: no compression, for vectors do not compress and Badger then reads from the page cache without a cache
-// of its own; checksums of whole tables are verified when they are opened, while values carry their own for later,
-// because Badger takes a block that fails its checksum for one without keys.
-func badgerOptions(o Options) badger.Options {
-	return badger.DefaultOptions(o.Dir).
-		WithLogger(bridge{o.Logger}).
-		WithSyncWrites(true).
-		WithDetectConflicts(false).
-		WithNumVersionsToKeep(1).
-		WithMemTableSize(memTableBytes).
-		WithNumMemtables(memTables).
-		WithNumCompactors(2).
-		WithValueThreshold(1 << 20).
-		WithValueLogFileSize(valueLogBytes).
-		WithCompression(options.None).
-		WithBlockCacheSize(0).
-		WithChecksumVerificationMode(options.OnTableRead).
-		WithMetricsEnabled(false)
+// options: no compression, for vectors do not compress.
+func (s *Store) options(cache int64) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.volume,
+		Logger:                      bridge{s.log, s.volume},
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		CacheSize:                   cache,
+		MaxOpenFiles:                maxOpenFiles,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: memTables,
+		L0CompactionThreshold:       2,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+		EventListener:               s.events(),
+	}
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = 16 << 10
+	}
+	return o
 }
 
-// openError words what Badger says. It has no error value for a locked directory.
-func openError(dir string, err error) error {
-	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-		return fault.Wrap(fault.FailedPrecondition, fmt.Errorf("%w: stop it, or choose another directory", ErrLocked), "open %s", dir)
+// events hears of what goes wrong in the background.
+func (s *Store) events() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if !errors.Is(err, errVolumeClosed) {
+				s.log.Warn("work in the background failed", "error", err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.log.Error("a file is damaged", "path", info.Path, "error", info.Details)
+		},
 	}
-	if strings.Contains(err.Error(), "checksum") {
+}
+
+// openError gives the errors of Pebble a class.
+func openError(dir string, err error) error {
+	switch {
+	case errors.Is(err, ErrLocked):
+		return fault.Wrap(fault.FailedPrecondition, fmt.Errorf("%w: stop it, or choose another directory", ErrLocked), "open %s", dir)
+	case pebble.IsCorruptionError(err):
 		return fault.Wrap(fault.Corrupt, err, "open %s", dir)
 	}
 	return fmt.Errorf("open %s: %w", dir, err)
 }
 
-// start checks the format, loads the logs' ends and finishes what was interrupted.
+// readError gives an error of a read its class: what fails its checksum, or what the disk does not give back.
+func readError(err error, key []byte) error {
+	if pebble.IsCorruptionError(err) || errors.Is(err, errUnreadable) {
+		return fault.Wrap(fault.Corrupt, err, "read key %x", key)
+	}
+	return fmt.Errorf("read key %x: %w", key, err)
+}
+
+// start checks the format and loads the logs' ends.
 func (s *Store) start() error {
 	if err := s.checkFormat(); err != nil {
-		return err
-	}
-	if err := s.finishDrops(); err != nil {
 		return err
 	}
 	return s.loadLogs()
@@ -162,6 +194,7 @@ func (s *Store) failure() error {
 
 // fail makes the store refuse writes from now on.
 func (s *Store) fail(cause error) error {
+	s.volume.fail(cause)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.failed == nil {
@@ -183,11 +216,14 @@ func (s *Store) Close() error {
 	close(s.closing)
 	<-s.stopped
 	s.mu.Lock()
-	for len(s.mu.views) > 0 {
+	for s.mu.views > 0 {
 		s.mu.idle.Wait()
 	}
+	failed := s.mu.failed
 	s.mu.Unlock()
-	if err := s.db.Close(); err != nil {
+	s.release(s.mu.durable)
+	s.volume.close()
+	if err := s.db.Close(); err != nil && failed == nil {
 		return fmt.Errorf("close data directory: %w", err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -21,9 +22,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const gen = 7
 
-func open(t *testing.T, dir string) *kv.Store {
+// disk is a file system in memory whose power can be cut.
+func newDisk() *vfs.MemFS { return vfs.NewCrashableMem() }
+
+func open(t *testing.T, disk vfs.FS) *kv.Store {
 	t.Helper()
-	s, err := kv.Open(kv.Options{Dir: dir})
+	s, err := kv.Open(kv.Options{Dir: "data/store", FS: disk})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,47 +35,18 @@ func open(t *testing.T, dir string) *kv.Store {
 	return s
 }
 
-func reopen(t *testing.T, s *kv.Store, dir string) *kv.Store {
+func reopen(t *testing.T, s *kv.Store, disk vfs.FS) *kv.Store {
 	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return open(t, dir)
+	return open(t, disk)
 }
 
-// crash gives a store on a copy of the files as they are now: what a process that is killed leaves.
-func crash(t *testing.T, dir string) *kv.Store {
+// crash gives a store on what a loss of power leaves now: what was synced, and nothing else.
+func crash(t *testing.T, disk *vfs.MemFS) *kv.Store {
 	t.Helper()
-	return open(t, copyDir(t, dir))
-}
-
-func copyDir(t *testing.T, dir string) string {
-	t.Helper()
-	to := t.TempDir()
-	copySparse(t, to, dir)
-	return to
-}
-
-// copySparse copies the files of a directory without the zeros at their ends, of which Badger's files mostly consist.
-func copySparse(t *testing.T, to, from string) {
-	t.Helper()
-	files, err := os.ReadDir(from)
-	for _, f := range files {
-		var data []byte
-		if err == nil {
-			data, err = os.ReadFile(filepath.Join(from, f.Name()))
-		}
-		name := filepath.Join(to, f.Name())
-		if err == nil {
-			err = os.WriteFile(name, bytes.TrimRight(data, "\x00"), 0o600)
-		}
-		if err == nil {
-			err = os.Truncate(name, int64(len(data)))
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	return open(t, disk.CrashClone(vfs.CrashCloneCfg{}))
 }
 
 func commit(t *testing.T, s *kv.Store, fill func(*kv.Batch)) {
@@ -117,8 +92,8 @@ func wantLog(t *testing.T, s *kv.Store, first uint64, want ...kv.LogEntry) {
 }
 
 func TestSmallValuesSurviveCloseAndCrash(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	commit(t, s, func(b *kv.Batch) {
 		b.SetHardState(gen, kv.HardState{Promised: 3, Led: 2})
 		b.SetApplied(gen, 41)
@@ -144,25 +119,25 @@ func TestSmallValuesSurviveCloseAndCrash(t *testing.T) {
 		}
 	}
 	check(s)
-	check(crash(t, dir))
-	check(reopen(t, s, dir))
+	check(crash(t, disk))
+	check(reopen(t, s, disk))
 }
 
 func TestLogOfManySizesReadsBackAfterCrash(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	part := 512 << 10
 	es := entries(1, 1, 0, 2, part-18, part-16, part, part+2, 3*part, 10)
 	es = append(es, entries(4, 9, 100, 7*part, 6)...)
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, es...) }) // larger than a transaction
 	wantLog(t, s, 1, es...)
-	wantLog(t, crash(t, dir), 1, es...)
-	wantLog(t, reopen(t, s, dir), 1, es...)
+	wantLog(t, crash(t, disk), 1, es...)
+	wantLog(t, reopen(t, s, disk), 1, es...)
 }
 
 func TestTruncateAndAppendReplaceTheTail(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(1, 1, 10, 1<<20, 10, 3<<20, 10)...) })
 	fresh := entries(2, 2, 40, 40)
 	commit(t, s, func(b *kv.Batch) {
@@ -172,15 +147,15 @@ func TestTruncateAndAppendReplaceTheTail(t *testing.T) {
 	})
 	want := append(entries(1, 1, 10), fresh...)
 	wantLog(t, s, 1, want...)
-	wantLog(t, crash(t, dir), 1, want...)
+	wantLog(t, crash(t, disk), 1, want...)
 	commit(t, s, func(b *kv.Batch) { b.TruncateLog(gen, 1) })
 	wantLog(t, s, 1)
-	wantLog(t, reopen(t, s, dir), 1)
+	wantLog(t, reopen(t, s, disk), 1)
 }
 
 func TestCompactKeepsTheTermBeforeTheFirstEntry(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, append(entries(1, 1, 8, 1<<20, 8), entries(3, 4, 8, 8)...)...) })
 	commit(t, s, func(b *kv.Batch) { b.CompactLog(gen, 3) })
 	for range 2 {
@@ -194,14 +169,14 @@ func TestCompactKeepsTheTermBeforeTheFirstEntry(t *testing.T) {
 		if _, err := s.ReadLog(gen, 3, 5, 100); !errors.Is(err, kv.ErrOutsideLog) {
 			t.Errorf("read of a compacted entry: %v", err)
 		}
-		s = reopen(t, s, dir)
+		s = reopen(t, s, disk)
 	}
 	commit(t, s, func(b *kv.Batch) { b.CompactLog(gen, 5) })
-	s = reopen(t, s, dir)
+	s = reopen(t, s, disk)
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(3, 6, 4)...) })
 	wantLog(t, s, 6, entries(3, 6, 4)...)
 	commit(t, s, func(b *kv.Batch) { b.SetLogBase(gen, 100, 9) })
-	s = reopen(t, s, dir)
+	s = reopen(t, s, disk)
 	wantLog(t, s, 101)
 	if term, err := s.LogTerm(gen, 100); err != nil || term != 9 {
 		t.Errorf("term of the base: %d, %v", term, err)
@@ -209,7 +184,7 @@ func TestCompactKeepsTheTermBeforeTheFirstEntry(t *testing.T) {
 }
 
 func TestBatchWithAGapIsRefusedAndChangesNothing(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(2, 1, 4, 4)...) })
 	for name, fill := range map[string]func(*kv.Batch){
 		"gap":                       func(b *kv.Batch) { b.AppendLog(gen, entries(2, 4, 4)...) },
@@ -230,7 +205,7 @@ func TestBatchWithAGapIsRefusedAndChangesNothing(t *testing.T) {
 }
 
 func TestReadLogStopsAtMaxBytesButReturnsOne(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(1, 1, 100, 100, 100, 100)...) })
 	for _, c := range []struct{ max, want int }{{0, 1}, {1, 1}, {100, 1}, {199, 1}, {200, 2}, {1000, 3}} {
 		got, err := s.ReadLog(gen, 1, 4, c.max)
@@ -241,8 +216,8 @@ func TestReadLogStopsAtMaxBytesButReturnsOne(t *testing.T) {
 }
 
 func TestConcurrentCommitsAreAllStored(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	const writers, rounds = 16, 40
 	var wg sync.WaitGroup
 	for w := range writers {
@@ -262,7 +237,7 @@ func TestConcurrentCommitsAreAllStored(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s = crash(t, dir)
+	s = crash(t, disk)
 	for w := range writers {
 		if _, last, err := s.LogBounds(uint64(100 + w)); err != nil || last != rounds {
 			t.Errorf("writer %d: log ends at %d, %v", w, last, err)
@@ -271,7 +246,7 @@ func TestConcurrentCommitsAreAllStored(t *testing.T) {
 }
 
 func TestViewShowsWholeBatchesOnly(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	body := func(n byte) []byte { return bytes.Repeat([]byte{n}, 300<<10) }
 	const points = 20 // 6 MB: several transactions
 	refs := make([]kv.Refs, points)
@@ -312,7 +287,11 @@ func TestViewShowsWholeBatchesOnly(t *testing.T) {
 			}
 		}
 	})
-	for n := byte(2); n < 12; n++ {
+	rounds := byte(12)
+	if testing.Short() {
+		rounds = 5
+	}
+	for n := byte(2); n < rounds; n++ {
 		put(n)
 	}
 	close(stop)
@@ -320,13 +299,13 @@ func TestViewShowsWholeBatchesOnly(t *testing.T) {
 }
 
 func TestLargeRecordsLeaveNoPiecesBehind(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	var ref kv.Refs
 	for version, size := range []int{10, 600 << 10, 5 << 20, 512 << 10, 512<<10 - 14, 512<<10 - 13, 3 << 20, 0} {
 		body := bytes.Repeat([]byte{byte(version + 1)}, size)
 		commit(t, s, func(b *kv.Batch) { ref = b.PutVectors(gen, point.Num(1), uint64(version), body, ref) })
-		s = reopen(t, s, dir)
+		s = reopen(t, s, disk)
 		v, _ := s.View()
 		r, ok, err := v.Vectors(gen, point.Num(1))
 		if err != nil || !ok || !bytes.Equal(r.Body, body) || r.Version != uint64(version) || r.Ref != ref.Vectors {
@@ -351,8 +330,8 @@ func TestLargeRecordsLeaveNoPiecesBehind(t *testing.T) {
 }
 
 func TestDropGenerationRemovesEverythingOfItAndNothingElse(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	disk := newDisk()
+	s := open(t, disk)
 	for _, g := range []uint64{1, 2, 3, ^uint64(0)} {
 		commit(t, s, func(b *kv.Batch) {
 			b.AppendLog(g, entries(1, 1, 10, 10)...)
@@ -376,32 +355,34 @@ func TestDropGenerationRemovesEverythingOfItAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestInterruptedDropIsFinishedAtOpen(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+func TestDropIsOneStepThatACrashLeavesWholeOrNotAtAll(t *testing.T) {
+	disk := newDisk()
+	s := open(t, disk)
 	commit(t, s, func(b *kv.Batch) {
 		for i := range 9000 {
 			b.PutPayload(gen, point.Num(uint64(i)), 1, nil, kv.Refs{})
 		}
 	})
-	s.FailCommitsAfter(2, errors.New("power cut")) // the tombstone and one step
-	if err := s.DropGeneration(context.Background(), gen); !errors.Is(err, kv.ErrFailed) {
+	before := disk.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.DropGeneration(context.Background(), gen); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := s.Generations(); len(got) != 0 {
-		t.Errorf("a generation being dropped is listed: %v", got)
+	if n := open(t, before).CountKeys(gen); n != 9000 {
+		t.Errorf("before: %d keys", n)
 	}
-	s = crash(t, dir)
-	if n := s.CountKeys(gen); n != 0 {
-		t.Errorf("%d keys left", n)
-	}
-	if got, _ := s.Generations(); len(got) != 0 {
-		t.Errorf("generations %v", got)
+	for _, s := range []*kv.Store{crash(t, disk), s} {
+		if n := s.CountKeys(gen); n != 0 {
+			t.Errorf("%d keys left", n)
+		}
+		if got, err := s.Generations(); err != nil || len(got) != 0 {
+			t.Errorf("generations %v, %v", got, err)
+		}
+		commit(t, s, func(b *kv.Batch) { b.AppendLog(gen, entries(1, 1, 10)...) }) // as if nothing had ever been there
 	}
 }
 
 func TestFailedWriteMakesTheStoreRefuseWritesForEver(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	commit(t, s, func(b *kv.Batch) { b.SetApplied(gen, 1) })
 	cause := errors.New("input/output error")
 	s.FailCommitsAfter(0, cause)
@@ -422,7 +403,14 @@ func TestFailedWriteMakesTheStoreRefuseWritesForEver(t *testing.T) {
 
 func TestOpenTellsWhatIsWrongWithADirectory(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	onDisk := func(dir string) *kv.Store {
+		s, err := kv.Open(kv.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := onDisk(dir)
 	if _, err := kv.Open(kv.Options{Dir: dir}); !errors.Is(err, kv.ErrLocked) || !fault.Is(err, fault.FailedPrecondition) {
 		t.Errorf("locked: %v", err)
 	}
@@ -441,7 +429,7 @@ func TestOpenTellsWhatIsWrongWithADirectory(t *testing.T) {
 		t.Error("a file was opened as a directory")
 	}
 	foreign := t.TempDir()
-	f := open(t, foreign)
+	f := onDisk(foreign)
 	f.ForgetFormat()
 	f.Close()
 	if _, err := kv.Open(kv.Options{Dir: foreign}); !fault.Is(err, fault.FailedPrecondition) {
@@ -450,7 +438,7 @@ func TestOpenTellsWhatIsWrongWithADirectory(t *testing.T) {
 }
 
 func TestClosedStoreAnswersWithErrClosed(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, newDisk())
 	v, _ := s.View()
 	done := make(chan error)
 	go func() { done <- s.Close() }()

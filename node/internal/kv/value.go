@@ -9,8 +9,7 @@ import (
 )
 
 // Values carry their own CRC32C (Castagnoli), big endian like all numbers here, over what identifies them and what they
-// hold: Badger reports a damaged block by leaving its keys out, and a value that turns up under another's key is
-// damage too.
+// hold. Pebble's own are those of blocks; these also tell when a value turns up under another's key, whoever is to blame.
 //
 //	log entry, part 0     crc(4) | length of data(4) | term(8) | kind(1) | data
 //	log entry, part 1..   data, continued; the crc covers index | term | kind | all data
@@ -18,8 +17,7 @@ import (
 //	record in pieces      crc(4) | version(8) | pieces(2)            body = the pieces put together
 //	small value           crc(4) | numbers or bytes                  the crc covers key | numbers or bytes
 //
-// A part is at most partSize long: Badger would move values of 1 MiB and more to its value log, whose fsync errors it
-// logs but does not return, and which needs a garbage collection of its own.
+// A part is at most partSize long, so that large values are spread over transactions and blocks.
 const partSize = 512 << 10
 
 // MaxLogData is the most that one log entry holds.
@@ -178,7 +176,7 @@ func openRecord(id point.ID, v []byte, fetch func(Ref, uint16) ([]byte, error)) 
 		if len(body) > 0 || n > MaxBody/partSize {
 			return 0, nil, Ref{}, damaged("record of point %s: %d pieces", id, n)
 		}
-		ref, body = Ref{Version: version, Pieces: n}, nil // never append to Badger's memory
+		ref, body = Ref{Version: version, Pieces: n}, nil // never append to the database's memory
 		for part := range n {
 			piece, err := fetch(ref, part)
 			if err != nil {

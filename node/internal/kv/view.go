@@ -4,22 +4,26 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
-	"github.com/dgraph-io/badger/v4"
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // View is the state of the store at one moment, with whole Batches only. It is safe for concurrent use and must be
-// closed; while it is open, Badger keeps what it shows.
+// closed; while it is open, the database keeps what it shows.
 type View struct {
 	store *Store
-	txn   *badger.Txn // read-only: Badger allows concurrent Gets and iterators on it
-	ts    uint64
+	at    *moment
 	users atomic.Int32
+}
+
+// moment is what is durable at one time. All views of that time share it.
+type moment struct {
+	*pebble.Snapshot
+	users int // under Store.mu: views, and the store while it is the newest
 }
 
 // View opens a view of what is durable now. It does not wait for commits under way.
@@ -32,17 +36,11 @@ func (s *Store) View() (*View, error) {
 	return s.viewLocked(), nil
 }
 
-// ownView is View for the committer, which ends before the database is closed.
-func (s *Store) ownView() *View {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.viewLocked()
-}
-
 func (s *Store) viewLocked() *View {
-	v := &View{store: s, ts: s.mu.durable, txn: s.db.NewTransactionAt(s.mu.durable, false)}
+	v := &View{store: s, at: s.mu.durable}
 	v.users.Store(1)
-	s.mu.views[v.ts]++
+	v.at.users++
+	s.mu.views++
 	return v
 }
 
@@ -57,32 +55,37 @@ func (v *View) Close() {
 	if v.users.Add(-1) > 0 {
 		return
 	}
-	v.txn.Discard()
 	s := v.store
+	s.release(v.at)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.views[v.ts]--; s.mu.views[v.ts] == 0 {
-		delete(s.mu.views, v.ts)
-	}
-	if len(s.mu.views) == 0 {
+	if s.mu.views--; s.mu.views == 0 {
 		s.mu.idle.Broadcast()
+	}
+}
+
+// release ends one use of a moment.
+func (s *Store) release(m *moment) {
+	s.mu.Lock()
+	m.users--
+	last := m.users == 0
+	s.mu.Unlock()
+	if last {
+		_ = m.Snapshot.Close() // it never fails
 	}
 }
 
 // get returns a copy of a value, nil if there is none.
 func (v *View) get(key []byte) ([]byte, error) {
-	item, err := v.txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
+	value, closer, err := v.at.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read key %x: %w", key, err)
+		return nil, readError(err, key)
 	}
-	value, err := item.ValueCopy(nil)
-	if err != nil {
-		return nil, fmt.Errorf("read key %x: %w", key, err)
-	}
-	return value, nil
+	value = append([]byte{}, value...)
+	return value, closer.Close()
 }
 
 func (v *View) numbers(key []byte, n int) ([]uint64, error) {
@@ -185,36 +188,39 @@ func (v *View) scanRecords(ctx context.Context, field byte, generation uint64, f
 	if from != nil {
 		start = keyPoint(generation, field, *from)
 	}
-	return v.scan(ctx, pre, start, func(key []byte, item *badger.Item) (more bool, err error) {
-		id, err := cutPointKey(key)
+	return v.scan(ctx, pre, start, func(it iterator) (bool, error) {
+		id, err := cutPointKey(it.Key())
 		if err != nil {
 			return false, err
 		}
-		err = item.Value(func(value []byte) error {
-			r, err := v.open(field, generation, id, value)
-			if err == nil {
-				more, err = fn(r)
-			}
-			return err
-		})
-		return more, err
+		value, err := it.value()
+		if err != nil {
+			return false, err
+		}
+		r, err := v.open(field, generation, id, value)
+		if err != nil {
+			return false, err
+		}
+		return fn(r)
 	})
 }
 
 // ctxEvery is how many keys a scan reads between two looks at its context.
 const ctxEvery = 256
 
-// scan calls fn with the items of a prefix in order, from a key on.
-func (v *View) scan(ctx context.Context, pre, start []byte, fn func(key []byte, item *badger.Item) (bool, error)) error {
-	opt := badger.IteratorOptions{Prefix: pre}
-	it := v.txn.NewIterator(opt)
-	defer it.Close()
+// scan calls fn with the keys of a prefix in order, from a key on.
+func (v *View) scan(ctx context.Context, pre, start []byte, fn func(iterator) (bool, error)) (err error) {
+	it, err := v.iterator(pre)
+	if err != nil {
+		return err
+	}
+	defer it.close(&err)
 	n := 0
-	for it.Seek(start); it.Valid(); it.Next() {
+	for ok := it.SeekGE(start); ok; ok = it.Next() {
 		if n++; n%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		more, err := fn(it.Item().Key(), it.Item())
+		more, err := fn(it)
 		if err != nil || !more {
 			return err
 		}
@@ -222,15 +228,48 @@ func (v *View) scan(ctx context.Context, pre, start []byte, fn func(key []byte, 
 	return nil
 }
 
-// lastKey returns the last key of a prefix, nil if there is none.
-func (v *View) lastKey(pre []byte) []byte {
-	it := v.txn.NewIterator(badger.IteratorOptions{Prefix: pre, Reverse: true})
-	defer it.Close()
-	it.Seek(append(bytes.Clone(pre), bytes.Repeat([]byte{0xff}, 16)...))
-	if !it.Valid() {
-		return nil
+// iterator walks over the keys of a prefix. What it shows is valid until its next step. A step that finds nothing may have
+// failed: only close tells.
+type iterator struct {
+	*pebble.Iterator
+	pre []byte
+}
+
+func (v *View) iterator(pre []byte) (iterator, error) {
+	it, err := v.at.NewIter(&pebble.IterOptions{LowerBound: pre, UpperBound: after(pre)})
+	if err != nil {
+		return iterator{}, readError(err, pre)
 	}
-	return it.Item().KeyCopy(nil)
+	return iterator{it, pre}, nil
+}
+
+// value returns the value at the iterator's place.
+func (it iterator) value() ([]byte, error) {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return nil, readError(err, it.pre)
+	}
+	return value, nil
+}
+
+// close ends the iterator, and puts what went wrong in it into *err, unless something else is there.
+func (it iterator) close(err *error) {
+	if failed := it.Iterator.Close(); failed != nil && *err == nil {
+		*err = readError(failed, it.pre)
+	}
+}
+
+// lastKey returns the last key of a prefix, nil if there is none.
+func (v *View) lastKey(pre []byte) (key []byte, err error) {
+	it, err := v.iterator(pre)
+	if err != nil {
+		return nil, err
+	}
+	defer it.close(&err)
+	if it.Last() {
+		key = bytes.Clone(it.Key())
+	}
+	return key, nil
 }
 
 // withView runs fn with a view of its own.
@@ -288,7 +327,7 @@ func (s *Store) checkFormat() error {
 
 func (s *Store) writeFormat(v *View) error {
 	empty := true
-	err := v.scan(context.Background(), nil, nil, func([]byte, *badger.Item) (bool, error) {
+	err := v.scan(context.Background(), nil, nil, func(iterator) (bool, error) {
 		empty = false
 		return false, nil
 	})
@@ -296,9 +335,9 @@ func (s *Store) writeFormat(v *View) error {
 		return err
 	}
 	if !empty {
-		return fault.New(fault.FailedPrecondition, "it holds a Badger database that is not a node's; choose another directory")
+		return fault.New(fault.FailedPrecondition, "it holds a database that is not a node's; choose another directory")
 	}
 	var b Batch
-	b.add(&b.body, write{keyFormat(), sealNumbers(keyFormat(), FormatVersion)})
+	b.add(&b.body, write{key: keyFormat(), value: sealNumbers(keyFormat(), FormatVersion)})
 	return s.Commit(context.Background(), &b)
 }

@@ -1,16 +1,14 @@
 package shard_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"sync/atomic"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -25,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // node is a store that tests share: each shard has a generation of its own.
 type node struct {
 	t     *testing.T
-	dir   string
+	disk  *vfs.MemFS
 	store *kv.Store
 	next  atomic.Uint64
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, dir: t.TempDir()}
+	n := &node{t: t, disk: vfs.NewCrashableMem()}
 	n.open()
 	t.Cleanup(func() { n.store.Close() })
 	return n
@@ -39,43 +37,20 @@ func newNode(t *testing.T) *node {
 
 func (n *node) open() {
 	n.t.Helper()
-	s, err := kv.Open(kv.Options{Dir: n.dir})
+	s, err := kv.Open(kv.Options{Dir: "store", FS: n.disk})
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.store = s
 }
 
-// crashed is the node as a killed process leaves it.
+// crashed is the node as a loss of power leaves it: what was synced, and nothing else.
 func (n *node) crashed() *node {
 	n.t.Helper()
-	c := &node{t: n.t, dir: n.t.TempDir()}
-	copySparse(n.t, c.dir, n.dir)
+	c := &node{t: n.t, disk: n.disk.CrashClone(vfs.CrashCloneCfg{})}
 	c.open()
 	n.t.Cleanup(func() { c.store.Close() })
 	return c
-}
-
-// copySparse copies the files of a directory without the zeros at their ends, of which Badger's files mostly consist.
-func copySparse(t *testing.T, to, from string) {
-	t.Helper()
-	files, err := os.ReadDir(from)
-	for _, f := range files {
-		var data []byte
-		if err == nil {
-			data, err = os.ReadFile(filepath.Join(from, f.Name()))
-		}
-		name := filepath.Join(to, f.Name())
-		if err == nil {
-			err = os.WriteFile(name, bytes.TrimRight(data, "\x00"), 0o600)
-		}
-		if err == nil {
-			err = os.Truncate(name, int64(len(data)))
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 type fataler interface {

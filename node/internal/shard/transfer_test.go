@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -213,7 +214,7 @@ func FuzzIntakeNeverPanics(f *testing.F) {
 	f.Add(append(point.Num(1).AppendKey(nil), 0))
 	f.Add(append(point.Num(1).AppendKey(nil), 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 7))
 	f.Add(append(point.Num(1).AppendKey(nil), 2, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0xff))
-	store, err := kv.Open(kv.Options{Dir: f.TempDir()})
+	store, err := kv.Open(kv.Options{Dir: "store", FS: vfs.NewMem()})
 	if err != nil {
 		f.Fatal(err)
 	}

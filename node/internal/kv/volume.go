@@ -1,0 +1,228 @@
+package kv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+var (
+	errUnreadable   = errors.New("the disk does not give back what was written")
+	errVolumeClosed = errors.New("the volume is closed")
+)
+
+// categoryWAL is what Pebble says when it makes a write-ahead file.
+const categoryWAL vfs.DiskWriteCategory = "pebble-wal"
+
+// volume stands between Pebble and its files. It promises that after one failed write or fsync nothing is written ever again:
+// the kernel may have dropped the pages that it could not write, and the next fsync would succeed without them.
+//
+// From then on, what goes to write-ahead files is swallowed: nobody is told that it is durable, for the committer looks at the
+// volume after each commit, and Pebble panics where such a write fails while it changes to another file. Everything else
+// waits until close, and fails: Pebble would try it again at once, for ever.
+type volume struct {
+	vfs.FS
+	onFail  func(error)
+	closing chan struct{}
+	mu      struct {
+		sync.Mutex
+		failed error
+	}
+}
+
+func newVolume(fs vfs.FS, onFail func(error)) *volume {
+	return &volume{FS: fs, onFail: onFail, closing: make(chan struct{})}
+}
+
+// fail ends writing. The first cause counts.
+func (v *volume) fail(cause error) {
+	v.mu.Lock()
+	first := v.mu.failed == nil
+	if first {
+		v.mu.failed = cause
+	}
+	v.mu.Unlock()
+	if first {
+		v.onFail(cause)
+	}
+}
+
+func (v *volume) failure() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mu.failed
+}
+
+// close lets whoever waits in a failed volume go on.
+func (v *volume) close() { close(v.closing) }
+
+// change runs an operation that changes the disk. swallow is set for write-ahead files.
+func (v *volume) change(swallow bool, what, name string, f func() error) error {
+	err := v.failure()
+	if err == nil {
+		if err = f(); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("%s %s: %w", what, name, err)
+		v.fail(err)
+	}
+	if swallow {
+		return nil
+	}
+	<-v.closing
+	return errors.Join(errVolumeClosed, err)
+}
+
+// makeDir makes a directory and those above it, and makes their names durable.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	parent := fs.PathDir(dir)
+	if parent != dir {
+		if err := makeDir(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	d, err := fs.OpenDir(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Create makes a file.
+func (v *volume) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return v.open(name, category, func() (vfs.File, error) { return v.FS.Create(name, category) })
+}
+
+// ReuseForWrite makes a file of another one.
+func (v *volume) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return v.open(name, category, func() (vfs.File, error) { return v.FS.ReuseForWrite(old, name, category) })
+}
+
+// OpenReadWrite opens or makes a file.
+func (v *volume) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return v.open(name, category, func() (vfs.File, error) { return v.FS.OpenReadWrite(name, category, opts...) })
+}
+
+func (v *volume) open(name string, category vfs.DiskWriteCategory, f func() (vfs.File, error)) (vfs.File, error) {
+	var file vfs.File
+	wal := category == categoryWAL
+	var made bool
+	err := v.change(wal, "open", name, func() (err error) { file, err = f(); made = err == nil; return err })
+	if err != nil {
+		return nil, err
+	}
+	if !made {
+		file = vfs.NewMemFile(nil) // of a volume that has failed: nobody will read it
+	}
+	return &volumeFile{File: file, v: v, name: name, wal: wal}, nil
+}
+
+// Open opens a file to read.
+func (v *volume) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := v.FS.Open(name, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &volumeFile{File: file, v: v, name: name}, nil
+}
+
+// OpenDir opens a directory, to sync it.
+func (v *volume) OpenDir(name string) (vfs.File, error) {
+	dir, err := v.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &volumeFile{File: dir, v: v, name: name, wal: true}, nil
+}
+
+// Rename gives a file another name.
+func (v *volume) Rename(old, name string) error {
+	return v.change(false, "rename", old, func() error { return v.FS.Rename(old, name) })
+}
+
+// Link gives a file one more name.
+func (v *volume) Link(old, name string) error {
+	return v.change(false, "link", old, func() error { return v.FS.Link(old, name) })
+}
+
+// Lock takes the directory's lock.
+func (v *volume) Lock(name string) (io.Closer, error) {
+	lock, err := v.FS.Lock(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ErrLocked, err)
+	}
+	return lock, err
+}
+
+// Unwrap returns what the volume is on.
+func (v *volume) Unwrap() vfs.FS { return v.FS }
+
+// volumeFile is an open file of a volume.
+type volumeFile struct {
+	vfs.File
+	v    *volume
+	name string
+	wal  bool // or a directory, whose fsync may follow a new write-ahead file
+}
+
+// Write appends.
+func (f *volumeFile) Write(p []byte) (int, error) {
+	return f.write(p, func() (int, error) { return f.File.Write(p) })
+}
+
+// WriteAt writes somewhere in the file.
+func (f *volumeFile) WriteAt(p []byte, at int64) (int, error) {
+	return f.write(p, func() (int, error) { return f.File.WriteAt(p, at) })
+}
+
+func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err error) {
+	err = f.v.change(f.wal, "write", f.name, func() error { n, err = write(); return err })
+	if err == nil {
+		n = len(p) // or swallowed
+	}
+	return n, err
+}
+
+// Sync makes the file durable.
+func (f *volumeFile) Sync() error { return f.v.change(f.wal, "sync", f.name, f.File.Sync) }
+
+// SyncData makes what was written durable.
+func (f *volumeFile) SyncData() error { return f.v.change(f.wal, "sync", f.name, f.File.SyncData) }
+
+// SyncTo begins to make the front of the file durable.
+func (f *volumeFile) SyncTo(length int64) (full bool, err error) {
+	err = f.v.change(f.wal, "sync", f.name, func() error { full, err = f.File.SyncTo(length); return err })
+	return full, err
+}
+
+// Close closes the file. That of a file which was written tells of writes that failed late.
+func (f *volumeFile) Close() error { return f.File.Close() }
+
+// ReadAt reads somewhere in the file.
+func (f *volumeFile) ReadAt(p []byte, at int64) (int, error) {
+	n, err := f.File.ReadAt(p, at)
+	return n, unreadable(f.name, err)
+}
+
+// Read reads on.
+func (f *volumeFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	return n, unreadable(f.name, err)
+}
+
+func unreadable(name string, err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", errUnreadable, name, err)
+}
