@@ -6,8 +6,8 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
-// earthRadius is the mean radius of the Earth in metres (IUGG, R1).
-const earthRadius = 6371008.8
+// EarthRadius is the mean radius of the Earth in metres (IUGG, R1).
+const EarthRadius = 6371008.8
 
 func (g Geo) check() error {
 	if !(math.Abs(g.Lon) <= 180) || !(math.Abs(g.Lat) <= 90) { // false for NaN
@@ -16,8 +16,8 @@ func (g Geo) check() error {
 	return nil
 }
 
-// placeIn reads a place from a payload value.
-func placeIn(v any) (g Geo, ok bool) {
+// PlaceIn reads a place from a payload value.
+func PlaceIn(v any) (g Geo, ok bool) {
 	m, _ := v.(map[string]any)
 	lon, okLon := number(m["lon"])
 	lat, okLat := number(m["lat"])
@@ -46,12 +46,13 @@ func (b *GeoBox) compile() (func(any) bool, error) {
 	}
 	box := *b
 	return func(v any) bool {
-		g, ok := placeIn(v)
-		return ok && box.contains(g)
+		g, ok := PlaceIn(v)
+		return ok && box.Contains(g)
 	}, nil
 }
 
-func (b *GeoBox) contains(g Geo) bool {
+// Contains reports whether a place lies in the box.
+func (b *GeoBox) Contains(g Geo) bool {
 	if !(b.BottomRight.Lat < g.Lat && g.Lat < b.TopLeft.Lat) {
 		return false
 	}
@@ -70,10 +71,13 @@ func (r *GeoRadius) compile() (func(any) bool, error) {
 	}
 	circle := *r
 	return func(v any) bool {
-		g, ok := placeIn(v)
-		return ok && metersBetween(circle.Center, g) < circle.Meters
+		g, ok := PlaceIn(v)
+		return ok && circle.Contains(g)
 	}, nil
 }
+
+// Contains reports whether a place lies in the circle.
+func (r *GeoRadius) Contains(g Geo) bool { return metersBetween(r.Center, g) < r.Meters }
 
 // metersBetween is the haversine formula (R. W. Sinnott, Sky and Telescope 68, 1984).
 func metersBetween(a, b Geo) float64 {
@@ -81,5 +85,5 @@ func metersBetween(a, b Geo) float64 {
 	dLat, dLon := (b.Lat-a.Lat)*rad, (b.Lon-a.Lon)*rad
 	sLat, sLon := math.Sin(dLat/2), math.Sin(dLon/2)
 	h := sLat*sLat + math.Cos(a.Lat*rad)*math.Cos(b.Lat*rad)*sLon*sLon
-	return 2 * earthRadius * math.Asin(math.Sqrt(min(1, h)))
+	return 2 * EarthRadius * math.Asin(math.Sqrt(min(1, h)))
 }
