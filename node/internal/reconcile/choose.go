@@ -51,9 +51,8 @@ func retiring(sh *catalog.Shard, id catalog.PeerID) bool {
 	return ok && r.Retiring
 }
 
-// choose is R6: who may be promoted, if anybody. A draining primary is left for a replica with an equal log; if there
-// is none, for the best of the others, provided that their answers alone satisfy R6, because then nothing that was
-// committed is missing there; else it leads on in the new term, since the fence has ended its old one.
+// choose is R6: who may be promoted, if anybody. A primary that is to go is left for an heir (heir); if there is none, it
+// leads on in the new term, since the fence has ended its old one.
 func (t taste) choose(b ballot) (*catalog.Promote, bool) {
 	t.order(b)
 	active, w := len(b.shard.Active()), int(b.shard.WriteQuorum)
@@ -62,16 +61,33 @@ func (t taste) choose(b ballot) (*catalog.Promote, bool) {
 	if !ok || !safe && !b.Unsafe {
 		return nil, false
 	}
-	if b.Drain && t.obs.leaving(b.Ref, catalog.PeerID(best.Peer)) {
-		others := slices.DeleteFunc(slices.Clone(b.answers), func(a replication.FenceAnswer) bool {
-			return t.obs.leaving(b.Ref, catalog.PeerID(a.Peer))
-		})
-		if other, _, othersSafe := replication.Choose(term, active, w, others); othersSafe {
-			best = other
+	if b.Drain {
+		if heir, ok := t.heir(b); ok {
+			best = heir
 		}
 	}
 	candidate := catalog.PeerID(best.Peer)
 	t.primaries[b.shard.Primary]--
 	t.primaries[candidate]++
 	return &catalog.Promote{Term: b.Term, Candidate: candidate, Unsafe: !safe}, true
+}
+
+// heir finds the best of those who may lead in place of a primary that is to go. R6 is satisfied by the answers that are
+// no longer than the heir's, if they are as many as it asks for: then the heir has whatever was committed, though others
+// may have more.
+func (t taste) heir(b ballot) (replication.FenceAnswer, bool) {
+	enough := max(len(b.shard.Active())-int(b.shard.WriteQuorum)+1, 1)
+	var best replication.FenceAnswer
+	found := false
+	for _, a := range b.answers {
+		id := catalog.PeerID(a.Peer)
+		if id == b.shard.Primary || t.obs.leaving(b.Ref, id) || len(b.Heirs) > 0 && !slices.Contains(b.Heirs, id) {
+			continue
+		}
+		covered := slices.DeleteFunc(slices.Clone(b.answers), a.Shorter)
+		if len(covered) >= enough && (!found || best.Shorter(a)) {
+			best, found = a, true
+		}
+	}
+	return best, found
 }

@@ -14,7 +14,6 @@ const (
 	fenceTimeout  = time.Second // of one request: a peer that does not answer must not hold up the others' shards
 	fencesPerCall = 1024
 	callsAtOnce   = 16
-	promoteBatch  = 1024 // commands in one entry of Raft's log
 )
 
 // Fence asks a peer's replica to promise Term (R5).
@@ -61,7 +60,7 @@ func (r *Runner) failovers(ctx context.Context, s *catalog.State, o Observations
 		change := &catalog.ChangeShard{Ref: b.Ref, Version: b.Version, Promote: promote}
 		promoted = append(promoted, Step{Failover: steps[i].Failover, Change: &catalog.Command{ChangeShard: change}, Why: steps[i].Why})
 	}
-	for batch := range slices.Chunk(promoted, promoteBatch) {
+	for batch := range slices.Chunk(promoted, changeBatch) {
 		r.propose(ctx, batch)
 	}
 }

@@ -16,6 +16,7 @@ type retry struct {
 const (
 	minRetry = 50 * time.Millisecond
 	maxRetry = 2 * time.Second
+	lazyness = 30 // what is only for the sake of balance waits so many times as long
 )
 
 func (r *Runner) tooSoon(step Step) bool { return time.Now().Before(r.retries[step.key()].after) }
@@ -28,6 +29,9 @@ func (r *Runner) failed(step Step) {
 	}
 	was.delay = min(2*was.delay, maxRetry)
 	was.after = now.Add(was.delay)
+	if step.Failover != nil && step.Failover.Balance {
+		was.after = now.Add(lazyness * was.delay)
+	}
 	r.retries[step.key()] = was
 }
 
@@ -46,33 +50,62 @@ func (r *Runner) notePromise(ref catalog.ShardRef, promised uint64) {
 	}
 }
 
-func (r *Runner) noteDeaths(s *catalog.State) {
+// life is since when a peer has answered, or not answered.
+type life struct {
+	alive bool
+	since time.Time
+}
+
+// noteLives times who comes and goes.
+func (r *Runner) noteLives(s *catalog.State) {
+	r.lives.Lock()
+	defer r.lives.Unlock()
 	for id := range s.Peers {
-		if r.opts.Liveness.Alive(id) {
-			delete(r.died, id)
-		} else if _, ok := r.died[id]; !ok {
-			r.died[id] = time.Now()
+		alive := r.opts.Liveness.Alive(id)
+		if was, known := r.lives.of[id]; !known || was.alive != alive {
+			r.lives.of[id] = life{alive: alive, since: time.Now()}
 		}
 	}
-	for id := range r.died {
+	for id := range r.lives.of {
 		if _, ok := s.Peers[id]; !ok {
-			delete(r.died, id)
+			delete(r.lives.of, id)
 		}
 	}
 }
 
+// Health tells how the peers do, as this node sees it. A node that has just started has seen nobody for long.
+func (r *Runner) Health(s *catalog.State) map[catalog.PeerID]Health {
+	r.lives.Lock()
+	defer r.lives.Unlock()
+	now, all := time.Now(), make(map[catalog.PeerID]Health, len(s.Peers))
+	for id := range s.Peers {
+		h := Health{Alive: r.opts.Liveness.Alive(id), Draining: r.opts.Liveness.Draining(id)}
+		was := r.lives.of[id]
+		switch {
+		case was.since.IsZero() || was.alive != h.Alive:
+			was.since = now
+		case h.Alive:
+			h.AliveFor = now.Sub(was.since)
+		}
+		if !h.Alive {
+			h.DeadFor = deadFor(was.since, now)
+		}
+		if r.opts.Gauges != nil {
+			h.DiskFree, h.DiskTotal = r.opts.Gauges.Disk(id)
+		}
+		all[id] = h
+	}
+	return all
+}
+
 // observe gathers what Plan needs, and forgets what no longer matters.
 func (r *Runner) observe(s *catalog.State) Observations {
-	r.noteDeaths(s)
-	o := Observations{Peers: map[catalog.PeerID]Health{}, Wishes: r.currentWishes(s), Moves: r.currentMoves(s), Promised: r.promised}
-	now := time.Now()
-	for id := range s.Peers {
-		h := Health{Alive: true, Draining: r.opts.Liveness.Draining(id)}
-		if died, dead := r.died[id]; dead {
-			h.Alive, h.DeadFor = false, deadFor(died, now)
-		}
-		o.Peers[id] = h
+	r.noteLives(s)
+	o := Observations{Peers: r.Health(s), Wishes: r.currentWishes(s), Moves: r.currentMoves(s), Promised: r.promised}
+	if r.opts.Gauges != nil {
+		o.Bytes = r.opts.Gauges.Bytes()
 	}
+	now := time.Now()
 	if voters := r.opts.Members.Voters(); len(voters) > 0 {
 		o.Voters = voters
 	}

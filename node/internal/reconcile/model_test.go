@@ -26,7 +26,7 @@ func newModel(t failer) *model {
 		t: t, state: catalog.Empty(), ends: map[catalog.Generation][2]uint64{},
 		obs: reconcile.Observations{
 			Peers: map[catalog.PeerID]reconcile.Health{}, Voters: map[catalog.PeerID]string{},
-			Wishes: map[catalog.ShardRef]uint64{}, Promised: map[catalog.ShardRef]uint64{},
+			Wishes: map[catalog.ShardRef]uint64{}, Promised: map[catalog.ShardRef]uint64{}, Bytes: map[catalog.ShardRef]uint64{},
 		},
 	}
 }
@@ -49,7 +49,7 @@ func (m *model) apply(cmd catalog.Command) {
 
 func (m *model) register(id catalog.PeerID, name, zone string) {
 	m.apply(catalog.Command{RegisterPeer: &catalog.Peer{ID: id, Name: name, PeerAddr: "h:1", Zone: zone}})
-	m.obs.Peers[id] = reconcile.Health{Alive: true}
+	m.obs.Peers[id] = reconcile.Health{Alive: true, AliveFor: time.Hour}
 	m.obs.Voters[id] = "h:1"
 }
 
@@ -118,7 +118,8 @@ func (m *model) failover(f reconcile.Failover) string {
 }
 
 // settle lets every primary that lives do its part once, and reports whether any changed the metadata: it brings
-// the logs of the others to its own, demotes replicas whose peer is dead or that retire, and takes back, fills and activates the others.
+// the logs of the others to its own, demotes replicas whose peer is dead or that retire, takes back, fills and activates the others,
+// and moves W to the declared one, up only when so many are active.
 func (m *model) settle() bool {
 	moved := false
 	for ref, sh := range m.state.Shards() {
@@ -147,17 +148,42 @@ func (m *model) settle() bool {
 			moved = true
 			break // the version is another now
 		}
+		if _, now, _ := m.state.Shard(ref); now == sh {
+			moved = m.quorum(ref, sh) || moved
+		}
 	}
 	return moved
 }
 
+func (m *model) quorum(ref catalog.ShardRef, sh *catalog.Shard) bool {
+	w := uint32(m.state.Collections[ref.Collection].WantedQuorum(sh))
+	if w == sh.WriteQuorum || w > sh.WriteQuorum && m.serving(sh) < int(w) {
+		return false
+	}
+	m.change(ref, sh, catalog.ChangeShard{SetWriteQuorum: &w})
+	return true
+}
+
+// serving counts the copies that count, stay and answer.
+func (m *model) serving(sh *catalog.Shard) int {
+	n := 0
+	for _, r := range sh.Replicas {
+		if r.State == catalog.Active && !r.Retiring && m.alive(r.Peer) {
+			n++
+		}
+	}
+	return n
+}
+
 // rest runs rounds until nothing is left to do.
 func (m *model) rest() {
-	for range 300 {
+	for range 2000 {
+		before := m.state
 		steps := reconcile.Plan(m.state, m.obs)
 		for _, step := range steps {
 			m.do(step)
 		}
+		m.checkKept(before)
 		if !m.settle() && len(steps) == 0 {
 			return
 		}
@@ -165,44 +191,200 @@ func (m *model) rest() {
 	m.t.Fatalf("it never comes to rest:\n%s%v", m.state.Describe(), reconcile.Plan(m.state, m.obs))
 }
 
+// checkKept checks what no step may do: leave a shard with fewer copies that serve than W and the declared number, where there
+// were as many; or lose the last copy that is left.
+func (m *model) checkKept(before *catalog.State) {
+	for ref, old := range before.Shards() {
+		col, sh, ok := m.state.Shard(ref)
+		if !ok {
+			continue
+		}
+		was, is := m.serving(old), m.serving(sh)
+		if enough := min(int(old.WriteQuorum), was); is < enough {
+			m.t.Fatalf("%s: %d copies served, W is %d, and now %d do: %s, then %s", ref, was, old.WriteQuorum, is, old, sh)
+		}
+		if want := col.Factor(old); is < min(was, want) && is < was-1 {
+			m.t.Fatalf("%s: %d copies served, and now %d: %s, then %s", ref, was, is, old, sh)
+		}
+		for _, r := range old.Replicas {
+			if _, kept := sh.Replica(r.Peer); !kept && was == 0 && !before.Gone(r.Peer) {
+				m.t.Fatalf("%s: no copy serves, and the one on peer %d was dropped: %s", ref, r.Peer, old)
+			}
+		}
+	}
+}
+
+// led tells whether a shard has a primary that works.
+func (m *model) led(ref catalog.ShardRef, sh *catalog.Shard) bool {
+	return m.alive(sh.Primary) && m.obs.Wishes[ref] < sh.Term
+}
+
 // checkAtRest checks that everything is as declared where the peers allow.
 func (m *model) checkAtRest() {
 	for ref, sh := range m.state.Shards() {
-		if !m.alive(sh.Primary) {
+		if !m.led(ref, sh) {
 			m.checkStuck(ref, sh)
 			continue
 		}
-		if m.obs.Wishes[ref] >= sh.Term {
-			m.checkStuck(ref, sh)
-			continue
-		}
-		want := int(m.state.Collections[ref.Collection].Config.ReplicationFactor)
-		active := 0
-		for _, r := range sh.Replicas {
-			if r.Retiring || m.state.Gone(r.Peer) {
-				m.t.Fatalf("%s: the replica on peer %d should be gone: %s", ref, r.Peer, sh)
-			}
-			if r.State == catalog.Active {
-				active++
-			}
-			if m.alive(r.Peer) != (r.State == catalog.Active) {
-				m.t.Fatalf("%s: the replica on peer %d is %s: %s", ref, r.Peer, r.State, sh)
-			}
-		}
-		for id, h := range m.obs.Peers {
-			if _, has := sh.Replica(id); len(sh.Replicas) < want && !has && m.alive(id) && !h.Draining {
-				m.t.Fatalf("%s: %d of %d replicas, and peer %d could take one", ref, len(sh.Replicas), want, id)
-			}
-		}
-		if len(sh.Replicas) > want && active > want {
-			m.t.Fatalf("%s: %d replicas, %d declared: %s", ref, len(sh.Replicas), want, sh)
-		}
+		m.checkShard(ref, sh)
 	}
 	for id, p := range m.state.Peers {
 		if p.Replaced && m.state.ReplicasOn(id) == 0 {
 			m.t.Fatalf("peer %d was replaced and holds nothing, but is still there", id)
 		}
 	}
+	if !m.state.Settings.IsPaused() {
+		m.checkBalance()
+	}
+	for _, o := range m.state.Operations {
+		if o.Kind == catalog.Drain && o.State == catalog.Running && m.state.ReplicasOn(o.Peer) == 0 {
+			m.t.Fatalf("operation %s runs on", o)
+		}
+	}
+}
+
+// place tells whether a peer may be given a copy.
+func (m *model) place(id catalog.PeerID) bool {
+	return m.alive(id) && !m.obs.Peers[id].Draining && m.state.Peers[id].State == catalog.InService
+}
+
+func (m *model) checkShard(ref catalog.ShardRef, sh *catalog.Shard) {
+	want, stay, spare := m.state.Collections[ref.Collection].Factor(sh), 0, false
+	for id := range m.state.Peers {
+		_, has := sh.Replica(id)
+		spare = spare || !has && m.place(id)
+	}
+	for _, r := range sh.Replicas {
+		if m.alive(r.Peer) != (r.State == catalog.Active) {
+			m.t.Fatalf("%s: the replica on peer %d is %s: %s", ref, r.Peer, r.State, sh)
+		}
+		if !m.state.Gone(r.Peer) {
+			stay++
+		}
+	}
+	if m.state.Settings.IsPaused() {
+		return
+	}
+	if sh.Handover && !m.leaving(ref, sh) && len(sh.Pinned) == 0 {
+		m.t.Fatalf("%s is being handed over for no reason: %s", ref, sh)
+	}
+	for _, r := range sh.Replicas {
+		peer, h := m.state.Peers[r.Peer], m.obs.Peers[r.Peer]
+		after := m.state.Settings.ReplaceAfter()
+		away := !h.Alive && after > 0 && h.DeadFor >= after && peer.State != catalog.Maintenance
+		switch {
+		case r.Retiring, m.state.Gone(r.Peer):
+			m.t.Fatalf("%s: the replica on peer %d should be gone: %s", ref, r.Peer, sh)
+		case spare && (peer.State == catalog.Draining || away) && !m.waits(sh, r.Peer) && m.serving(sh) > int(sh.WriteQuorum):
+			m.t.Fatalf("%s: the replica on peer %d should be elsewhere: %s", ref, r.Peer, sh)
+		case r.Replaces != 0 && r.State == catalog.Active && m.place(r.Peer) && m.serving(sh) > int(sh.WriteQuorum):
+			m.t.Fatalf("%s: the replica on peer %d never takes its place: %s", ref, r.Peer, sh)
+		}
+	}
+	if stay < want && spare {
+		m.t.Fatalf("%s: %d of %d replicas, and a peer could take one: %s", ref, stay, want, sh)
+	}
+	waits := slices.ContainsFunc(sh.Replicas, func(r catalog.Replica) bool { return m.waits(sh, r.Peer) })
+	if stay > want && m.serving(sh) > max(want, int(sh.WriteQuorum)) && !waits {
+		m.t.Fatalf("%s: %d replicas, %d declared: %s", ref, stay, want, sh)
+	}
+	m.checkLeader(ref, sh)
+}
+
+// waits tells whether the copy that takes the place of another is on a peer that has just gone away, or
+// that may not lead for a while.
+func (m *model) waits(sh *catalog.Shard, of catalog.PeerID) bool {
+	return slices.ContainsFunc(sh.Replicas, func(r catalog.Replica) bool {
+		fresh := m.obs.Peers[r.Peer].DeadFor < time.Minute+time.Second
+		return r.Replaces == of && (m.alive(r.Peer) && !m.place(r.Peer) || !m.alive(r.Peer) && (fresh || r.State == catalog.Active))
+	})
+}
+
+// leaving tells whether a shard's primary should be elsewhere.
+func (m *model) leaving(ref catalog.ShardRef, sh *catalog.Shard) bool {
+	peer := m.state.Peers[sh.Primary]
+	moved, ok := m.obs.Moves[ref]
+	open := slices.ContainsFunc(sh.Pinned, func(id catalog.PeerID) bool {
+		_, has := sh.Replica(id)
+		return !has && m.place(id)
+	})
+	return peer.State != catalog.InService || m.obs.Peers[sh.Primary].Draining || ok && moved == sh.Primary ||
+		open && !slices.Contains(sh.Pinned, sh.Primary)
+}
+
+// checkLeader checks that no peer leads that should not, if another could.
+func (m *model) checkLeader(ref catalog.ShardRef, sh *catalog.Shard) {
+	if !m.leaving(ref, sh) || m.serving(sh) < len(sh.Active()) {
+		return
+	}
+	for _, id := range sh.Active() {
+		if id != sh.Primary && m.place(id) && (len(sh.Pinned) == 0 || slices.Contains(sh.Pinned, id)) {
+			m.t.Fatalf("%s should be led by peer %d: %s", ref, id, sh)
+		}
+	}
+}
+
+// checkBalance checks that no single move would make two peers more alike by more than the slack.
+func (m *model) checkBalance() {
+	replicas, primaries, peers := map[catalog.PeerID]int{}, map[catalog.PeerID]int{}, 0
+	for id, h := range m.obs.Peers {
+		if m.state.Gone(id) {
+			continue
+		}
+		if max(h.AliveFor, h.DeadFor) < 10*time.Second {
+			return
+		}
+		if m.place(id) {
+			peers++
+		}
+	}
+	total, leads := 0, 0
+	for _, sh := range m.state.Shards() {
+		for _, r := range sh.Replicas {
+			if r.Replaces != 0 || r.Retiring {
+				return // stuck for want of a primary: where it will be is another count
+			}
+			replicas[r.Peer]++
+			if m.place(r.Peer) {
+				total++
+			}
+		}
+		primaries[sh.Primary]++
+		if m.place(sh.Primary) {
+			leads++
+		}
+	}
+	for ref, sh := range m.state.Shards() {
+		col := m.state.Collections[ref.Collection]
+		if m.serving(sh) < len(sh.Replicas) || len(sh.Replicas) != col.Factor(sh) || !m.led(ref, sh) || !m.state.Settings.Balances() {
+			continue
+		}
+		for _, r := range sh.Replicas {
+			for id := range m.state.Peers {
+				if id == r.Peer || !m.place(id) || !m.place(r.Peer) {
+					continue
+				}
+				_, has := sh.Replica(id)
+				if !has && len(sh.Pinned) == 0 && replicas[r.Peer]-replicas[id] >= max(2, total/peers/20) && !m.crowds(sh, r.Peer, id) {
+					m.t.Fatalf("%s: peer %d holds %d replicas, peer %d %d: %s\n%s%v", ref, r.Peer, replicas[r.Peer], id, replicas[id], sh, m.state.Describe(), m.obs)
+				}
+				if has && r.Peer == sh.Primary && primaries[r.Peer]-primaries[id] >= max(2, leads/peers/20) {
+					m.t.Fatalf("%s: peer %d leads %d shards, peer %d %d: %s", ref, r.Peer, primaries[r.Peer], id, primaries[id], sh)
+				}
+			}
+		}
+	}
+}
+
+// crowds tells whether a move would put more copies into a zone than there were in the one it leaves.
+func (m *model) crowds(sh *catalog.Shard, from, to catalog.PeerID) bool {
+	zones := map[string]int{}
+	for _, r := range sh.Replicas {
+		zones[m.state.Peers[r.Peer].Zone]++
+	}
+	before := zones[m.state.Peers[from].Zone]
+	zones[m.state.Peers[from].Zone]--
+	return zones[m.state.Peers[to].Zone]+1 > before
 }
 
 // checkStuck checks that a shard without a working primary could not have been given one.

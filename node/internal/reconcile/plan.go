@@ -12,28 +12,67 @@ import (
 
 // Plan returns what to do next: at most one step per shard, because each makes the shard's version another. It
 // returns nothing when everything is as declared, or cannot be made so with the peers there are.
+//
+// What is more urgent comes first, and takes what the limits leave: a primary that leads; then copies that are too many
+// go and moves under way are brought to their end; then copies that lack are made, of the shards with the fewest first;
+// then those that are in the wrong place move: peers that are away, placement by hand, draining, zones; balance last, when
+// all else is done.
 func Plan(s *catalog.State, o Observations) []Step {
-	p := planner{state: s, obs: o}
+	p := newPlanner(s, o)
 	p.replacedPeers()
-	for ref, sh := range s.Shards() {
-		p.shard(ref, sh)
+	for i := range p.looks {
+		p.settle(&p.looks[i])
 	}
+	if !s.Settings.IsPaused() {
+		p.missing()
+		for _, why := range []catalog.Reason{catalog.ForHealing, catalog.ForHand, catalog.ForDrain} {
+			p.misplaced(why)
+		}
+		p.zones()
+		p.balance()
+	}
+	p.operations()
 	return p.steps
 }
 
 type planner struct {
-	state  *catalog.State
-	obs    Observations
-	steps  []Step
-	placer *catalog.Placer        // made when first needed
-	fills  map[catalog.PeerID]int // with placer: replicas that are being filled
+	state *catalog.State
+	obs   Observations
+	steps []Step
+	looks []look
+	loads *loads
+	limit *limit
+}
+
+func newPlanner(s *catalog.State, o Observations) *planner {
+	p := &planner{state: s, obs: o}
+	for ref, sh := range s.Shards() {
+		p.looks = append(p.looks, p.look(ref, sh))
+	}
+	p.loads, p.limit = newLoads(p), newLimit(p)
+	return p
 }
 
 func (p *planner) add(s Step) { p.steps = append(p.steps, s) }
 
-func (p *planner) change(ref catalog.ShardRef, sh *catalog.Shard, c catalog.ChangeShard, format string, args ...any) {
-	c.Ref, c.Version = ref, sh.Version
+// change plans one change of a shard; there is none after it in this round.
+func (p *planner) change(l *look, c catalog.ChangeShard, format string, args ...any) {
+	c.Ref, c.Version = l.ref, l.sh.Version
+	l.done = true
 	p.add(Step{Change: &catalog.Command{ChangeShard: &c}, Why: fmt.Sprintf(format, args...)})
+}
+
+// usable tells whether a peer may be given replicas.
+func (p *planner) usable(id catalog.PeerID) bool {
+	return p.obs.usable(id) && !p.state.Gone(id) && p.state.Peers[id].State == catalog.InService
+}
+
+// peer names a peer for people.
+func (p *planner) peer(id catalog.PeerID) string {
+	if known, ok := p.state.Peers[id]; ok && known.Name != "" {
+		return known.Name
+	}
+	return fmt.Sprintf("peer %d", id)
 }
 
 // replacedPeers forgets peers whose disk is gone: first as voters, once their successor votes, then altogether, once
@@ -66,177 +105,154 @@ func (p *planner) successorVotes(old *catalog.Peer) bool {
 	return false
 }
 
-func (p *planner) shard(ref catalog.ShardRef, sh *catalog.Shard) {
-	if p.failover(ref, sh) || p.drop(ref, sh) {
+// settle plans what a shard needs for itself: a primary, an end of what has begun, no more copies than declared.
+func (p *planner) settle(l *look) {
+	if p.failover(l) || p.state.Settings.IsPaused() {
+		l.done = true
 		return
 	}
-	want := int(p.state.Collections[ref.Collection].Config.ReplicationFactor)
-	declared := 0
-	for _, r := range sh.Replicas {
-		if p.declared(r) {
-			declared++
-		}
-	}
-	switch {
-	case declared < want:
-		p.addReplica(ref, sh, declared, want)
-	case declared > want:
-		p.retire(ref, sh, want)
-	}
+	_ = p.drop(l) || p.giveUp(l) || p.complete(l) || p.surplus(l)
 }
 
-// declared tells whether a replica is one of those that the collection asks for. One on a peer that is merely dead is:
-// the peer may come back with all its data, and to copy a shard at each restart of a node would cost more than it saves.
-func (p *planner) declared(r catalog.Replica) bool { return !r.Retiring && !p.state.Gone(r.Peer) }
-
-// failover plans a new primary if the shard needs one, and reports whether it does for want of a working one.
-func (p *planner) failover(ref catalog.ShardRef, sh *catalog.Shard) bool {
-	why, drain := p.whyFailover(ref, sh)
-	if why == "" {
-		return false
-	}
-	f := &Failover{Ref: ref, Version: sh.Version, Term: max(sh.Term+1, p.obs.Promised[ref]), Drain: drain}
-	if drain && !p.canLeave(sh) {
-		return false
-	}
-	live, enough := p.answerers(sh)
-	if live < enough {
-		f.Unsafe = sh.WriteQuorum == 1 && live > 0 && p.deadLongEnough(sh)
-		if !f.Unsafe {
-			return !drain // R6: nobody may be promoted; reads go on
-		}
-	}
-	p.add(Step{Failover: f, Why: why})
-	return true
-}
-
-func (p *planner) whyFailover(ref catalog.ShardRef, sh *catalog.Shard) (why string, drain bool) {
-	switch wish, wished := p.obs.Wishes[ref]; {
-	case p.state.Gone(sh.Primary):
-		return fmt.Sprintf("the disk of its primary, peer %d, is gone", sh.Primary), false
-	case !p.obs.alive(sh.Primary):
-		return fmt.Sprintf("its primary, peer %d, is dead", sh.Primary), false
-	case wished && wish >= sh.Term:
-		return fmt.Sprintf("its primary, peer %d, cannot lead in term %d", sh.Primary, sh.Term), false
-	case p.obs.Peers[sh.Primary].Draining:
-		return fmt.Sprintf("its primary, peer %d, is draining", sh.Primary), true
-	case p.obs.leaving(ref, sh.Primary):
-		return fmt.Sprintf("the copy of its primary, peer %d, differs from the others", sh.Primary), true
-	}
-	return "", false
-}
-
-// canLeave tells whether another replica could take over from a draining primary.
-func (p *planner) canLeave(sh *catalog.Shard) bool {
-	return slices.ContainsFunc(sh.Active(), func(id catalog.PeerID) bool {
-		return id != sh.Primary && !p.state.Gone(id) && p.obs.usable(id)
-	})
-}
-
-// answerers counts the active replicas that can answer a fence, and how many R6 asks for.
-func (p *planner) answerers(sh *catalog.Shard) (live, enough int) {
-	active := sh.Active()
-	for _, id := range active {
-		if p.obs.alive(id) && !p.state.Gone(id) {
-			live++
-		}
-	}
-	return live, max(len(active)-int(sh.WriteQuorum)+1, 1)
-}
-
-func (p *planner) deadLongEnough(sh *catalog.Shard) bool {
-	for _, id := range sh.Active() {
-		if !p.state.Gone(id) && !p.obs.alive(id) && p.obs.Peers[id].DeadFor < unsafeGrace {
-			return false
-		}
-	}
-	return true
-}
-
-// drop removes a copy that no longer counts and is not to come back.
-func (p *planner) drop(ref catalog.ShardRef, sh *catalog.Shard) bool {
-	for _, r := range sh.Replicas {
-		if r.Peer == sh.Primary || r.State == catalog.Active || p.declared(r) {
+// drop removes a copy that no longer counts and is not to come back. While no copy serves, one that was merely retired
+// stays: it may be all that is left.
+func (p *planner) drop(l *look) bool {
+	for _, r := range l.sh.Replicas {
+		gone := p.state.Gone(r.Peer)
+		if r.Peer == l.sh.Primary || r.State == catalog.Active || !r.Retiring && !gone || !gone && l.serving == 0 {
 			continue
 		}
 		why := "it was retired and counts no more"
-		if p.state.Gone(r.Peer) {
+		if gone {
 			why = "the disk of its peer is gone"
 		}
-		p.change(ref, sh, catalog.ChangeShard{DropReplica: &r.Peer}, "%s", why)
+		p.change(l, catalog.ChangeShard{DropReplica: &r.Peer}, "%s", why)
 		return true
 	}
 	return false
 }
 
-func (p *planner) addReplica(ref catalog.ShardRef, sh *catalog.Shard, declared, want int) {
-	if p.placer == nil {
-		p.prepare()
-	}
-	id, ok := p.placer.Replica(sh)
-	if !ok || p.fills[id] >= maxFills {
-		return
-	}
-	p.fills[id]++
-	p.change(ref, sh, catalog.ChangeShard{AddReplica: &id}, "%d of %d declared replicas exist", declared, want)
-}
-
-// prepare counts what the peers hold and fill.
-func (p *planner) prepare() {
-	p.placer, p.fills = catalog.NewPlacer(p.state, p.obs.usable), map[catalog.PeerID]int{}
-	for _, sh := range p.state.Shards() {
-		for _, id := range sh.In(catalog.Partial) {
-			p.fills[id]++
+// giveUp lets both copies stay where one was to take the place of the other and there are too few; else it retires the one that
+// was to take the place, if that is no longer wanted and it does not count yet.
+func (p *planner) giveUp(l *look) bool {
+	for _, r := range l.members {
+		old, _ := l.sh.Replica(r.Replaces)
+		switch {
+		case r.Replaces == 0:
+			continue
+		case l.base < l.want && p.misplacement(l, old) == "" && !old.Retiring && !p.state.Gone(old.Peer):
+			p.change(l, catalog.ChangeShard{Settle: &r.Peer}, "%d of %d declared replicas exist, and the copy on %s can stay", l.base, l.want, p.peer(old.Peer))
+			return true
+		case r.State == catalog.Active:
+			if p.misplacement(l, r) == "" || p.misplacement(l, old) != "" && old.Peer != l.sh.Primary || old.Retiring {
+				continue
+			}
+			p.change(l, catalog.ChangeShard{Settle: &r.Peer}, "%s is no place for it any more", p.peer(r.Peer))
+			return true
+		}
+		if why := p.whyGiveUp(l, r); why != "" {
+			p.change(l, catalog.ChangeShard{Retire: &r.Peer}, "%s", why)
+			return true
 		}
 	}
+	return false
 }
 
-// retire marks one replica that is too many, if as many as declared are active, on live peers, without it.
-func (p *planner) retire(ref catalog.ShardRef, sh *catalog.Shard, want int) {
-	if p.placer == nil {
-		p.prepare()
+func (p *planner) whyGiveUp(l *look, r catalog.Replica) string {
+	old, _ := l.sh.Replica(r.Replaces)
+	switch {
+	case l.base > l.want:
+		return fmt.Sprintf("only %d copies are declared", l.want)
+	case p.misplacement(l, r) != "":
+		return fmt.Sprintf("%s is no place for it any more", p.peer(r.Peer))
+	case !p.obs.alive(r.Peer) && p.obs.Peers[r.Peer].DeadFor >= fillPatience:
+		return fmt.Sprintf("%s went away while the copy was being made", p.peer(r.Peer))
+	case old.Retiring || p.state.Gone(old.Peer):
+		return "" // there is no way back
 	}
-	var candidates []catalog.Replica
-	active := 0
-	zones := map[string]int{}
-	for _, r := range sh.Replicas {
-		if !p.declared(r) {
+	stays := p.misplacement(l, old) == "" && p.serves(old)
+	switch r.Reason {
+	case catalog.ForBalance:
+		if !p.balances(l.ref.Collection) {
+			return "nothing is to be evened out any more"
+		}
+	case catalog.ForZones:
+		if l.pinned() {
+			return "it was placed by hand"
+		}
+	default:
+		if stays {
+			return fmt.Sprintf("the copy on %s can stay", p.peer(old.Peer))
+		}
+	}
+	return ""
+}
+
+// complete retires copies whose successor counts, and those that are misplaced where there are enough without. The copies that
+// serve never become fewer than W by that.
+func (p *planner) complete(l *look) bool {
+	for _, r := range l.members {
+		old, ok := l.sh.Replica(r.Replaces)
+		if r.Replaces == 0 || !ok || old.Retiring || old.Peer == l.sh.Primary || !p.serves(r) {
 			continue
 		}
-		zones[p.state.Peers[r.Peer].Zone]++
-		if p.serves(r) {
-			active++
+		if left := l.servingWithout(p, old); p.serves(old) && left < int(l.sh.WriteQuorum) {
+			continue
 		}
-		if r.Peer != sh.Primary {
+		p.change(l, catalog.ChangeShard{Retire: &old.Peer}, "the copy on %s has taken its place", p.peer(r.Peer))
+		return true
+	}
+	return false
+}
+
+// stay takes back that a primary is to go.
+func (p *planner) stay(l *look) bool {
+	if !l.sh.Handover || l.handing {
+		return false
+	}
+	off := false
+	p.change(l, catalog.ChangeShard{Handover: &off}, "%s may lead on", p.peer(l.sh.Primary))
+	return true
+}
+
+// surplus retires one copy that is too many, if as many as declared serve without it, or if it counts no more and its peer is away.
+func (p *planner) surplus(l *look) bool {
+	if l.base <= l.want {
+		return false
+	}
+	var candidates []catalog.Replica
+	for _, r := range l.members {
+		if r.Peer != l.sh.Primary && !l.moving(r) {
 			candidates = append(candidates, r)
 		}
 	}
-	if len(candidates) == 0 {
-		return
+	primary, _ := l.sh.Replica(l.sh.Primary)
+	if len(candidates) == 0 || p.misplacement(l, primary) != "" && p.canLeave(l) {
+		return false // it is the primary's copy that has to go
 	}
-	victim := slices.MinFunc(candidates, func(a, b catalog.Replica) int { return p.lessWanted(a, b, zones) })
-	if p.serves(victim) {
-		active--
+	slices.SortFunc(candidates, func(a, b catalog.Replica) int { return p.lessWanted(l, a, b) })
+	for _, victim := range candidates {
+		left := l.servingWithout(p, victim)
+		lost := victim.State != catalog.Active && !p.obs.alive(victim.Peer) && left > 0
+		if !lost && (left < l.want || p.serves(victim) && left < int(l.sh.WriteQuorum)) {
+			continue
+		}
+		p.change(l, catalog.ChangeShard{Retire: &victim.Peer}, "only %d declared", l.want)
+		return true
 	}
-	if active < want {
-		return
-	}
-	p.change(ref, sh, catalog.ChangeShard{Retire: &victim.Peer}, "only %d declared", want)
+	return false
 }
 
-func (p *planner) serves(r catalog.Replica) bool {
-	return r.State == catalog.Active && p.obs.alive(r.Peer)
-}
-
-// lessWanted orders replicas: first those that do not count, then those on dead and draining peers, in the zone with the
-// most copies, on the fullest peer.
-func (p *planner) lessWanted(a, b catalog.Replica, zones map[string]int) int {
+// lessWanted orders copies: first those in the wrong place, those that do not count, then those on dead and unusable peers, in
+// the zone with the most copies, on the fullest peer.
+func (p *planner) lessWanted(l *look, a, b catalog.Replica) int {
 	return cmp.Or(
+		falseFirst(p.misplacement(l, a) == "", p.misplacement(l, b) == ""),
 		falseFirst(a.State == catalog.Active, b.State == catalog.Active),
 		falseFirst(p.obs.alive(a.Peer), p.obs.alive(b.Peer)),
-		falseFirst(p.obs.usable(a.Peer), p.obs.usable(b.Peer)),
-		cmp.Compare(zones[p.state.Peers[b.Peer].Zone], zones[p.state.Peers[a.Peer].Zone]),
-		cmp.Compare(p.placer.Load(b.Peer), p.placer.Load(a.Peer)),
+		falseFirst(p.usable(a.Peer), p.usable(b.Peer)),
+		cmp.Compare(l.zones[p.zone(b.Peer)], l.zones[p.zone(a.Peer)]),
+		cmp.Compare(p.loads.replicas[b.Peer], p.loads.replicas[a.Peer]),
 		cmp.Compare(b.Peer, a.Peer),
 	)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestPlanScripts(t *testing.T) {
-	for _, script := range []string{"failover", "replicas", "replaced"} {
+	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause"} {
 		t.Run(script, func(t *testing.T) {
 			m := newModel(t)
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -52,6 +52,9 @@ func (m *model) directive(cmd string) string {
 			fmt.Fprintf(&out, "%s %s\n", ref, sh)
 		}
 		fmt.Fprintf(&out, "voters %v\n", sorted(m.obs.Voters))
+		for _, o := range m.state.Operations {
+			fmt.Fprintf(&out, "operation %s\n", o)
+		}
 	}
 	if out.Len() == 0 {
 		return "ok\n"
@@ -81,9 +84,44 @@ func (m *model) line(f []string) {
 	case "dead": // dead ID MILLISECONDS
 		m.obs.Peers[id] = reconcile.Health{DeadFor: time.Duration(n[1]) * time.Millisecond}
 	case "alive":
+		m.obs.Peers[id] = reconcile.Health{Alive: true, AliveFor: time.Hour}
+	case "fresh": // fresh ID: alive, but only just
 		m.obs.Peers[id] = reconcile.Health{Alive: true}
 	case "draining":
-		m.obs.Peers[id] = reconcile.Health{Alive: true, Draining: true}
+		m.obs.Peers[id] = reconcile.Health{Alive: true, AliveFor: time.Hour, Draining: true}
+	case "disk": // disk ID FREE TOTAL
+		h := m.obs.Peers[id]
+		h.DiskFree, h.DiskTotal = n[1]<<20, n[2]<<20
+		m.obs.Peers[id] = h
+	case "bytes": // bytes C/S MIB
+		m.obs.Bytes[ref] = n[1] << 20
+	case "light": // light: every shard is small
+		for ref := range m.state.Shards() {
+			m.obs.Bytes[ref] = 1
+		}
+	case "declare": // declare ID STATE
+		state := catalog.PeerState(strings.TrimSuffix(f[2], "in-service"))
+		m.apply(catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: id, State: &state}})
+	case "pause", "resume":
+		paused := f[0] == "pause"
+		m.apply(catalog.Command{UpdateSettings: &catalog.Settings{Paused: &paused}})
+	case "balance": // balance yes|no
+		on := f[1] == "yes"
+		m.apply(catalog.Command{UpdateSettings: &catalog.Settings{Balance: &on}})
+	case "after": // after SECONDS
+		m.apply(catalog.Command{UpdateSettings: &catalog.Settings{ReplicaReplaceAfterSeconds: &n[0]}})
+	case "transfers": // transfers PER-PEER PER-CLUSTER
+		peer, cluster := uint32(n[0]), uint32(n[1])
+		m.apply(catalog.Command{UpdateSettings: &catalog.Settings{TransfersPerPeer: &peer, TransfersPerCluster: &cluster}})
+	case "place": // place C/S FROM TO
+		_, sh, _ := m.state.Shard(ref)
+		m.apply(catalog.Command{PlaceShard: &catalog.PlaceShard{Ref: ref, Version: sh.Version, From: catalog.PeerID(n[1]), To: catalog.PeerID(n[2])}})
+	case "rebalance":
+		m.apply(catalog.Command{Rebalance: &catalog.RebalancePeers{}})
+	case "cancel": // cancel OPERATION
+		m.apply(catalog.Command{CancelOperation: &catalog.CancelOperation{ID: catalog.OperationID(n[0])}})
+	case "delete":
+		m.apply(catalog.Command{DeleteCollection: &f[1]})
 	case "wish": // wish C/S TERM
 		m.obs.Wishes[ref] = n[1]
 	case "move": // move C/S PEER
@@ -131,20 +169,58 @@ func genModel(t *rapid.T) *model {
 		if rapid.Bool().Draw(t, "declared") {
 			m.factor("c0", rapid.Uint32Range(1, 5).Draw(t, "factor"))
 		}
+		genDeclared(t, m)
 	}
 	genHealth(t, m)
 	return m
+}
+
+// genDeclared changes what is declared, as people do, whether the cluster takes it or not.
+func genDeclared(t *rapid.T, m *model) {
+	peer := func() catalog.PeerID { return catalog.PeerID(rapid.IntRange(0, len(m.obs.Peers)).Draw(t, "peer")) }
+	for range rapid.IntRange(0, 3).Draw(t, "changes") {
+		var cmd catalog.Command
+		switch rapid.IntRange(0, 7).Draw(t, "change") {
+		case 0, 1:
+			state := rapid.SampledFrom([]catalog.PeerState{catalog.InService, catalog.Draining, catalog.Maintenance}).Draw(t, "state")
+			zone := rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "zone")
+			cmd.UpdatePeer = &catalog.UpdatePeer{ID: peer(), State: &state, Zone: &zone}
+		case 2, 3:
+			place := &catalog.PlaceShard{Ref: catalog.ShardRef{Collection: 1}, From: peer(), To: peer()}
+			if _, sh, ok := m.state.Shard(place.Ref); ok {
+				place.Version = sh.Version
+			}
+			cmd.PlaceShard = place
+		case 4:
+			cmd.Rebalance = &catalog.RebalancePeers{}
+		case 5:
+			cmd.CancelOperation = &catalog.CancelOperation{ID: catalog.OperationID(rapid.IntRange(1, 5).Draw(t, "operation"))}
+		default:
+			after, on := rapid.SampledFrom([]uint64{0, 60, 600}).Draw(t, "after"), rapid.IntRange(0, 3).Draw(t, "balance") > 0
+			few := rapid.Uint32Range(1, 3).Draw(t, "transfers")
+			cmd.UpdateSettings = &catalog.Settings{ReplicaReplaceAfterSeconds: &after, Balance: &on, TransfersPerPeer: &few, TransfersPerCluster: &few}
+		}
+		if next, r := catalog.Apply(m.state, cmd); r.Err == nil {
+			m.state = next
+		}
+	}
+	for ref := range m.state.Shards() {
+		if rapid.Bool().Draw(t, "sized") {
+			m.obs.Bytes[ref] = uint64(rapid.IntRange(0, 2000).Draw(t, "size")) << 20
+		}
+	}
 }
 
 func genHealth(t *rapid.T, m *model) {
 	for _, p := range m.state.SortedPeers() {
 		switch rapid.IntRange(0, 5).Draw(t, "health") {
 		case 0:
-			m.obs.Peers[p.ID] = reconcile.Health{DeadFor: time.Duration(rapid.IntRange(0, 2).Draw(t, "dead")) * time.Second}
+			dead := rapid.SampledFrom([]time.Duration{0, time.Second, 2 * time.Second, time.Minute, time.Hour}).Draw(t, "dead")
+			m.obs.Peers[p.ID] = reconcile.Health{DeadFor: dead}
 		case 1:
-			m.obs.Peers[p.ID] = reconcile.Health{Alive: true, Draining: true}
+			m.obs.Peers[p.ID] = reconcile.Health{Alive: true, AliveFor: time.Minute, Draining: true}
 		default:
-			m.obs.Peers[p.ID] = reconcile.Health{Alive: true}
+			m.obs.Peers[p.ID] = reconcile.Health{Alive: true, AliveFor: time.Duration(rapid.IntRange(0, 1).Draw(t, "alive")) * time.Minute}
 		}
 	}
 	for ref, sh := range m.state.Shards() {
@@ -162,6 +238,12 @@ func TestEveryStateComesToRestAsDeclared(t *testing.T) {
 		m := genModel(t)
 		m.rest()
 		m.checkAtRest()
+		for id, h := range m.obs.Peers { // it stays so
+			h.AliveFor, h.DeadFor = h.AliveFor+time.Hour, h.DeadFor+time.Hour
+			m.obs.Peers[id] = h
+		}
+		m.rest()
+		m.checkAtRest()
 	})
 }
 
@@ -177,6 +259,13 @@ func TestAPlanIsTheSameForTheSameState(t *testing.T) {
 			t.Fatalf("%s\nthen\n%s", first, again)
 		}
 	})
+}
+
+// fill counts a copy that is to be filled on a peer; light ones have a bound of their own.
+func (m *model) fill(t *rapid.T, fills map[catalog.PeerID]int, to catalog.PeerID) {
+	if fills[to]++; fills[to] > m.state.Settings.PerPeer()+32 {
+		t.Fatalf("peer %d fills %d replicas at once", to, fills[to])
+	}
 }
 
 func TestAPlanTouchesEachShardOnceAndFillsFewAtATime(t *testing.T) {
@@ -197,9 +286,10 @@ func TestAPlanTouchesEachShardOnceAndFillsFewAtATime(t *testing.T) {
 			case step.Change != nil && step.Change.ChangeShard != nil:
 				ref = step.Change.ChangeShard.Ref
 				if to := step.Change.ChangeShard.AddReplica; to != nil {
-					if fills[*to]++; fills[*to] > 8 {
-						t.Fatalf("peer %d fills %d replicas at once", *to, fills[*to])
-					}
+					m.fill(t, fills, *to)
+				}
+				if to := step.Change.ChangeShard.Replace; to != nil {
+					m.fill(t, fills, to.Peer)
 				}
 			default:
 				continue

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	proposeTimeout = 5 * time.Second
 	wishLife       = 15 * time.Second // primaries repeat what they still wish
 	maxWishes      = 1 << 16
+	changeBatch    = 1024 // commands in one entry of Raft's log
 )
 
 // Metadata is what the Runner needs of consensus.
@@ -42,6 +44,14 @@ type Liveness interface {
 	Changed() <-chan struct{} // closed at the next change
 }
 
+// Gauges tell how large things are, as last reported.
+type Gauges interface {
+	// Bytes returns the size of one copy of each shard; the caller does not change it.
+	Bytes() map[catalog.ShardRef]uint64
+	// Disk returns the room on a peer's disk; 0 is not known.
+	Disk(id catalog.PeerID) (free, total uint64)
+}
+
 // RunnerOptions configures a Runner. Self, Metadata, Members, Liveness and Fencer are needed.
 type RunnerOptions struct {
 	Self       catalog.PeerID
@@ -49,6 +59,7 @@ type RunnerOptions struct {
 	Members    Members
 	Liveness   Liveness
 	Fencer     Fencer
+	Gauges     Gauges // nil: no size is known
 	Logger     hclog.Logger
 	Registerer prometheus.Registerer // nil: metrics are counted for nobody
 }
@@ -68,8 +79,12 @@ type Runner struct {
 		moves  map[catalog.ShardRef]move
 	}
 
+	lives struct {
+		sync.Mutex
+		of map[catalog.PeerID]life
+	}
+
 	// Owned by the goroutine.
-	died     map[catalog.PeerID]time.Time
 	promised map[catalog.ShardRef]uint64
 	retries  map[string]retry
 }
@@ -99,8 +114,9 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Runner{
 		opts: opts, metrics: m, cancel: cancel, wake: make(chan struct{}, 1),
-		died: map[catalog.PeerID]time.Time{}, promised: map[catalog.ShardRef]uint64{}, retries: map[string]retry{},
+		promised: map[catalog.ShardRef]uint64{}, retries: map[string]retry{},
 	}
+	r.lives.of = map[catalog.PeerID]life{}
 	r.mu.wishes, r.mu.moves = map[catalog.ShardRef]wish{}, map[catalog.ShardRef]move{}
 	r.wg.Go(func() { r.run(ctx) })
 	return r, nil
@@ -146,7 +162,7 @@ func (r *Runner) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		alive := r.opts.Liveness.Changed()
 		state, _ := r.opts.Metadata.Watch()
-		r.noteDeaths(state)
+		r.noteLives(state)
 		term, here, changed := r.opts.Metadata.Leading()
 		if here {
 			r.lead(ctx, term, changed)
@@ -227,7 +243,9 @@ func (r *Runner) round(ctx context.Context, s *catalog.State) {
 		r.failovers(ctx, s, o, failovers)
 	}
 	r.removeVoters(ctx, voters)
-	r.propose(ctx, changes)
+	for batch := range slices.Chunk(changes, changeBatch) {
+		r.propose(ctx, batch)
+	}
 }
 
 func (r *Runner) removeVoters(ctx context.Context, steps []Step) {
@@ -250,6 +268,11 @@ func (r *Runner) propose(ctx context.Context, steps []Step) {
 	cmds := make([]catalog.Command, len(steps))
 	for i, step := range steps {
 		cmds[i] = *step.Change
+		if end := cmds[i].EndOperation; end != nil {
+			ended := *end
+			ended.At = time.Now().UnixMilli()
+			cmds[i].EndOperation = &ended
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, proposeTimeout)
 	defer cancel()
@@ -281,15 +304,8 @@ func (r *Runner) outcome(step Step, err error) {
 	r.promoted(step, *step.Change.ChangeShard.Promote)
 }
 
-func (r *Runner) movesFrom(ref catalog.ShardRef, id catalog.PeerID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m, ok := r.mu.moves[ref]
-	return ok && m.from == id
-}
-
 func (r *Runner) promoted(step Step, p catalog.Promote) {
-	if step.Failover.Drain && (r.opts.Liveness.Draining(p.Candidate) || r.movesFrom(step.Failover.Ref, p.Candidate)) {
+	if f := step.Failover; f.Drain && !slices.Contains(f.Heirs, p.Candidate) {
 		r.failed(step) // nobody could take over without loss: writes must go on for a while before the next attempt
 	} else {
 		delete(r.retries, step.key())

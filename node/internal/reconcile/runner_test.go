@@ -390,13 +390,13 @@ func TestATermThatOthersPromisedIsPassed(t *testing.T) {
 
 func TestADrainingPrimaryHandsOverAndIsNotAskedOverAndOver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t, 2)
-		w.create("docs", 1, 2, 1)
+		w := newWorld(t, 3)
+		w.create("docs", 1, 3, 2)
 		w.start()
 		ref := catalog.ShardRef{Collection: 1}
-		w.ends = map[catalog.PeerID]uint64{1: 9, 2: 8}
+		w.ends = map[catalog.PeerID]uint64{1: 9, 2: 8, 3: 9}
 		w.lead(1, true)
-		w.set(func() { w.draining[1] = true })
+		w.set(func() { w.draining[1], w.silent[3] = true, true })
 		pass(10 * time.Second)
 		if sh := w.shard(ref); sh.Primary != 1 || sh.Term < 2 || sh.Term > 15 {
 			t.Fatalf("behind: %s", sh)
@@ -405,6 +405,31 @@ func TestADrainingPrimaryHandsOverAndIsNotAskedOverAndOver(t *testing.T) {
 		pass(5 * time.Second)
 		if sh := w.shard(ref); sh.Primary != 2 || sh.UnsafePromotions != 0 {
 			t.Fatalf("caught up: %s", sh)
+		}
+	})
+}
+
+func TestBeforeAWeakShardIsHandedOverTwoCopiesHoldAWrite(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 2)
+		w.create("docs", 1, 2, 1)
+		w.start()
+		ref := catalog.ShardRef{Collection: 1}
+		w.ends = map[catalog.PeerID]uint64{1: 9, 2: 8}
+		w.lead(1, true)
+		w.set(func() { w.draining[1] = true })
+		pass(10 * time.Second)
+		if sh := w.shard(ref); sh.Primary != 1 || sh.Term != 1 || !sh.Handover {
+			t.Fatalf("W is 1: %s", sh)
+		}
+		two := uint32(2)
+		w.set(func() {
+			w.apply(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: w.state.Collections[1].Shards[0].Version, SetWriteQuorum: &two}})
+		})
+		pass(time.Second)
+		// What the copy lacks has been acknowledged to nobody, or it would have it.
+		if sh := w.shard(ref); sh.Primary != 2 || sh.UnsafePromotions != 0 || sh.Handover {
+			t.Fatalf("W is 2: %s", sh)
 		}
 	})
 }

@@ -21,8 +21,10 @@ type Failover struct {
 	Term    uint64
 	// Unsafe permits a promotion with fewer answers than R6 asks for (W = 1, after the grace).
 	Unsafe bool
-	// Drain moves a primary that could go on: only to a replica that loses nothing.
-	Drain bool
+	// Drain moves a primary that could go on: only to a replica that loses nothing, one of Heirs (none: any that is not leaving).
+	Drain   bool
+	Heirs   []catalog.PeerID
+	Balance bool // only for the sake of balance: there is no hurry
 }
 
 // Kind returns what the step does, in one word.
@@ -34,10 +36,20 @@ func (s Step) Kind() string {
 		return "remove_voter"
 	case s.Change.RemovePeer != nil:
 		return "remove_peer"
-	case s.Change.ChangeShard.AddReplica != nil:
+	case s.Change.EndOperation != nil:
+		return "end_operation"
+	}
+	switch c := s.Change.ChangeShard; {
+	case c.AddReplica != nil:
 		return "add_replica"
-	case s.Change.ChangeShard.DropReplica != nil:
+	case c.Replace != nil:
+		return "move_replica"
+	case c.DropReplica != nil:
 		return "drop_replica"
+	case c.Settle != nil:
+		return "settle_replica"
+	case c.Handover != nil:
+		return "hand_over"
 	}
 	return "retire_replica"
 }
@@ -55,19 +67,35 @@ func (s Step) String() string {
 		if f.Drain {
 			what += " drain"
 		}
+		if f.Balance {
+			what += fmt.Sprintf(" to %d", f.Heirs)
+		}
 	case s.RemoveVoter != 0:
 		what = fmt.Sprintf("peer %d", s.RemoveVoter)
 	case s.Change.RemovePeer != nil:
 		what = fmt.Sprintf("peer %d", *s.Change.RemovePeer)
+	case s.Change.EndOperation != nil:
+		what = fmt.Sprintf("%d as %s", s.Change.EndOperation.ID, s.Change.EndOperation.State)
 	default:
-		c := s.Change.ChangeShard
-		for _, peer := range []*catalog.PeerID{c.AddReplica, c.DropReplica, c.Retire} {
-			if peer != nil {
-				what = fmt.Sprintf("shard %s v%d peer %d", c.Ref, c.Version, *peer)
-			}
-		}
+		what = describeChange(s.Change.ChangeShard)
 	}
 	return s.Kind() + " " + what + ": " + s.Why
+}
+
+func describeChange(c *catalog.ChangeShard) string {
+	what := fmt.Sprintf("shard %s v%d", c.Ref, c.Version)
+	switch {
+	case c.Replace != nil:
+		return fmt.Sprintf("%s peer %d for peer %d", what, c.Replace.Peer, c.Replace.Of)
+	case c.Handover != nil:
+		return fmt.Sprintf("%s %t", what, *c.Handover)
+	}
+	for _, peer := range []*catalog.PeerID{c.AddReplica, c.DropReplica, c.Retire, c.Settle} {
+		if peer != nil {
+			what += fmt.Sprintf(" peer %d", *peer)
+		}
+	}
+	return what
 }
 
 // key names what the step is about, so that a failed one is not tried again too soon.
@@ -79,6 +107,8 @@ func (s Step) key() string {
 		return fmt.Sprint("voter ", s.RemoveVoter)
 	case s.Change.RemovePeer != nil:
 		return fmt.Sprint("peer ", *s.Change.RemovePeer)
+	case s.Change.EndOperation != nil:
+		return fmt.Sprint("operation ", s.Change.EndOperation.ID)
 	}
 	return "shard " + s.Change.ChangeShard.Ref.String()
 }

@@ -23,7 +23,7 @@ type events struct {
 	stops    []*stop
 	confirms []*confirmation
 	view     *catalog.Shard // the newest, nil if unchanged
-	quorum   uint32         // the declared W that came with view
+	quorum   int            // the wanted W that came with view
 	away     []catalog.PeerID
 	tick     bool
 	damage   error // found by somebody who read the shard

@@ -218,7 +218,7 @@ func (m *Manager) newSeat(col *catalog.Collection, sh *catalog.Shard) *seat {
 
 // push tells an open replica what the catalog says now.
 func push(s *seat) {
-	view, quorum := s.view, s.col.Config.WriteConsistencyFactor
+	view, quorum := s.view, s.col.WantedQuorum(s.view)
 	_ = s.runner.inbox.put(func(ev *events) error {
 		ev.view, ev.quorum = view, quorum
 		return nil

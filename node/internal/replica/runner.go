@@ -91,7 +91,7 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen ca
 	}
 	r.core = replication.New(config)
 	r.mark.raise(sh.Applied())
-	r.learn(v, col.Config.WriteConsistencyFactor)
+	r.learn(v, col.WantedQuorum(v))
 	r.publish()
 	r.wg.Add(1)
 	go r.run(ctx)
@@ -203,13 +203,13 @@ func (r *runner) handle(ev events) {
 }
 
 // learn takes the catalog's newest word on the shard.
-func (r *runner) learn(v *catalog.Shard, quorum uint32) {
+func (r *runner) learn(v *catalog.Shard, quorum int) {
 	if r.view != nil && v.Version < r.view.Version {
 		return
 	}
 	r.view = v
 	r.core.Learn(viewOf(v))
-	r.core.WantQuorum(int(quorum))
+	r.core.WantQuorum(quorum)
 	r.proposer.learned(v.Version)
 }
 

@@ -18,6 +18,9 @@ func (a FenceAnswer) longer(b FenceAnswer) bool {
 	return a.LastIndex > b.LastIndex
 }
 
+// Shorter reports whether a's log ends before b's: b may hold committed entries that a lacks.
+func (a FenceAnswer) Shorter(b FenceAnswer) bool { return b.longer(a) }
+
 // Choose is R6: from the answers of active replicas to a fence of term, which one may be promoted to it. activeCount and w are
 // |active| and W of one view, to whose version the promotion must be bound; answers that promise less than term, and further
 // answers of one peer, are left out. Of equal logs the first wins.
