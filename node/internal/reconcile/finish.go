@@ -39,8 +39,9 @@ func (p *planner) ended(o *catalog.Operation) (catalog.OperationState, string) {
 		return p.placed(o)
 	case catalog.Rebalance:
 		return p.rebalanced(o)
+	case catalog.Resharding: // ends with its moves
 	}
-	return "", "" // somebody else's
+	return "", ""
 }
 
 func (p *planner) drained(o *catalog.Operation) (catalog.OperationState, string) {

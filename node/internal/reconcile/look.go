@@ -59,7 +59,7 @@ func (l *look) pinned() bool { return len(l.sh.Pinned) > 0 }
 func (l *look) led(p *planner) bool {
 	primary, ok := l.sh.Replica(l.sh.Primary)
 	wish, wished := p.obs.Wishes[l.ref]
-	return ok && p.serves(primary) && !p.state.Gone(primary.Peer) && !(wished && wish >= l.sh.Term)
+	return ok && p.serves(primary) && !p.state.Gone(primary.Peer) && (!wished || wish < l.sh.Term)
 }
 
 func (l *look) servingWithout(p *planner, r catalog.Replica) int {

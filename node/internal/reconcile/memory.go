@@ -16,7 +16,7 @@ type retry struct {
 const (
 	minRetry = 50 * time.Millisecond
 	maxRetry = 2 * time.Second
-	lazyness = 30 // what is only for the sake of balance waits so many times as long
+	patience = 30 // what is only for the sake of balance waits so many times as long
 )
 
 func (r *Runner) tooSoon(step Step) bool { return time.Now().Before(r.retries[step.key()].after) }
@@ -30,7 +30,7 @@ func (r *Runner) failed(step Step) {
 	was.delay = min(2*was.delay, maxRetry)
 	was.after = now.Add(was.delay)
 	if step.Failover != nil && step.Failover.Balance {
-		was.after = now.Add(lazyness * was.delay)
+		was.after = now.Add(patience * was.delay)
 	}
 	r.retries[step.key()] = was
 }

@@ -52,8 +52,9 @@ func (p *planner) because(id catalog.PeerID, why catalog.Reason) string {
 		return p.peer(id) + " is draining"
 	case catalog.ForHealing:
 		return fmt.Sprintf("%s has been away for longer than %s", p.peer(id), p.state.Settings.ReplaceAfter())
+	default:
+		return "it was placed elsewhere by hand"
 	}
-	return "it was placed elsewhere by hand"
 }
 
 // replace plans a copy on a peer in the place of another, if the limits allow.

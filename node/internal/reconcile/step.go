@@ -56,7 +56,7 @@ func (s Step) Kind() string {
 
 // String returns the step in one line.
 func (s Step) String() string {
-	what := ""
+	var what string
 	switch {
 	case s.Failover != nil:
 		f := s.Failover
