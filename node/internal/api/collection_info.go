@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -25,10 +26,9 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	if err != nil {
 		return nil, err
 	}
-	var indexed uint64 // search is exact: no vector is in a graph
 	info := &qdrant.CollectionInfo{
 		Status: health(found, state.Members()), OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
-		SegmentsCount: uint64(len(found.Shards)), Config: config, IndexedVectorsCount: &indexed,
+		SegmentsCount: uint64(len(found.Shards)), Config: config,
 		UpdateQueue: &qdrant.UpdateQueueInfo{}, PayloadSchema: payloadSchemaTo(found.PayloadSchema, nil),
 	}
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
@@ -36,13 +36,25 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	info.Warnings = warningsTo(s.Warnings(ctx, found))
 	counts, err := s.Inspector.Info(ctx, found.Name)
 	if err == nil {
-		info.PointsCount = &counts.Points
+		info.PointsCount, info.IndexedVectorsCount = &counts.Points, &counts.Indexed
 	}
+	showIndexing(info, counts)
 	if silent := silentShards(counts, err); len(silent) > 0 {
 		info.Status = qdrant.CollectionStatus_Red
 		info.Warnings = append(info.Warnings, warningsTo(silent)...)
 	}
 	return &qdrant.GetCollectionInfoResponse{Result: info, Time: since(start)}, nil
+}
+
+// showIndexing tells how the graphs are: yellow while they are being built, and what went wrong if they are not.
+func showIndexing(info *qdrant.CollectionInfo, counts coordinator.Info) {
+	if counts.Indexing && info.Status == qdrant.CollectionStatus_Green {
+		info.Status = qdrant.CollectionStatus_Yellow
+	}
+	if len(counts.Problems) > 0 {
+		info.OptimizerStatus = &qdrant.OptimizerStatus{Error: strings.Join(counts.Problems, "; ")}
+		info.Warnings = append(info.Warnings, warningsTo(counts.Problems)...)
+	}
 }
 
 // silentShards says which shards' points are not in the count.

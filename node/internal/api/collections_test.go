@@ -159,7 +159,13 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		{params(func(p *qdrant.VectorParams) { p.Memory = new(qdrant.Memory_Cold) }), codes.Unimplemented, "memory placement"},
 		{with(func(c *qdrant.CreateCollection) { c.VectorsConfig = &qdrant.VectorsConfig{} }), codes.InvalidArgument, "vectors_config"},
 		{with(func(c *qdrant.CreateCollection) { c.ShardingMethod = new(qdrant.ShardingMethod_Custom) }), codes.Unimplemented, "custom sharding"},
-		{with(func(c *qdrant.CreateCollection) { c.QuantizationConfig = &qdrant.QuantizationConfig{} }), codes.Unimplemented, "quantization"},
+		{with(func(c *qdrant.CreateCollection) { c.QuantizationConfig = &qdrant.QuantizationConfig{} }), codes.InvalidArgument, "quantization_config: it is given, but empty"},
+		{with(func(c *qdrant.CreateCollection) {
+			c.QuantizationConfig = qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{})
+		}), codes.Unimplemented, "product quantization"},
+		{with(func(c *qdrant.CreateCollection) {
+			c.QuantizationConfig = qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, Quantile: new(float32(2))})
+		}), codes.InvalidArgument, "quantile must be within 0.5..1, got 2"},
 		{with(func(c *qdrant.CreateCollection) { c.StrictModeConfig = &qdrant.StrictModeConfig{} }), codes.Unimplemented, "strict mode"},
 		{with(func(c *qdrant.CreateCollection) {
 			c.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}})
@@ -242,7 +248,7 @@ func TestBadUpdatesAreRefused(t *testing.T) {
 		{&qdrant.UpdateCollection{CollectionName: "none"}, codes.NotFound, "Collection `none` doesn't exist!"},
 		{&qdrant.UpdateCollection{CollectionName: "n", VectorsConfig: qdrant.NewVectorsConfigDiffMap(unknown)}, codes.InvalidArgument, "Not existing vector name error: x"},
 		{&qdrant.UpdateCollection{CollectionName: "n", VectorsConfig: &qdrant.VectorsConfigDiff{}}, codes.InvalidArgument, "vectors_config"},
-		{&qdrant.UpdateCollection{CollectionName: "n", QuantizationConfig: &qdrant.QuantizationConfigDiff{}}, codes.Unimplemented, "quantization"},
+		{&qdrant.UpdateCollection{CollectionName: "n", QuantizationConfig: &qdrant.QuantizationConfigDiff{}}, codes.InvalidArgument, "quantization_config: it is given, but empty"},
 		{&qdrant.UpdateCollection{CollectionName: "n", Params: &qdrant.CollectionParamsDiff{WriteConsistencyFactor: new(uint32(3))}}, codes.InvalidArgument, "write_consistency_factor"},
 	} {
 		l.refused("Collections.Update", c.request, c.code, c.text)

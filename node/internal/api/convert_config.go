@@ -18,6 +18,9 @@ func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
 	if c.Vectors, err = vectorParamsFrom(r.GetVectorsConfig()); err != nil {
 		return c, err
 	}
+	if c.Quantization, err = quantizationFrom(r.GetQuantizationConfig()); err != nil {
+		return c, err
+	}
 	c.HNSW = hnswFrom(r.GetHnswConfig()).Over(c.HNSW)
 	if err := setOptimizers(&c.Optimizers, r.GetOptimizersConfig()); err != nil {
 		return c, err
@@ -74,10 +77,29 @@ func oneVectorParamsFrom(name string, p *qdrant.VectorParams) (catalog.VectorPar
 	if !distance.Valid() {
 		return catalog.VectorParams{}, invalid("vector %.255q: the distance is not given", name)
 	}
+	q, err := quantizationFrom(p.GetQuantizationConfig())
 	return catalog.VectorParams{
-		Size: p.GetSize(), Distance: distance, HNSW: hnswFrom(p.GetHnswConfig()),
+		Size: p.GetSize(), Distance: distance, HNSW: hnswFrom(p.GetHnswConfig()), Quantization: q,
 		OnDisk: p.OnDisk,
-	}, nil
+	}, err
+}
+
+// quantizationFrom reads a declared quantization; nil is none.
+func quantizationFrom(q *qdrant.QuantizationConfig) (*catalog.Quantization, error) {
+	if q == nil {
+		return nil, nil
+	}
+	if v, ok := q.GetQuantization().(*qdrant.QuantizationConfig_Scalar); ok {
+		return scalarFrom(v.Scalar)
+	}
+	return nil, invalid("quantization_config: it is given, but empty")
+}
+
+func scalarFrom(s *qdrant.ScalarQuantization) (*catalog.Quantization, error) {
+	if s.GetType() != qdrant.QuantizationType_Int8 {
+		return nil, invalid("quantization_config: the type of scalar is not given: use Int8")
+	}
+	return &catalog.Quantization{Scalar: &catalog.ScalarQuantization{Quantile: s.Quantile, AlwaysRAM: s.AlwaysRam}}, nil
 }
 
 // hnswFrom reads a diff; nil, and one that sets nothing, is none.

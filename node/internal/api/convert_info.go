@@ -14,7 +14,7 @@ func configTo(c catalog.Config) (*qdrant.CollectionConfig, error) {
 	}
 	return &qdrant.CollectionConfig{
 		Params: paramsTo(c), HnswConfig: hnswTo(c.HNSW), OptimizerConfig: optimizersTo(c.Optimizers),
-		WalConfig: walTo(c.WAL), Metadata: metadata,
+		WalConfig: walTo(c.WAL), Metadata: metadata, QuantizationConfig: quantizationTo(c.Quantization),
 	}, nil
 }
 
@@ -44,7 +44,9 @@ func vectorsConfigTo(declared map[string]catalog.VectorParams) *qdrant.VectorsCo
 }
 
 func oneVectorParamsTo(p catalog.VectorParams) *qdrant.VectorParams {
-	out := &qdrant.VectorParams{Size: p.Size, Distance: qdrant.Distance(p.Distance), OnDisk: p.OnDisk}
+	out := &qdrant.VectorParams{
+		Size: p.Size, Distance: qdrant.Distance(p.Distance), OnDisk: p.OnDisk, QuantizationConfig: quantizationTo(p.Quantization),
+	}
 	if h := p.HNSW; h != nil {
 		out.HnswConfig = &qdrant.HnswConfigDiff{
 			M: h.M, EfConstruct: h.EfConstruct, FullScanThreshold: h.FullScanThreshold,
@@ -52,6 +54,15 @@ func oneVectorParamsTo(p catalog.VectorParams) *qdrant.VectorParams {
 		}
 	}
 	return out
+}
+
+func quantizationTo(q *catalog.Quantization) *qdrant.QuantizationConfig {
+	if q == nil {
+		return nil
+	}
+	return &qdrant.QuantizationConfig{Quantization: &qdrant.QuantizationConfig_Scalar{Scalar: &qdrant.ScalarQuantization{
+		Type: qdrant.QuantizationType_Int8, Quantile: q.Scalar.Quantile, AlwaysRam: q.Scalar.AlwaysRAM,
+	}}}
 }
 
 func hnswTo(h catalog.HNSW) *qdrant.HnswConfigDiff {

@@ -81,10 +81,15 @@ func (q *query) setTarget(t *qdrant.Query) error {
 	return invalid("query: the vector is empty or of a kind that this server does not know")
 }
 
-// setParams reads how to search. Quantization and ACORN only say how an approximate search may go about a graph or
-// compressed vectors, which an exact one has no use for.
+// setParams reads how to search. ACORN is a way to walk a graph under a filter, which searches choose by themselves where it
+// pays.
 func (q *query) setParams(p *qdrant.SearchParams) {
 	q.Exact, q.HNSWEf, q.IndexedOnly = p.GetExact(), p.GetHnswEf(), p.GetIndexedOnly()
+	o := p.GetQuantization()
+	q.Quantization.Ignore, q.Quantization.Oversampling = o.GetIgnore(), o.GetOversampling()
+	if o != nil {
+		q.Quantization.Rescore = o.Rescore
+	}
 }
 
 // checkQuery checks what does not depend on the collection.
@@ -100,8 +105,14 @@ func (c *core) checkQuery(q query) error {
 	if q.scroll && q.Using != "" {
 		return invalid("using %.255q needs a query: points in the order of their ids are compared with nothing", q.Using)
 	}
+	if o := q.Quantization.Oversampling; o != 0 && !(o >= 1 && o <= maxOversampling) {
+		return invalid("oversampling is %v: it must be within 1..%d", o, maxOversampling)
+	}
 	return c.checkLimit(q.Limit, q.Offset)
 }
+
+// maxOversampling bounds how many times as many candidates as results a search can be asked to gather.
+const maxOversampling = 1000
 
 // checkLimit bounds what one query can make the cluster gather.
 func (c *core) checkLimit(limit, offset uint64) error {

@@ -18,6 +18,9 @@ func updated(base catalog.Config, r *qdrant.UpdateCollection) (catalog.Config, e
 		return c, err
 	}
 	var err error
+	if c.Quantization, err = updatedQuantization(base.Quantization, r.GetQuantizationConfig()); err != nil {
+		return c, err
+	}
 	if c.Vectors, err = updatedVectors(base.Vectors, r.GetVectorsConfig()); err != nil {
 		return c, err
 	}
@@ -60,6 +63,9 @@ func updatedVectors(base map[string]catalog.VectorParams, d *qdrant.VectorsConfi
 		}
 		setPointer(&params.OnDisk, diff.OnDisk)
 		params.HNSW = updatedHNSW(params.HNSW, diff.GetHnswConfig())
+		if params.Quantization, err = updatedQuantization(params.Quantization, diff.GetQuantizationConfig()); err != nil {
+			return nil, within(err, "vector %.255q", name)
+		}
 		out[name] = params
 	}
 	return out, nil
@@ -82,6 +88,20 @@ func updatedHNSW(base *catalog.HNSWDiff, h *qdrant.HnswConfigDiff) *catalog.HNSW
 	setPointer(&merged.OnDisk, d.OnDisk)
 	setPointer(&merged.PayloadM, d.PayloadM)
 	return &merged
+}
+
+// updatedQuantization replaces a quantization as a whole; a disabled one unsets it.
+func updatedQuantization(base *catalog.Quantization, d *qdrant.QuantizationConfigDiff) (*catalog.Quantization, error) {
+	if d == nil {
+		return base, nil
+	}
+	switch v := d.GetQuantization().(type) {
+	case *qdrant.QuantizationConfigDiff_Scalar:
+		return scalarFrom(v.Scalar)
+	case *qdrant.QuantizationConfigDiff_Disabled:
+		return nil, nil
+	}
+	return nil, invalid("quantization_config: it is given, but empty")
 }
 
 // updatedMetadata merges key by key at the top; a null removes the key.

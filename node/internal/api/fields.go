@@ -75,32 +75,35 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.DatetimeIndexParams.memory": nounMemory,
 	"qdrant.UuidIndexParams.memory":     nounMemory,
 
-	"qdrant.CreateCollection.quantization_config": nounQuantization,
-	"qdrant.CreateCollection.strict_mode_config":  nounStrict,
-	"qdrant.CreateCollection.payload":             nounMemory,
-	"qdrant.UpdateCollection.quantization_config": nounQuantization,
-	"qdrant.UpdateCollection.strict_mode_config":  nounStrict,
-	"qdrant.CollectionParamsDiff.payload":         nounMemory,
-	"qdrant.SparseVectorConfig.map":               nounSparse,
-	"qdrant.VectorParams.quantization_config":     nounQuantization,
-	"qdrant.VectorParams.multivector_config":      nounMulti,
-	"qdrant.VectorParams.memory":                  nounMemory,
-	"qdrant.VectorParamsDiff.quantization_config": nounQuantization,
-	"qdrant.VectorParamsDiff.memory":              nounMemory,
-	"qdrant.HnswConfigDiff.inline_storage":        "HNSW inline storage",
-	"qdrant.HnswConfigDiff.memory":                nounMemory,
+	"qdrant.QuantizationConfig.product":          "product quantization",
+	"qdrant.QuantizationConfig.binary":           "binary quantization",
+	"qdrant.QuantizationConfig.turboquant":       nounTurbo,
+	"qdrant.QuantizationConfigDiff.product":      "product quantization",
+	"qdrant.QuantizationConfigDiff.binary":       "binary quantization",
+	"qdrant.QuantizationConfigDiff.turboquant":   nounTurbo,
+	"qdrant.ScalarQuantization.memory":           nounMemory,
+	"qdrant.CreateCollection.strict_mode_config": nounStrict,
+	"qdrant.CreateCollection.payload":            nounMemory,
+	"qdrant.UpdateCollection.strict_mode_config": nounStrict,
+	"qdrant.CollectionParamsDiff.payload":        nounMemory,
+	"qdrant.SparseVectorConfig.map":              nounSparse,
+	"qdrant.VectorParams.multivector_config":     nounMulti,
+	"qdrant.VectorParams.memory":                 nounMemory,
+	"qdrant.VectorParamsDiff.memory":             nounMemory,
+	"qdrant.HnswConfigDiff.inline_storage":       "HNSW inline storage",
+	"qdrant.HnswConfigDiff.memory":               nounMemory,
 }
 
 // The nouns that several fields share.
 const (
-	nounShardKeys    = "custom sharding"
-	nounSparse       = "sparse vectors"
-	nounMulti        = "multivectors"
-	nounInference    = "inference"
-	nounOrderBy      = "ordering by a payload field"
-	nounQuantization = "quantization"
-	nounStrict       = "strict mode"
-	nounMemory       = "memory placement (use the on_disk flags)"
+	nounShardKeys = "custom sharding"
+	nounSparse    = "sparse vectors"
+	nounMulti     = "multivectors"
+	nounInference = "inference"
+	nounOrderBy   = "ordering by a payload field"
+	nounTurbo     = "TurboQuant quantization"
+	nounStrict    = "strict mode"
+	nounMemory    = "memory placement (use the on_disk flags)"
 )
 
 // limits bound a number, both included. A field of texts with limits must not be empty.

@@ -35,13 +35,9 @@ var without = map[protoreflect.FullName]string{
 
 	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be",
 
-	"qdrant.SearchParams.quantization":             "nothing is quantized, so there is nothing to ignore, rescore or oversample",
-	"qdrant.QuantizationSearchParams.ignore":       "as above",
-	"qdrant.QuantizationSearchParams.rescore":      "as above",
-	"qdrant.QuantizationSearchParams.oversampling": "as above",
-	"qdrant.SearchParams.acorn":                    "it repairs the recall of approximate searches with filters; searches are exact",
-	"qdrant.AcornSearchParams.enable":              "as above",
-	"qdrant.AcornSearchParams.max_selectivity":     "as above",
+	"qdrant.SearchParams.acorn":                "searches under a filter choose by themselves how they walk the graph",
+	"qdrant.AcornSearchParams.enable":          "as above",
+	"qdrant.AcornSearchParams.max_selectivity": "as above",
 
 	"qdrant.Value.null_value":      "a value of no kind is null already",
 	"qdrant.VectorParams.datatype": "Float32 is what Default means; the others are refused",
@@ -137,7 +133,7 @@ func addWrites(add func(string, ...proto.Message)) {
 }
 
 func addReads(add func(string, ...proto.Message)) {
-	params := &qdrant.SearchParams{HnswEf: new(uint64(9)), Quantization: &qdrant.QuantizationSearchParams{}, Acorn: &qdrant.AcornSearchParams{}}
+	params := &qdrant.SearchParams{HnswEf: new(uint64(9)), Quantization: &qdrant.QuantizationSearchParams{Oversampling: new(2.0)}, Acorn: &qdrant.AcornSearchParams{}}
 	one := &qdrant.ReadConsistency{Value: &qdrant.ReadConsistency_Factor{Factor: 1}}
 	include, exclude := qdrant.NewWithPayloadInclude("s"), qdrant.NewWithPayloadExclude("s")
 	names := qdrant.NewWithVectorsInclude("v")
@@ -179,7 +175,16 @@ func addCollections(add func(string, ...proto.Message)) {
 		return &qdrant.VectorParams{Size: 4, Distance: qdrant.Distance_Dot, HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(5))}}
 	}
 	threads := &qdrant.MaxOptimizationThreads{Variant: &qdrant.MaxOptimizationThreads_Value{Value: 3}}
+	quantized := qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, Quantile: new(float32(0.9))})
+	quantizedDiff := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Scalar{Scalar: quantized.GetScalar()}}
+	disabled := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Disabled{Disabled: &qdrant.Disabled{}}}
 	diff := &qdrant.VectorParamsDiff{HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(6))}}
+	add("Collections.Create", &qdrant.CreateCollection{CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), QuantizationConfig: quantized})
+	for _, q := range []*qdrant.QuantizationConfigDiff{quantizedDiff, disabled} {
+		add("Collections.Update", &qdrant.UpdateCollection{
+			CollectionName: "c", QuantizationConfig: q, VectorsConfig: qdrant.NewVectorsConfigDiff(&qdrant.VectorParamsDiff{QuantizationConfig: q}),
+		})
+	}
 	add("Collections.Create", &qdrant.CreateCollection{
 		CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), HnswConfig: &qdrant.HnswConfigDiff{},
 		WalConfig: &qdrant.WalConfigDiff{}, OptimizersConfig: &qdrant.OptimizersConfigDiff{MaxOptimizationThreads: threads},

@@ -54,7 +54,7 @@ func (c Config) Normalized(peers int) (Config, error) {
 // check tells whether c is complete and within the limits: what Normalized returns, and all that Apply accepts.
 func (c Config) check() error {
 	checks := []func() error{
-		c.checkReplication, c.checkVectors, c.checkReads, c.HNSW.check, c.Optimizers.check, c.WAL.check,
+		c.checkReplication, c.checkVectors, c.checkReads, c.Quantization.check, c.HNSW.check, c.Optimizers.check, c.WAL.check,
 		func() error { return checkMetadata(c.Metadata) },
 	}
 	for _, check := range checks {
@@ -102,10 +102,23 @@ func (v VectorParams) check() error {
 	if !v.Distance.Valid() {
 		return invalid("distance is unknown: use Cosine, Euclid, Dot or Manhattan")
 	}
-	if v.HNSW == nil {
-		return nil
+	if err := v.Quantization.check(); err != nil || v.HNSW == nil {
+		return err
 	}
 	return v.HNSW.Over(defaultHNSW()).check()
+}
+
+func (q *Quantization) check() error {
+	if q == nil {
+		return nil
+	}
+	if q.Scalar == nil {
+		return invalid("quantization is given, but empty")
+	}
+	if x := q.Scalar.Quantile; x != nil && !(*x >= minQuantile && *x <= 1) {
+		return outside("quantization quantile", *x, minQuantile, 1)
+	}
+	return nil
 }
 
 func (c Config) checkReads() error {
@@ -185,6 +198,6 @@ func (c Config) Equal(o Config) bool {
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
-func outside(field string, got any, low, high int) *fault.Error {
-	return invalid("%s must be within %d..%d, got %v", field, low, high, got)
+func outside[N int | float64](field string, got any, low, high N) *fault.Error {
+	return invalid("%s must be within %v..%v, got %v", field, low, high, got)
 }

@@ -13,6 +13,7 @@ const (
 	MaxFieldNameBytes    = 1024 // of the name of a payload index's field
 	maxHNSWDegree        = 2048
 	minHNSWEfConstruct   = 4
+	minQuantile          = 0.5
 	maxHNSWEfConstruct   = 1 << 20
 	maxThreads           = 1 << 12
 	maxDefaultSegments   = 1 << 12

@@ -166,6 +166,7 @@ type Config struct {
 	Optimizers             Optimizers              `json:"optimizers"`
 	WAL                    WAL                     `json:"wal"`
 	Metadata               map[string]any          `json:"metadata,omitempty"` // JSON values, as point.Payload
+	Quantization           *Quantization           `json:"quantization,omitempty"`
 }
 
 // VectorParams declares one named vector.
@@ -174,6 +175,19 @@ type VectorParams struct {
 	Distance vec.Distance `json:"distance"`
 	OnDisk   *bool        `json:"on_disk,omitempty"`
 	HNSW     *HNSWDiff    `json:"hnsw,omitempty"` // only what differs from the collection's
+	// Quantization replaces the collection's; nil means "as the collection's".
+	Quantization *Quantization `json:"quantization,omitempty"`
+}
+
+// Quantization declares on which codes vectors are searched; one of its fields is set. Without it the node chooses.
+type Quantization struct {
+	Scalar *ScalarQuantization `json:"scalar,omitempty"`
+}
+
+// ScalarQuantization declares a byte for each component.
+type ScalarQuantization struct {
+	Quantile  *float32 `json:"quantile,omitempty"` // share of components within the bounds, 0.5..1; nil: all
+	AlwaysRAM *bool    `json:"always_ram,omitempty"`
 }
 
 // HNSW is the collection's graph configuration with Qdrant's defaults filled in.

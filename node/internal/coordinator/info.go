@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -13,7 +14,11 @@ type Info struct {
 	Points  uint64 // approximate: each shard's as one replica knows it at this moment
 	Vectors uint64
 	Bytes   uint64
+	Indexed uint64      // vectors in graphs
 	Shards  []ShardInfo // ordered by id
+	// Indexing tells that some active replica is putting vectors into graphs; Problems why others gave that up.
+	Indexing bool
+	Problems []string
 }
 
 // ShardInfo is what is known of one shard.
@@ -117,6 +122,10 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 			if !ok || r.State != catalog.Active {
 				continue
 			}
+			info.Indexing = info.Indexing || st.Indexing
+			if st.IndexProblem != "" {
+				info.Problems = append(info.Problems, fmt.Sprintf("shard %d on peer %d: %s", sh.ID, r.Peer, st.IndexProblem))
+			}
 			if !s.Answered || r.Peer == sh.Primary || (!best.Leading && st.AppliedIndex > best.AppliedIndex) {
 				best = st
 				best.Leading = r.Peer == sh.Primary
@@ -124,6 +133,7 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 			s.Answered = true
 		}
 		s.Points, s.Vectors, s.Bytes = best.Points, best.Vectors, best.Bytes
+		info.Indexed += best.Indexed
 		info.Points, info.Vectors, info.Bytes = info.Points+s.Points, info.Vectors+s.Vectors, info.Bytes+s.Bytes
 		info.Shards = append(info.Shards, s)
 	}

@@ -128,6 +128,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 			ScoreThreshold: r.ScoreThreshold, Exclude: idsToWire(r.Exclude),
 			Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
 			Exact: r.Exact, HnswEf: r.HNSWEf, IndexedOnly: r.IndexedOnly,
+			IgnoreCodes: r.Quantization.Ignore, Rescore: r.Quantization.Rescore, Oversampling: r.Quantization.Oversampling,
 		}
 	}
 	return w
@@ -150,6 +151,7 @@ func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 		ScoreThreshold: w.ScoreThreshold, Exclude: exclude,
 		Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(),
+		Quantization: shard.QuantizationParams{Ignore: w.GetIgnoreCodes(), Rescore: w.Rescore, Oversampling: w.GetOversampling()},
 	}, nil
 }
 
@@ -282,6 +284,7 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		Shard: refToWire(s.Ref), Generation: uint64(s.Generation), Term: s.Term, Leading: s.Leading,
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
+		IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
 		Transfer: transferToWire(s.Transfer),
 	}
 }
@@ -292,6 +295,7 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
+		Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(),
 	}
 	s.Transfer = transferFromWire(s, w.GetTransfer())
 	return s, err

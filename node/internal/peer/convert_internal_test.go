@@ -90,6 +90,10 @@ func genSearch() *rapid.Generator[shard.SearchRequest] {
 			Filter: genFilter().Draw(t, "filter"), Limit: rapid.Uint64Min(1).Draw(t, "limit"),
 			Payload: genPayloadSelector().Draw(t, "payload"), Vectors: genVectorSelector().Draw(t, "vectors"),
 			Exact: rapid.Bool().Draw(t, "exact"), HNSWEf: rapid.Uint64().Draw(t, "ef"), IndexedOnly: rapid.Bool().Draw(t, "indexed"),
+			Quantization: shard.QuantizationParams{
+				Ignore: rapid.Bool().Draw(t, "ignore"), Oversampling: rapid.Float64Range(0, 9).Draw(t, "oversampling"),
+				Rescore: rapid.Ptr(rapid.Bool(), true).Draw(t, "rescore"),
+			},
 		}
 		if ids := rapid.SliceOfN(genID(), 0, 3).Draw(t, "exclude"); len(ids) > 0 {
 			r.Exclude = ids

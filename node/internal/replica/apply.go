@@ -29,6 +29,9 @@ type opFailure struct {
 // until the Ready that carries it is durable, the log may still hold entries in that place which are to be cut.
 func (r *runner) startApply(ctx context.Context) {
 	commit := r.nextStop(min(r.committed, r.log.LastIndex()))
+	if r.wanted != nil && !r.applying && r.failure == nil {
+		r.follow()
+	}
 	if r.applying || r.failure != nil || commit <= r.appliedTo {
 		return
 	}
@@ -42,6 +45,18 @@ func (r *runner) startApply(ctx context.Context) {
 	go func() {
 		defer r.wg.Done()
 		r.applied <- apply(context.WithoutCancel(ctx), r.shard, entries)
+	}()
+}
+
+// follow lets the shard follow its collection's newest declaration, between two steps of applying.
+func (r *runner) follow() {
+	schema, at := *r.wanted, r.appliedTo
+	r.wanted, r.applying = nil, true
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		r.shard.SetSchema(schema)
+		r.applied <- applyResult{to: at}
 	}()
 }
 

@@ -71,9 +71,28 @@ func indexOf(c *catalog.Config, p *catalog.VectorParams) dense.Config {
 	return dense.Config{
 		M: int(h.M), EfConstruct: int(h.EfConstruct), Threads: int(h.MaxIndexingThreads),
 		IndexingBytes: clamped(c.Optimizers.IndexingThreshold, kib), FullScanBytes: clamped(h.FullScanThreshold, kib),
-		DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
+		Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
 	}
 }
+
+// codesOf returns the codes of a vector: its own quantization, else the collection's, else what the index chooses.
+func codesOf(c *catalog.Config, p *catalog.VectorParams) (codes dense.Codes) {
+	q := p.Quantization
+	if q == nil {
+		q = c.Quantization
+	}
+	if q == nil {
+		return codes
+	}
+	codes.Kind = dense.Scalar
+	if q.Scalar.Quantile != nil {
+		codes.Quantile = max(*q.Scalar.Quantile, minQuantile)
+	}
+	return codes
+}
+
+// minQuantile is just above one half, which can be declared and would leave nothing between the bounds.
+const minQuantile = 0.501
 
 // clamped multiplies without leaving int64.
 func clamped(n uint64, unit int64) int64 { return int64(min(n, uint64(math.MaxInt64/unit))) * unit }

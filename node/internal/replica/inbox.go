@@ -6,6 +6,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
 // What an inbox holds at most. Messages beyond are dropped (the protocol sends them again), writes are refused.
@@ -24,6 +25,7 @@ type events struct {
 	confirms []*confirmation
 	view     *catalog.Shard // the newest, nil if unchanged
 	quorum   int            // the wanted W that came with view
+	schema   *shard.Schema  // that came with view
 	away     []catalog.PeerID
 	tick     bool
 	damage   error // found by somebody who read the shard

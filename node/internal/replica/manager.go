@@ -218,9 +218,9 @@ func (m *Manager) newSeat(col *catalog.Collection, sh *catalog.Shard) *seat {
 
 // push tells an open replica what the catalog says now.
 func push(s *seat) {
-	view, quorum := s.view, s.col.WantedQuorum(s.view)
+	view, quorum, schema := s.view, s.col.WantedQuorum(s.view), schemaOf(s.col)
 	_ = s.runner.inbox.put(func(ev *events) error {
-		ev.view, ev.quorum = view, quorum
+		ev.view, ev.quorum, ev.schema = view, quorum, &schema
 		return nil
 	})
 }
@@ -385,6 +385,8 @@ func (m *Manager) Status(refs []catalog.ShardRef) []Status {
 		case s.runner != nil:
 			st := *s.runner.status.Load()
 			st.Differs = s.runner.verdict()
+			x := s.runner.shard.Indexes() // goes on while the runner has nothing to do
+			st.Indexed, st.Indexing, st.IndexProblem = x.Indexed, x.Busy, x.Problem
 			all = append(all, st)
 		case s.err != nil:
 			all = append(all, Status{Ref: ref, Generation: s.gen, Problem: s.err.Error()})

@@ -43,6 +43,7 @@ type runner struct {
 	confirms  []*confirmation    // reads that wait, by round
 	pending   *replication.Ready // being made durable
 	applying  bool
+	wanted    *shard.Schema // that the shard is to follow, nil if it does
 	retention retention
 	rebuilds  rebuilds
 	givers    gate // who reads snapshots from the shard
@@ -170,6 +171,7 @@ func (r *runner) handle(ev events) {
 	}
 	if ev.view != nil {
 		r.learn(ev.view, ev.quorum)
+		r.wanted = ev.schema
 	}
 	for _, m := range ev.messages {
 		r.core.Step(m)

@@ -22,6 +22,9 @@ type Status struct {
 	Points       uint64
 	Vectors      uint64
 	Bytes        uint64
+	Indexed      uint64    // vectors in graphs
+	Indexing     bool      // vectors are being put into graphs
+	IndexProblem string    // why that was given up
 	Problem      string    // why it does not serve, "" if it does
 	Differs      string    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
 	Lag          uint64    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks

@@ -88,8 +88,11 @@ type Info struct {
 	Points  uint64
 	Vectors uint64
 	Bytes   uint64 // approximate size of its points on disk
+}
+
+// Indexes tells how far the indexes of a shard are.
+type Indexes struct {
 	Indexed uint64 // vectors in graphs
-	// Indexing tells that vectors are being put into graphs, or that those are being built anew.
-	Indexing bool
-	Problem  string // why that was given up; search goes on without
+	Busy    bool   // vectors are being put into graphs, or those are being built anew
+	Problem string // why that was given up; search goes on without
 }

@@ -206,15 +206,25 @@ func (s *Shard) Info() Info {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	info := Info{Points: uint64(len(s.mu.table.labels)), Bytes: s.mu.table.bytes}
-	for name, sp := range s.mu.spaces {
-		st := sp.index.Status()
-		info.Vectors, info.Indexed = info.Vectors+uint64(st.Vectors), info.Indexed+uint64(st.Indexed)
-		info.Indexing = info.Indexing || st.Busy
-		if st.Problem != nil {
-			info.Problem = fmt.Sprintf("vector %q is not indexed: %v", name, st.Problem)
-		}
+	for _, sp := range s.mu.spaces {
+		info.Vectors += uint64(sp.index.Len())
 	}
 	return info
+}
+
+// Indexes tells how far the vectors are indexed.
+func (s *Shard) Indexes() (x Indexes) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for name, sp := range s.mu.spaces {
+		st := sp.index.Status()
+		x.Indexed += uint64(st.Indexed)
+		x.Busy = x.Busy || st.Busy
+		if st.Problem != nil {
+			x.Problem = fmt.Sprintf("vector %q is not indexed: %v", name, st.Problem)
+		}
+	}
+	return x
 }
 
 // fail makes the shard answer nothing any more.

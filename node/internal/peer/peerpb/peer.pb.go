@@ -1659,6 +1659,9 @@ type Nearest struct {
 	Exact          bool                   `protobuf:"varint,9,opt,name=exact,proto3" json:"exact,omitempty"`
 	HnswEf         uint64                 `protobuf:"varint,10,opt,name=hnsw_ef,json=hnswEf,proto3" json:"hnsw_ef,omitempty"`
 	IndexedOnly    bool                   `protobuf:"varint,11,opt,name=indexed_only,json=indexedOnly,proto3" json:"indexed_only,omitempty"`
+	IgnoreCodes    bool                   `protobuf:"varint,12,opt,name=ignore_codes,json=ignoreCodes,proto3" json:"ignore_codes,omitempty"` // walk whole vectors, not their codes
+	Rescore        *bool                  `protobuf:"varint,13,opt,name=rescore,proto3,oneof" json:"rescore,omitempty"`                      // absent: yes
+	Oversampling   float64                `protobuf:"fixed64,14,opt,name=oversampling,proto3" json:"oversampling,omitempty"`                 // 0: not given
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1768,6 +1771,27 @@ func (x *Nearest) GetIndexedOnly() bool {
 		return x.IndexedOnly
 	}
 	return false
+}
+
+func (x *Nearest) GetIgnoreCodes() bool {
+	if x != nil {
+		return x.IgnoreCodes
+	}
+	return false
+}
+
+func (x *Nearest) GetRescore() bool {
+	if x != nil && x.Rescore != nil {
+		return *x.Rescore
+	}
+	return false
+}
+
+func (x *Nearest) GetOversampling() float64 {
+	if x != nil {
+		return x.Oversampling
+	}
+	return 0
 }
 
 type SearchResponse struct {
@@ -2719,23 +2743,26 @@ func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
 }
 
 type ReplicaStatus struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
-	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
-	Term          uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
-	Leading       bool                   `protobuf:"varint,4,opt,name=leading,proto3" json:"leading,omitempty"`
-	LastIndex     uint64                 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
-	CommitIndex   uint64                 `protobuf:"varint,6,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
-	AppliedIndex  uint64                 `protobuf:"varint,7,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
-	Points        uint64                 `protobuf:"varint,8,opt,name=points,proto3" json:"points,omitempty"`
-	Vectors       uint64                 `protobuf:"varint,9,opt,name=vectors,proto3" json:"vectors,omitempty"`
-	Bytes         uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Problem       string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`   // why the replica does not serve, if it does not
-	Transfer      *Transfer              `protobuf:"bytes,12,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
-	Differs       string                 `protobuf:"bytes,13,opt,name=differs,proto3" json:"differs,omitempty"`   // in what it is not like the other copies, if it is not
-	Lag           uint64                 `protobuf:"varint,14,opt,name=lag,proto3" json:"lag,omitempty"`          // of a primary: entries that the replica furthest behind lacks
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Shard          *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Generation     uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	Term           uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	Leading        bool                   `protobuf:"varint,4,opt,name=leading,proto3" json:"leading,omitempty"`
+	LastIndex      uint64                 `protobuf:"varint,5,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	CommitIndex    uint64                 `protobuf:"varint,6,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	AppliedIndex   uint64                 `protobuf:"varint,7,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	Points         uint64                 `protobuf:"varint,8,opt,name=points,proto3" json:"points,omitempty"`
+	Vectors        uint64                 `protobuf:"varint,9,opt,name=vectors,proto3" json:"vectors,omitempty"`
+	Bytes          uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Problem        string                 `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`   // why the replica does not serve, if it does not
+	Transfer       *Transfer              `protobuf:"bytes,12,opt,name=transfer,proto3" json:"transfer,omitempty"` // the snapshot that it is being filled from, if it is
+	Differs        string                 `protobuf:"bytes,13,opt,name=differs,proto3" json:"differs,omitempty"`   // in what it is not like the other copies, if it is not
+	Lag            uint64                 `protobuf:"varint,14,opt,name=lag,proto3" json:"lag,omitempty"`          // of a primary: entries that the replica furthest behind lacks
+	IndexedVectors uint64                 `protobuf:"varint,20,opt,name=indexed_vectors,json=indexedVectors,proto3" json:"indexed_vectors,omitempty"`
+	Indexing       bool                   `protobuf:"varint,21,opt,name=indexing,proto3" json:"indexing,omitempty"`                            // vectors are being put into graphs
+	IndexProblem   string                 `protobuf:"bytes,22,opt,name=index_problem,json=indexProblem,proto3" json:"index_problem,omitempty"` // why that was given up
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ReplicaStatus) Reset() {
@@ -2864,6 +2891,27 @@ func (x *ReplicaStatus) GetLag() uint64 {
 		return x.Lag
 	}
 	return 0
+}
+
+func (x *ReplicaStatus) GetIndexedVectors() uint64 {
+	if x != nil {
+		return x.IndexedVectors
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetIndexing() bool {
+	if x != nil {
+		return x.Indexing
+	}
+	return false
+}
+
+func (x *ReplicaStatus) GetIndexProblem() string {
+	if x != nil {
+		return x.IndexProblem
+	}
+	return ""
 }
 
 type Transfer struct {
@@ -3398,7 +3446,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rSearchRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x122\n" +
-	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\"\x8a\x03\n" +
+	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\"\xfc\x03\n" +
 	"\aNearest\x12\x16\n" +
 	"\x06vector\x18\x01 \x03(\x02R\x06vector\x12\x14\n" +
 	"\x05using\x18\x02 \x01(\tR\x05using\x12\x16\n" +
@@ -3411,8 +3459,13 @@ const file_peer_proto_rawDesc = "" +
 	"\x05exact\x18\t \x01(\bR\x05exact\x12\x17\n" +
 	"\ahnsw_ef\x18\n" +
 	" \x01(\x04R\x06hnswEf\x12!\n" +
-	"\findexed_only\x18\v \x01(\bR\vindexedOnlyB\x12\n" +
-	"\x10_score_threshold\"[\n" +
+	"\findexed_only\x18\v \x01(\bR\vindexedOnly\x12!\n" +
+	"\fignore_codes\x18\f \x01(\bR\vignoreCodes\x12\x1d\n" +
+	"\arescore\x18\r \x01(\bH\x01R\arescore\x88\x01\x01\x12\"\n" +
+	"\foversampling\x18\x0e \x01(\x01R\foversamplingB\x12\n" +
+	"\x10_score_thresholdB\n" +
+	"\n" +
+	"\b_rescore\"[\n" +
 	"\x0eSearchResponse\x12/\n" +
 	"\aresults\x18\x01 \x03(\v2\x15.ostraka.peer.v1.HitsR\aresults\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\"0\n" +
@@ -3478,7 +3531,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xba\x03\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xa4\x04\n" +
 	"\rReplicaStatus\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -3497,7 +3550,10 @@ const file_peer_proto_rawDesc = "" +
 	"\aproblem\x18\v \x01(\tR\aproblem\x125\n" +
 	"\btransfer\x18\f \x01(\v2\x19.ostraka.peer.v1.TransferR\btransfer\x12\x18\n" +
 	"\adiffers\x18\r \x01(\tR\adiffers\x12\x10\n" +
-	"\x03lag\x18\x0e \x01(\x04R\x03lag\"\x82\x02\n" +
+	"\x03lag\x18\x0e \x01(\x04R\x03lag\x12'\n" +
+	"\x0findexed_vectors\x18\x14 \x01(\x04R\x0eindexedVectors\x12\x1a\n" +
+	"\bindexing\x18\x15 \x01(\bR\bindexing\x12#\n" +
+	"\rindex_problem\x18\x16 \x01(\tR\findexProblem\"\x82\x02\n" +
 	"\bTransfer\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x18\n" +
