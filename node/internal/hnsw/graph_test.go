@@ -277,3 +277,19 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestRowsOfAllLevelsAreLinkedAlike(t *testing.T) {
+	p := newPoints(random(rand.New(rand.NewPCG(11, 12)), 3000, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, 3000)
+	var links, rows [2]int
+	for row := range uint32(3000) {
+		high := min(g.Level(row), 1)
+		rows[high]++
+		links[high] += len(g.Links(row, 0))
+	}
+	low, high := float64(links[0])/float64(rows[0]), float64(links[1])/float64(rows[1])
+	if rows[1] < 100 || rows[1] > 300 || high < 0.9*low {
+		t.Errorf("%d rows of level 0 have %.1f links, %d higher ones %.1f", rows[0], low, rows[1], high)
+	}
+}

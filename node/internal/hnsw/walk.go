@@ -64,7 +64,7 @@ func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, 
 	w.seen.reset(g.links.capacity())
 	w.pool.reset(ef)
 	w.seen.add(from.row())
-	w.pool.add(from)
+	w.pool.add(from &^ expanded)
 	for n := 1; ; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return fmt.Errorf("walk graph: %w", ctx.Err())
