@@ -67,7 +67,7 @@ func readImages(name string) ([]float32, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "read images")
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, fault.Wrap(fault.Corrupt, err, "read %s", name)

@@ -78,7 +78,7 @@ func readWords(packed string) ([]float32, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "read words")
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<20))
 	if err != nil {
 		return nil, fault.Wrap(fault.Corrupt, err, "read %s", packed)

@@ -12,10 +12,6 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
-// hnswlibFlags is how the peer is compiled: with all that this processor has. Its npm package as it is installed leaves
-// that out.
-const hnswlibFlags = "-O3 -march=native"
-
 // Peers names the engines that Peer can start.
 func Peers() []string { return []string{"hnswlib", "usearch"} }
 
@@ -63,7 +59,8 @@ func run(ctx context.Context, dir, name string, args ...string) ([]byte, error) 
 	return c.CombinedOutput()
 }
 
-// buildHnswlib compiles the driver with the headers that the npm package holds.
+// buildHnswlib compiles the driver with the headers that the npm package holds, for all that this processor has: as the
+// package is installed, it leaves that out.
 func buildHnswlib(ctx context.Context, dir, sources string) (string, error) {
 	if err := installed(ctx, dir, "hnswlib-node"); err != nil {
 		return "", err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -30,7 +31,7 @@ func between(a, b, share float64) float64 { return math.Exp((1-share)*math.Log(a
 
 // Report writes tables of what was measured. The first engine is set against each other one.
 func Report(w io.Writer, set *dataset.Set, builds []Build, curves []Curve, recalls []float64) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	t := new(strings.Builder)
 	raw := float64(4 * len(set.Base))
 	fmt.Fprintf(t, "%s: %d x %d, %s, %d queries, raw %.0f MiB\n\n", set.Name, set.Len(), set.Size, set.Distance, set.QueryCount(), raw/(1<<20))
 	fmt.Fprintf(t, "build\tthreads\twall s\tCPU s\tMiB\tof raw\t\n")
@@ -60,10 +61,14 @@ func Report(w io.Writer, set *dataset.Set, builds []Build, curves []Curve, recal
 		}
 	}
 	fmt.Fprintln(t)
-	return t.Flush()
+	aligned := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if _, err := io.WriteString(aligned, t.String()); err != nil {
+		return err
+	}
+	return aligned.Flush()
 }
 
-func row(w io.Writer, name string, recalls []float64, of func(float64) float64, format string) {
+func row(w *strings.Builder, name string, recalls []float64, of func(float64) float64, format string) {
 	fmt.Fprintf(w, "%s\t", name)
 	for _, r := range recalls {
 		if x := of(r); x > 0 && !math.IsInf(x, 0) {
