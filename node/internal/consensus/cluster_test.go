@@ -92,7 +92,7 @@ func (c *cluster) start(id catalog.PeerID) *consensus.Node {
 	}
 	_, net := raft.NewInmemTransport(raft.ServerAddress(address(id)))
 	opts := c.opts
-	opts.Dir, opts.Self, opts.Address, opts.Transport, opts.Forward = c.dirs[id], id, address(id), net, c
+	opts.Dir, opts.Self, opts.Address, opts.Transport, opts.Forward = c.dirs[id], id, address(id), farTransport{net}, c
 	opts.Prepare = func(s *catalog.State, cmd catalog.Command) (catalog.Command, error) {
 		return catalog.Prepare(s, cmd, func(catalog.PeerID) bool { return true })
 	}
@@ -105,6 +105,18 @@ func (c *cluster) start(id catalog.PeerID) *consensus.Node {
 	c.mu.Unlock()
 	c.connect()
 	return n
+}
+
+// farTransport takes its time, so that changes are under way while other things happen.
+type farTransport struct{ *raft.InmemTransport }
+
+func (f farTransport) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	<-time.After(time.Millisecond)
+	return f.InmemTransport.AppendEntries(id, to, req, resp)
+}
+
+func (f farTransport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
 }
 
 // connect joins every two nodes of which neither is cut off.

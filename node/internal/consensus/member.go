@@ -52,13 +52,31 @@ func (n *Node) RemoveVoter(ctx context.Context, id catalog.PeerID) error {
 	return n.classed(err, "remove voter "+strconv.FormatUint(uint64(id), 10))
 }
 
-// Handover passes leadership to the voter that is furthest, before a shutdown. It does nothing on a node that does
-// not lead, or that is the only voter.
-func (n *Node) Handover(ctx context.Context) error {
-	if !n.IsLeader() || len(n.Voters()) < 2 {
+// Handover passes leadership to one of the voters that want accepts, before a shutdown. Changes that are under way are made
+// first, and those that come meanwhile wait for the new leader, so that nobody is told of an unknown outcome. It does nothing
+// on a node that does not lead, and fails if nobody takes over.
+func (n *Node) Handover(ctx context.Context, want func(catalog.PeerID) bool) error {
+	if !n.IsLeader() {
 		return nil
 	}
-	return n.classed(n.do(ctx, func() error { return n.raft.LeadershipTransfer().Error() }), "hand leadership over")
+	reopen, err := n.gate.close(ctx)
+	if err != nil {
+		return fault.Wrap(fault.ClassOf(err), err, "hand leadership over: changes are under way")
+	}
+	defer reopen()
+	err = fault.New(fault.FailedPrecondition, "nobody else could lead")
+	for id, addr := range n.Voters() {
+		if id == n.opts.Self || !want(id) {
+			continue
+		}
+		err = n.classed(n.do(ctx, func() error {
+			return n.raft.LeadershipTransferToServer(serverID(id), raft.ServerAddress(addr)).Error()
+		}), "hand leadership over")
+		if err == nil || !n.IsLeader() || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // Barrier returns when this node has applied every change that was committed when it was called.

@@ -39,6 +39,7 @@ type Node struct {
 	fresh bool
 
 	lead leadership
+	gate gate
 	turn chan struct{} // capacity 1: commands that need a placement, one at a time
 
 	closing   chan struct{}

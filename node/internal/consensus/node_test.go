@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,11 +171,13 @@ func TestMembersJoinAndLeave(t *testing.T) {
 	})
 }
 
+func anybody(catalog.PeerID) bool { return true }
+
 func TestHandoverMovesLeadership(t *testing.T) {
 	bubble(t, 3, consensus.Options{}, func(c *cluster) {
 		old := c.leader()
 		_, changed := old.WatchLeader()
-		if err := old.Handover(c.within(10 * time.Second)); err != nil {
+		if err := old.Handover(c.within(10*time.Second), anybody); err != nil {
 			t.Fatal(err)
 		}
 		<-changed
@@ -188,9 +191,73 @@ func TestHandoverMovesLeadership(t *testing.T) {
 			}
 			<-changed
 		}
-		if err := old.Handover(c.within(time.Second)); err != nil {
+		if err := old.Handover(c.within(time.Second), anybody); err != nil {
 			t.Errorf("a follower's handover: %v", err)
 		}
+	})
+}
+
+func TestNoChangeIsLostByAHandover(t *testing.T) {
+	bubble(t, 5, consensus.Options{}, func(c *cluster) {
+		c.must(c.leader().Propose(c.within(time.Minute), declare("docs")))
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		var made atomic.Int64
+		for id, n := range c.nodes {
+			for client := range 8 {
+				wg.Go(func() {
+					for i := 0; !t.Failed(); i++ {
+						select {
+						case <-stop:
+							return
+						case <-time.After(time.Millisecond):
+						}
+						action := catalog.AliasAction{Create: &struct{ Alias, Collection string }{fmt.Sprintf("a-%d-%d-%d", id, client, i), "docs"}}
+						if _, err := n.Propose(c.within(10*time.Second), catalog.Command{ChangeAliases: []catalog.AliasAction{action}}); err != nil {
+							t.Errorf("a change through %d: %v", id, err)
+						}
+						made.Add(1)
+					}
+				})
+			}
+		}
+		for range 30 {
+			<-time.After(3 * time.Millisecond)
+			if err := c.leader().Handover(c.within(10*time.Second), anybody); err != nil {
+				t.Errorf("handover: %v", err)
+			}
+		}
+		close(stop)
+		wg.Wait()
+		if got := int64(len(c.leader().State().Aliases)); got != made.Load() || got < 20 {
+			t.Errorf("%d aliases, %d were made", got, made.Load())
+		}
+	})
+}
+
+func TestAHandoverGoesToWhoIsWanted(t *testing.T) {
+	bubble(t, 3, consensus.Options{}, func(c *cluster) {
+		for range 6 {
+			old := c.leader()
+			var to catalog.PeerID
+			for id := range c.nodes {
+				if id != c.idOf(old) && id > to {
+					to = id
+				}
+			}
+			if err := old.Handover(c.within(10*time.Second), func(id catalog.PeerID) bool { return id == to }); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.idOf(c.leader()); got != to {
+				t.Errorf("%d leads, want %d", got, to)
+			}
+		}
+		old := c.leader()
+		err := old.Handover(c.within(time.Second), func(catalog.PeerID) bool { return false })
+		if !fault.Is(err, fault.FailedPrecondition) || !old.IsLeader() {
+			t.Errorf("nobody was wanted, and yet: %v", err)
+		}
+		c.must(old.Propose(c.within(time.Second), declare("after"))) // the gate is open again
 	})
 }
 

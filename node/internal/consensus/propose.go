@@ -205,6 +205,11 @@ func (n *Node) commit(ctx context.Context, entry []byte) (index uint64, results 
 		index uint64
 		applied
 	}
+	leave, err := n.gate.enter(ctx)
+	if err != nil {
+		return 0, nil, fault.Wrap(fault.Unavailable, err, "leadership is being handed over, nothing was changed")
+	}
+	defer leave()
 	done := make(chan outcome, 1)
 	err = n.do(ctx, func() error {
 		future := n.raft.Apply(entry, min(remaining(ctx), enqueueTimeout))

@@ -18,6 +18,8 @@ type Fence struct {
 	Ref        catalog.ShardRef
 	Generation catalog.Generation
 	Term       uint64
+	// Yield, for a replica that leads, lets it first answer the writes that it has taken: a planned move costs nobody anything.
+	Yield bool
 }
 
 // FenceAnswer is a replica's answer; Answered is false when the peer has no such replica open.
@@ -37,7 +39,7 @@ func FenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAns
 		gate <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-gate }()
-			if a, err := replicas.Fence(ctx, f.Ref, f.Generation, f.Term); err == nil {
+			if a, err := replicas.Fence(ctx, f.Ref, f.Generation, f.Term, f.Yield); err == nil {
 				answers[i] = FenceAnswer{Answered: true, Promised: a.Promised, LastTerm: a.LastTerm, LastIndex: a.LastIndex}
 			}
 		})
@@ -49,7 +51,7 @@ func FenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAns
 func fencesToWire(fences []Fence) *peerpb.FenceRequest {
 	w := &peerpb.FenceRequest{}
 	for _, f := range fences {
-		w.Shards = append(w.Shards, &peerpb.FenceShard{Shard: refToWire(f.Ref), Generation: uint64(f.Generation), Term: f.Term})
+		w.Shards = append(w.Shards, &peerpb.FenceShard{Shard: refToWire(f.Ref), Generation: uint64(f.Generation), Term: f.Term, Yield: f.Yield})
 	}
 	return w
 }
@@ -61,7 +63,7 @@ func fencesFromWire(w *peerpb.FenceRequest) ([]Fence, error) {
 		if err != nil {
 			return nil, err
 		}
-		fences[i] = Fence{Ref: ref, Generation: catalog.Generation(s.GetGeneration()), Term: s.GetTerm()}
+		fences[i] = Fence{Ref: ref, Generation: catalog.Generation(s.GetGeneration()), Term: s.GetTerm(), Yield: s.GetYield()}
 	}
 	return fences, nil
 }

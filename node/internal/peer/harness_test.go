@@ -154,11 +154,15 @@ func (r *replicas) stepped() []peer.Envelope {
 	return append([]peer.Envelope(nil), r.mu.steps...)
 }
 
-func (r *replicas) Fence(_ context.Context, ref catalog.ShardRef, _ catalog.Generation, term uint64) (replica.FenceAnswer, error) {
+func (r *replicas) Fence(_ context.Context, ref catalog.ShardRef, _ catalog.Generation, term uint64, yield bool) (replica.FenceAnswer, error) {
 	if ref.Shard == 9 {
 		return replica.FenceAnswer{}, fault.New(fault.StaleEpoch, "no such replica")
 	}
-	return replica.FenceAnswer{Promised: term, LastTerm: term - 1, LastIndex: uint64(ref.Shard)}, nil
+	last := uint64(ref.Shard)
+	if yield {
+		last += 100
+	}
+	return replica.FenceAnswer{Promised: term, LastTerm: term - 1, LastIndex: last}, nil
 }
 
 func (r *replicas) Status(refs []catalog.ShardRef) []replica.Status { return r.status }
@@ -206,10 +210,14 @@ type node struct {
 	snapshots  peer.Snapshots
 	wants      wants
 	expect     uint32
-	mux        *peer.Mux
-	pool       *peer.Pool
-	server     *grpc.Server
-	done       chan struct{}
+	standings  struct {
+		sync.Mutex
+		heard []peer.Standing
+	}
+	mux    *peer.Mux
+	pool   *peer.Pool
+	server *grpc.Server
+	done   chan struct{}
 }
 
 func info(i int) catalog.Peer {
@@ -239,6 +247,11 @@ func (n *node) start(t *testing.T, net *network) *node {
 			return n.joiner(ctx, p, forwarded)
 		}),
 		Promotions: n.wants, Copies: n.copies, Snapshots: n.snapshots, Expect: n.expect, Applied: func() uint64 { return 77 },
+		Heard: func(_ catalog.PeerID, s peer.Standing) {
+			n.standings.Lock()
+			defer n.standings.Unlock()
+			n.standings.heard = append(n.standings.heard, s)
+		},
 	})
 	check(t, err)
 	n.server = grpc.NewServer(peer.ServerOptions(n.membership)...)
@@ -248,6 +261,12 @@ func (n *node) start(t *testing.T, net *network) *node {
 		_ = n.server.Serve(n.mux.GRPC())
 	}()
 	return n
+}
+
+func (n *node) heard() []peer.Standing {
+	n.standings.Lock()
+	defer n.standings.Unlock()
+	return n.standings.heard
 }
 
 func (n *node) stop() {

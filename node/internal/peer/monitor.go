@@ -69,6 +69,7 @@ type watched struct {
 	seen     time.Time // last answer; zero = never
 	alive    bool
 	draining bool
+	left     bool // it has said that it ends; set back when it answers in its next life
 }
 
 // NewMonitor starts to ping; Close ends it.
@@ -212,8 +213,11 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered bool) 
 	m.mu.Lock()
 	wasAlive, wasDraining := w.alive, w.draining
 	now := time.Now()
+	if answered && w.left && pong.Draining {
+		answered = false // a last word of the life that it has ended
+	}
 	if answered {
-		w.since, w.seen, w.alive, w.draining = now, now, true, pong.Draining
+		w.since, w.seen, w.alive, w.draining, w.left = now, now, true, pong.Draining, false
 	} else if now.Sub(w.since) >= m.opts.Grace {
 		w.alive = false
 	}

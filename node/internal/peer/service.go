@@ -30,7 +30,7 @@ type Data interface {
 // the order in which it sent them, and does not block for long.
 type Replicas interface {
 	Step(ref catalog.ShardRef, generation catalog.Generation, m replication.Message)
-	Fence(ctx context.Context, ref catalog.ShardRef, generation catalog.Generation, term uint64) (replica.FenceAnswer, error)
+	Fence(ctx context.Context, ref catalog.ShardRef, generation catalog.Generation, term uint64, yield bool) (replica.FenceAnswer, error)
 	Status(refs []catalog.ShardRef) []replica.Status
 }
 
@@ -62,7 +62,7 @@ type JoinAnswer struct {
 	Peers     []catalog.Peer // members, the new one among them
 }
 
-// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied and Draining may be left out.
+// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied, Draining and Heard may be left out.
 type ServiceOptions struct {
 	Self       catalog.Peer
 	Membership *Membership
@@ -71,12 +71,13 @@ type ServiceOptions struct {
 	Proposer   Proposer
 	Joiner     Joiner
 	Promotions Promotions
-	Snapshots  Snapshots     // nil: none are given
-	Copies     Copies        // nil: comparing is Unsupported
-	Reads      Confirmer     // nil: linearizable reads are Unsupported
-	Applied    func() uint64 // applied index of the metadata
-	Draining   func() bool   // this node is shutting down
-	Expect     uint32        // --bootstrap-expect; 0 = not given
+	Snapshots  Snapshots                      // nil: none are given
+	Copies     Copies                         // nil: comparing is Unsupported
+	Reads      Confirmer                      // nil: linearizable reads are Unsupported
+	Applied    func() uint64                  // applied index of the metadata
+	Draining   func() bool                    // this node is shutting down
+	Heard      func(catalog.PeerID, Standing) // hears what other nodes say of themselves; it does not block
+	Expect     uint32                         // --bootstrap-expect; 0 = not given
 	Logger     hclog.Logger
 }
 
@@ -89,6 +90,9 @@ func (o ServiceOptions) normalized() (ServiceOptions, error) {
 	}
 	if o.Draining == nil {
 		o.Draining = func() bool { return false }
+	}
+	if o.Heard == nil {
+		o.Heard = func(catalog.PeerID, Standing) {}
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
@@ -142,7 +146,14 @@ func (s *Service) Join(ctx context.Context, w *peerpb.JoinRequest) (*peerpb.Join
 }
 
 // Ping tells that this node lives.
-func (s *Service) Ping(context.Context, *peerpb.PingRequest) (*peerpb.PingResponse, error) {
+func (s *Service) Ping(_ context.Context, w *peerpb.PingRequest) (*peerpb.PingResponse, error) {
+	if w.GetStanding() != peerpb.Standing_STANDING_UNSPECIFIED {
+		standing, err := standingFromWire(w.GetStanding())
+		if err != nil {
+			return nil, err
+		}
+		s.opts.Heard(catalog.PeerID(w.GetFrom()), standing)
+	}
 	return &peerpb.PingResponse{
 		Id: uint64(s.opts.Self.ID), AppliedIndex: s.opts.Applied(), Draining: s.opts.Draining(),
 	}, nil

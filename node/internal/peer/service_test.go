@@ -157,12 +157,12 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 func TestFencesAreAnsweredInOrder(t *testing.T) {
 	pair(t, func(t *testing.T, _ *network, a, b *node) {
 		fences := []peer.Fence{
-			{Ref: catalog.ShardRef{Shard: 1}, Term: 5}, {Ref: catalog.ShardRef{Shard: 9}, Term: 6}, {Ref: catalog.ShardRef{Shard: 2}, Term: 7},
+			{Ref: catalog.ShardRef{Shard: 1}, Term: 5}, {Ref: catalog.ShardRef{Shard: 9}, Term: 6}, {Ref: catalog.ShardRef{Shard: 2}, Term: 7, Yield: true},
 		}
 		got, err := a.pool.Fence(context.Background(), 2, fences)
 		want := []peer.FenceAnswer{
 			{Answered: true, Promised: 5, LastTerm: 4, LastIndex: 1}, {},
-			{Answered: true, Promised: 7, LastTerm: 6, LastIndex: 2},
+			{Answered: true, Promised: 7, LastTerm: 6, LastIndex: 102},
 		}
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v", got, err)
@@ -269,6 +269,7 @@ func TestEmptyRequestsAreRefusedNotFatal(t *testing.T) {
 			"get":     func() error { _, err := c.Get(ctx, &peerpb.GetRequest{}); return err },
 			"confirm": func() error { _, err := c.Confirm(ctx, &peerpb.ConfirmRequest{}); return err },
 			"count":   func() error { _, err := c.Count(ctx, &peerpb.CountRequest{}); return err },
+			"ping":    func() error { _, err := c.Ping(ctx, &peerpb.PingRequest{Standing: 77}); return err },
 			"join":    func() error { _, err := c.Join(ctx, &peerpb.JoinRequest{}); return err },
 			"fence": func() error {
 				_, err := c.Fence(ctx, &peerpb.FenceRequest{Shards: []*peerpb.FenceShard{{}}})

@@ -21,6 +21,8 @@ type Fence struct {
 	Ref        catalog.ShardRef
 	Generation catalog.Generation
 	Term       uint64
+	// Yield lets a primary first answer the writes that it has taken.
+	Yield bool
 }
 
 // FenceAnswer is what the replica promised and where its log ends; Answered is false if the peer has no such replica.
@@ -42,7 +44,10 @@ func (r *Runner) failovers(ctx context.Context, s *catalog.State, o Observations
 		_, sh, _ := s.Shard(step.Failover.Ref)
 		ballots[i] = ballot{Failover: *step.Failover, shard: sh}
 	}
-	r.fence(ctx, s, o, ballots)
+	// A primary that gives way as planned is asked before the others: once they have promised a higher term, it could not finish
+	// what it has begun.
+	r.fence(ctx, s, o, ballots, func(b ballot, id catalog.PeerID) bool { return b.Drain && id == b.shard.Primary })
+	r.fence(ctx, s, o, ballots, func(b ballot, id catalog.PeerID) bool { return !b.Drain || id != b.shard.Primary })
 	t := newTaste(s, o)
 	var promoted []Step
 	for i, b := range ballots {
@@ -65,8 +70,8 @@ func (r *Runner) failovers(ctx context.Context, s *catalog.State, o Observations
 	}
 }
 
-// fence asks the peers side by side and sorts the answers by shard.
-func (r *Runner) fence(ctx context.Context, s *catalog.State, o Observations, ballots []ballot) {
+// fence asks those replicas that which wants, the peers side by side, and sorts the answers by shard.
+func (r *Runner) fence(ctx context.Context, s *catalog.State, o Observations, ballots []ballot, which func(ballot, catalog.PeerID) bool) {
 	type question struct {
 		to      catalog.PeerID
 		ballots []int
@@ -76,7 +81,7 @@ func (r *Runner) fence(ctx context.Context, s *catalog.State, o Observations, ba
 	var questions []*question
 	for i, b := range ballots {
 		for _, replica := range b.shard.Replicas {
-			if replica.State != catalog.Active || s.Gone(replica.Peer) || !o.alive(replica.Peer) {
+			if replica.State != catalog.Active || s.Gone(replica.Peer) || !o.alive(replica.Peer) || !which(b, replica.Peer) {
 				continue
 			}
 			q := byPeer[replica.Peer]
@@ -86,7 +91,7 @@ func (r *Runner) fence(ctx context.Context, s *catalog.State, o Observations, ba
 				questions = append(questions, q)
 			}
 			q.ballots = append(q.ballots, i)
-			q.fences = append(q.fences, Fence{Ref: b.Ref, Generation: replica.Generation, Term: b.Term})
+			q.fences = append(q.fences, Fence{Ref: b.Ref, Generation: replica.Generation, Term: b.Term, Yield: b.Drain})
 		}
 	}
 	var mu sync.Mutex // guards ballots

@@ -225,12 +225,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 // round plans once and does what was planned. Failovers come first: while they wait, nobody can write.
 func (r *Runner) round(ctx context.Context, s *catalog.State) {
 	o := r.observe(s)
-	var failovers, changes, voters []Step
+	var failovers, moves, changes, voters []Step
 	steps := Plan(s, o)
 	r.metrics.pending.Set(float64(len(steps)))
 	for _, step := range steps {
 		switch {
 		case r.tooSoon(step):
+		case step.Failover != nil && step.Failover.Drain:
+			moves = append(moves, step)
 		case step.Failover != nil:
 			failovers = append(failovers, step)
 		case step.RemoveVoter != 0:
@@ -239,8 +241,10 @@ func (r *Runner) round(ctx context.Context, s *catalog.State) {
 			changes = append(changes, step)
 		}
 	}
-	if len(failovers) > 0 {
-		r.failovers(ctx, s, o, failovers)
+	for _, steps := range [][]Step{failovers, moves} {
+		if len(steps) > 0 {
+			r.failovers(ctx, s, o, steps)
+		}
 	}
 	r.removeVoters(ctx, voters)
 	for batch := range slices.Chunk(changes, changeBatch) {

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,6 +34,7 @@ type world struct {
 	promises map[catalog.ShardRef]uint64
 	silent   map[catalog.PeerID]bool // alive, but its fences are lost
 	fences   int                     // requests
+	yields   []string                // who was asked, in order, and whether it may finish first
 	asked    chan struct{}           // one for the first request
 	proposed [][]catalog.Command
 	refuse   error // of the next proposal
@@ -166,6 +168,7 @@ func (w *world) Fence(ctx context.Context, to catalog.PeerID, fences []reconcile
 		w.asked <- struct{}{}
 	}
 	lost := w.silent[to] || w.dead[to]
+	w.yields = append(w.yields, fmt.Sprintf("%d %t", to, fences[0].Yield))
 	w.Unlock()
 	if lost {
 		<-ctx.Done()
@@ -430,6 +433,33 @@ func TestBeforeAWeakShardIsHandedOverTwoCopiesHoldAWrite(t *testing.T) {
 		// What the copy lacks has been acknowledged to nobody, or it would have it.
 		if sh := w.shard(ref); sh.Primary != 2 || sh.UnsafePromotions != 0 || sh.Handover {
 			t.Fatalf("W is 2: %s", sh)
+		}
+	})
+}
+
+func TestAPrimaryThatMovesAsPlannedIsAskedBeforeTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.create("docs", 1, 3, 2)
+		w.start()
+		w.lead(1, true)
+		from := w.shard(catalog.ShardRef{Collection: 1}).Primary
+		w.set(func() { w.draining[from] = true })
+		pass(time.Second)
+		if sh := w.shard(catalog.ShardRef{Collection: 1}); sh.Primary == from || sh.Term != 2 {
+			t.Fatalf("not moved: %s", sh)
+		}
+		if len(w.yields) != 3 || w.yields[0] != fmt.Sprintf("%d true", from) {
+			t.Errorf("asked %v, want %d first", w.yields, from)
+		}
+		w.yields = nil
+		to := w.shard(catalog.ShardRef{Collection: 1}).Primary
+		w.set(func() { w.dead[to] = true })
+		pass(time.Second)
+		for _, asked := range w.yields {
+			if strings.HasSuffix(asked, "true") {
+				t.Errorf("asked %v to finish first although the primary is dead", w.yields)
+			}
 		}
 	})
 }

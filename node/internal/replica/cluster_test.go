@@ -29,6 +29,7 @@ type cluster struct {
 		sync.Mutex
 		state   *catalog.State
 		changed chan struct{}
+		live    chan struct{} // closed when a peer starts or stops
 		up      map[catalog.PeerID]*member
 		dropped int // messages for peers that are down
 	}
@@ -63,7 +64,7 @@ func newCluster(t *testing.T, peers int) *cluster {
 func newTunedCluster(t *testing.T, peers int, tune func(*replica.Options)) *cluster {
 	t.Helper()
 	c := &cluster{t: t, dir: t.TempDir(), tune: tune}
-	c.mu.state, c.mu.changed = catalog.Empty(), make(chan struct{})
+	c.mu.state, c.mu.changed, c.mu.live = catalog.Empty(), make(chan struct{}), make(chan struct{})
 	c.mu.up = map[catalog.PeerID]*member{}
 	for i := range peers {
 		id := catalog.PeerID(i + 1)
@@ -112,6 +113,7 @@ func (c *cluster) start(id catalog.PeerID) *member {
 	}
 	c.mu.Lock()
 	c.mu.up[id] = m
+	c.turnLocked()
 	c.mu.Unlock()
 	c.wg.Go(m.deliver)
 	return m
@@ -133,6 +135,7 @@ func (c *cluster) stop(id catalog.PeerID) {
 	c.mu.Lock()
 	m := c.mu.up[id]
 	delete(c.mu.up, id)
+	c.turnLocked()
 	c.mu.Unlock()
 	if m == nil {
 		return
@@ -192,7 +195,7 @@ func (c *cluster) promote(ref catalog.ShardRef) {
 		}
 		rep, _ := sh.Replica(id)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		a, err := m.manager.Fence(ctx, ref, rep.Generation, sh.Term+1)
+		a, err := m.manager.Fence(ctx, ref, rep.Generation, sh.Term+1, false)
 		cancel()
 		if err == nil {
 			answers = append(answers, replication.FenceAnswer{
@@ -245,6 +248,18 @@ func (c *cluster) Alive(id catalog.PeerID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.mu.up[id] != nil
+}
+
+// turnLocked tells who watches that a peer has come or gone.
+func (c *cluster) turnLocked() {
+	close(c.mu.live)
+	c.mu.live = make(chan struct{})
+}
+
+func (c *cluster) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.live
 }
 
 // create declares a collection of one shard with two-dimensional points on peers, the first of them its primary.

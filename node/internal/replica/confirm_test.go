@@ -78,7 +78,7 @@ func TestAnOldPrimaryConfirmsNothing(t *testing.T) {
 	sh := c.shard(ref)
 	for _, id := range []catalog.PeerID{2, 3} {
 		rep, _ := sh.Replica(id)
-		if _, err := c.mu.up[id].manager.Fence(context.Background(), ref, rep.Generation, sh.Term+5); err != nil {
+		if _, err := c.mu.up[id].manager.Fence(context.Background(), ref, rep.Generation, sh.Term+5, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,8 +15,9 @@ type FenceAnswer struct {
 }
 
 type fence struct {
-	term replication.Term
-	done chan fenceOutcome // capacity 1
+	term  replication.Term
+	yield bool              // a planned move: what it has taken as primary is answered first
+	done  chan fenceOutcome // capacity 1
 }
 
 type fenceOutcome struct {
@@ -24,8 +25,9 @@ type fenceOutcome struct {
 	err    error
 }
 
-// Fence makes the replica promise term durably and stop leading any lower one, and returns the end of its log.
-func (m *Manager) Fence(ctx context.Context, ref catalog.ShardRef, gen catalog.Generation, term uint64) (FenceAnswer, error) {
+// Fence makes the replica promise term durably and stop leading any lower one, and returns the end of its log. With yield, one that
+// leads first answers the writes that it has taken, for a moment at most; what comes in meanwhile is refused as NotPrimary.
+func (m *Manager) Fence(ctx context.Context, ref catalog.ShardRef, gen catalog.Generation, term uint64, yield bool) (FenceAnswer, error) {
 	r, err := m.runner(ref)
 	if err != nil {
 		return FenceAnswer{}, err
@@ -33,7 +35,7 @@ func (m *Manager) Fence(ctx context.Context, ref catalog.ShardRef, gen catalog.G
 	if r.gen != gen {
 		return FenceAnswer{}, fault.New(fault.StaleEpoch, "shard %d: generation %d is not the one on this node (%d)", ref.Shard, gen, r.gen)
 	}
-	f := &fence{term: replication.Term(term), done: make(chan fenceOutcome, 1)}
+	f := &fence{term: replication.Term(term), yield: yield, done: make(chan fenceOutcome, 1)}
 	if err := r.inbox.put(func(ev *events) error { ev.fences = append(ev.fences, f); return nil }); err != nil {
 		return FenceAnswer{}, err
 	}
@@ -43,6 +45,12 @@ func (m *Manager) Fence(ctx context.Context, ref catalog.ShardRef, gen catalog.G
 	case <-ctx.Done():
 		return FenceAnswer{}, ctx.Err()
 	}
+}
+
+// stepFence puts a fence to the protocol.
+func (r *runner) stepFence(f *fence) {
+	r.fences = append(r.fences, f)
+	r.core.Step(replication.Message{Type: replication.MsgFence, To: replication.PeerID(r.opts.Self), Term: f.term})
 }
 
 // fenced answers the fences that a reply covers.

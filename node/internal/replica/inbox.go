@@ -27,6 +27,7 @@ type events struct {
 	quorum   int            // the wanted W that came with view
 	schema   *shard.Schema  // that came with view
 	away     []catalog.PeerID
+	back     []catalog.PeerID // may be: of replicas that do not count, peers that answer
 	tick     bool
 	damage   error // found by somebody who read the shard
 }

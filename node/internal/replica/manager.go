@@ -89,6 +89,7 @@ func (m *Manager) run() {
 	defer m.wg.Done()
 	ticker := time.NewTicker(m.opts.Tick)
 	defer ticker.Stop()
+	alive := m.opts.Liveness.Changed()
 	for ticks := 0; ; {
 		state, changed := m.opts.Metadata.Watch()
 		m.follow(state)
@@ -99,41 +100,67 @@ func (m *Manager) run() {
 				return
 			case <-changed:
 				break waiting
+			case <-alive:
+				alive = m.opts.Liveness.Changed() // before looking, so that no change is missed
+				m.tick(false, true)
 			case <-ticker.C:
 				ticks++
-				m.tick(ticks%livenessTicks == 0)
+				m.tick(true, ticks%livenessTicks == 0)
 			}
 		}
 	}
 }
 
-// tick moves the clocks of the replicas that have something outstanding, and tells primaries who is away.
-func (m *Manager) tick(liveness bool) {
+// tick moves the clocks of the replicas that have something outstanding, and tells primaries who is away: now and then, as they may
+// have begun to lead since, and when it changes.
+func (m *Manager) tick(clock, liveness bool) {
 	for _, s := range m.seats() {
-		if liveness {
+		if clock && liveness {
 			m.resign(s)
 		}
 		if s.runner == nil {
 			continue
 		}
 		st := s.runner.status.Load()
-		var away []catalog.PeerID
+		var away, back []catalog.PeerID
 		if liveness && st.Leading {
-			for _, id := range st.active {
-				if id != m.opts.Self && !m.opts.Liveness.Alive(id) {
-					away = append(away, id)
-				}
-			}
+			away, back = m.missing(st)
 		}
-		if st.quiet && len(away) == 0 {
+		if clock {
+			back = nil
+		}
+		ticks := clock && (!st.quiet || len(away) > 0)
+		if !ticks && len(away)+len(back) == 0 {
 			continue
 		}
 		_ = s.runner.inbox.put(func(ev *events) error {
-			ev.tick = true
-			ev.away = away
+			ev.tick = ev.tick || ticks
+			if len(away) > 0 {
+				ev.away = away
+			}
+			if len(back) > 0 {
+				ev.back = back
+			}
 			return nil
 		})
 	}
+}
+
+// missing lists the peers of a shard's active replicas that do not answer, and those of its others that do.
+func (m *Manager) missing(st *Status) (away, back []catalog.PeerID) {
+	for _, r := range st.shard.Replicas {
+		if r.Peer == m.opts.Self {
+			continue
+		}
+		alive := m.opts.Liveness.Alive(r.Peer)
+		switch {
+		case r.State == catalog.Active && !alive:
+			away = append(away, r.Peer)
+		case r.State != catalog.Active && alive:
+			back = append(back, r.Peer)
+		}
+	}
+	return away, back
 }
 
 // resign asks for another primary of a shard whose replica here is named primary and has failed.

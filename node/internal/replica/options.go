@@ -28,6 +28,7 @@ type Metadata interface {
 // Liveness tells which peers answer.
 type Liveness interface {
 	Alive(catalog.PeerID) bool
+	Changed() <-chan struct{} // closed at the next change
 }
 
 // Promoter asks the Raft leader for a promotion (R7, and after a fence). It never blocks.

@@ -245,7 +245,7 @@ func (c *cluster) promoteTo(ref catalog.ShardRef, to catalog.PeerID) {
 		}
 		for _, id := range sh.Active() {
 			rep, _ := sh.Replica(id)
-			if _, err := c.mu.up[id].manager.Fence(context.Background(), ref, rep.Generation, sh.Term+1); err != nil {
+			if _, err := c.mu.up[id].manager.Fence(context.Background(), ref, rep.Generation, sh.Term+1, false); err != nil {
 				return err
 			}
 		}
@@ -429,7 +429,7 @@ func TestAReplicaThatIsBeingFilledDoesNotCount(t *testing.T) {
 		if rep.State == catalog.Active || rep.Previous == 0 {
 			t.Fatalf("%+v", rep)
 		}
-		if _, err := c.mu.up[2].manager.Fence(context.Background(), ref, rep.Generation, 99); !fault.Is(err, fault.Unavailable) {
+		if _, err := c.mu.up[2].manager.Fence(context.Background(), ref, rep.Generation, 99, false); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("fence: %v", err)
 		}
 		if _, err := c.has(ref, 2, 0, 1); !fault.Is(err, fault.Unavailable) {

@@ -39,6 +39,7 @@ type runner struct {
 	view      *catalog.Shard
 	writes    writes
 	fences    []*fence
+	yielding  yielding
 	stops     []*stop
 	confirms  []*confirmation    // reads that wait, by round
 	pending   *replication.Ready // being made durable
@@ -108,6 +109,7 @@ func (r *runner) close() error {
 	left := r.inbox.close()
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
+	r.yielding.abandon(r, errClosed)
 	answerStops(append(r.stops, left.stops...), errClosed)
 	refuseConfirmations(append(r.confirms, left.confirms...), errClosed)
 	r.writes.abandon(unknownOutcome(r.ref, "this node is shutting down"))
@@ -178,21 +180,28 @@ func (r *runner) handle(ev events) {
 		r.hear(m)
 	}
 	for _, f := range ev.fences {
-		r.fences = append(r.fences, f)
-		r.core.Step(replication.Message{Type: replication.MsgFence, To: replication.PeerID(r.opts.Self), Term: f.term})
+		r.fence(f)
 	}
 	for _, id := range ev.away {
 		r.core.Unreachable(replication.PeerID(id))
 	}
+	for _, id := range ev.back {
+		r.core.Reachable(replication.PeerID(id))
+	}
 	if ev.tick {
 		r.core.Tick()
+		r.yielding.ticks--
 		r.lag = lagOf(r.core.Status())
 		r.rebuild()
 		r.forgetConfirmations()
 	}
 	r.office()
 	for _, w := range ev.writes {
-		r.propose(w)
+		if r.yielding.busy() {
+			r.yielding.park(w)
+		} else {
+			r.propose(w)
+		}
 	}
 	for _, q := range ev.confirms {
 		r.confirm(q)
@@ -253,6 +262,9 @@ func (r *runner) pump(ctx context.Context) {
 	r.retain(ctx)
 	r.writes.release(r.core.CommitIndex(), r.core.CompletedIndex())
 	r.confirmed()
+	if r.yielded() {
+		r.pump(ctx)
+	}
 }
 
 // persist starts the durable step of rd. The runner goes on meanwhile: what comes in gathers for the next Ready.
@@ -334,6 +346,7 @@ func (r *runner) fail(err error) {
 	r.logger.Error("replica failed", "error", err)
 	why := fault.Wrap(fault.Unavailable, err, "this replica has failed")
 	r.writes.abandon(unknownOutcome(r.ref, "its primary failed"))
+	r.yielding.abandon(r, why)
 	answerFences(r.fences, why)
 	answerStops(r.stops, why)
 	refuseConfirmations(r.confirms, why)

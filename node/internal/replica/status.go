@@ -32,6 +32,8 @@ type Status struct {
 	active       []catalog.PeerID
 	shard        *catalog.Shard
 	quiet        bool // the protocol needs no ticks
+	yielding     bool
+	parked       int
 }
 
 // holders tells a writer who counts, for error texts.
@@ -50,7 +52,7 @@ func (r *runner) publish() {
 		Ref: r.ref, Generation: r.gen, Term: r.view.Term, Leading: r.core.Leading(), WriteQuorum: r.view.WriteQuorum,
 		FirstIndex: uint64(r.log.FirstIndex()), LastIndex: uint64(r.log.LastIndex()), CommitIndex: uint64(r.core.CommitIndex()), AppliedIndex: uint64(r.appliedTo),
 		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
-		active: r.view.Active(), shard: r.view, quiet: r.core.Quiet(),
+		active: r.view.Active(), shard: r.view, quiet: r.core.Quiet() && !r.yielding.busy(), yielding: r.yielding.busy(), parked: len(r.yielding.parked),
 	}
 	if st.Leading && !st.quiet {
 		st.Lag = r.lag

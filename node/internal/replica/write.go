@@ -46,6 +46,9 @@ func (ws *writes) add(w *write) {
 	}
 }
 
+// waiting reports whether anybody waits for an answer.
+func (ws *writes) waiting() bool { return len(ws.held)+len(ws.completed) > 0 }
+
 // failed remembers that the operation at i was refused when it was applied, for its writer if he waits.
 func (ws *writes) failed(i replication.Index, err error) {
 	if ws.failures == nil {

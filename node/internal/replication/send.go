@@ -127,6 +127,17 @@ func (c *Core) Unreachable(id PeerID) {
 	}
 }
 
+// Reachable tells that messages to p arrive again, as far as is known: what it lacks, or whether it is there at all, is found out at
+// the next tick.
+func (c *Core) Reachable(id PeerID) {
+	if c.lead == nil {
+		return
+	}
+	if p := c.lead.peer(id); p != nil {
+		p.resend = 0
+	}
+}
+
 // tickHold lets a partial replica catch up entirely under steady load. R4 asks for one moment at which it holds the whole
 // log; with appends always on their way that moment might never come. So once everything has been sent to it for a few ticks, new
 // entries wait outside the log (neither handed to the disk nor sent) until it has answered, two ticks at most.

@@ -199,7 +199,12 @@ func (w *world) actReplica(n *node, action int) {
 		w.read(n)
 		w.check(n)
 	case actUnreachable:
-		n.core.Unreachable(peerID(1 + w.rng.IntN(len(w.nodes))))
+		other := peerID(1 + w.rng.IntN(len(w.nodes)))
+		if w.rng.IntN(4) == 0 {
+			n.core.Reachable(other)
+		} else {
+			n.core.Unreachable(other)
+		}
 		w.check(n)
 	}
 }

@@ -22,6 +22,8 @@ import (
 // doorGrace bounds how long a door waits for the requests inside before it is closed on them.
 const doorGrace = 2 * time.Second
 
+const clientDoor = "client door"
+
 // openPeerDoor serves the other nodes. It opens before the node is a member, so that others can say hello.
 func (s *Server) openPeerDoor(context.Context) error {
 	admission, err := peer.NewAdmission(peer.AdmissionOptions{
@@ -33,7 +35,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func (s *Server) openClientDoor(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("api: %w", err)
 	}
-	s.serveGRPC("client door", s.clients, s.opts.Listeners.GRPC)
+	s.serveGRPC(clientDoor, s.clients, s.opts.Listeners.GRPC)
 	return nil
 }
 
@@ -141,7 +143,7 @@ func (s *Server) localPoints(ref catalog.ShardRef) uint64 {
 func (s *Server) settle(ctx context.Context) error {
 	want := s.raft.AppliedIndex()
 	for id := range s.raft.State().Peers {
-		for id != s.id.PeerID && s.network.monitor.Alive(id) {
+		for s.stays(id) {
 			pong, err := s.network.pool.Ping(ctx, id)
 			if err == nil && pong.Applied >= want {
 				break

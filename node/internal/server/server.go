@@ -188,13 +188,23 @@ func (s *Server) ready() error {
 func (s *Server) Close() error {
 	s.draining.Store(true)
 	s.cancel()
+	err := s.closeDownTo("")
+	s.wg.Wait()
+	return err
+}
+
+// closeDownTo closes what was opened last, back to the part of that name; all if there is none.
+func (s *Server) closeDownTo(what string) error {
 	var errs []error
-	for i := len(s.closing) - 1; i >= 0; i-- {
-		if err := s.closing[i].close(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", s.closing[i].what, err))
+	for len(s.closing) > 0 {
+		last := s.closing[len(s.closing)-1]
+		s.closing = s.closing[:len(s.closing)-1]
+		if err := last.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", last.what, err))
+		}
+		if last.what == what {
+			break
 		}
 	}
-	s.closing = nil
-	s.wg.Wait()
 	return errors.Join(errs...)
 }

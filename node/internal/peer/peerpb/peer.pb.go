@@ -24,6 +24,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Standing int32
+
+const (
+	Standing_STANDING_UNSPECIFIED Standing = 0
+	Standing_STANDING_DRAINING    Standing = 1 // it is shutting down: it hands over what it leads
+	Standing_STANDING_LEAVING     Standing = 2 // it ends now: it answers nobody any more until it has started again
+)
+
+// Enum value maps for Standing.
+var (
+	Standing_name = map[int32]string{
+		0: "STANDING_UNSPECIFIED",
+		1: "STANDING_DRAINING",
+		2: "STANDING_LEAVING",
+	}
+	Standing_value = map[string]int32{
+		"STANDING_UNSPECIFIED": 0,
+		"STANDING_DRAINING":    1,
+		"STANDING_LEAVING":     2,
+	}
+)
+
+func (x Standing) Enum() *Standing {
+	p := new(Standing)
+	*p = x
+	return p
+}
+
+func (x Standing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Standing) Descriptor() protoreflect.EnumDescriptor {
+	return file_peer_proto_enumTypes[0].Descriptor()
+}
+
+func (Standing) Type() protoreflect.EnumType {
+	return &file_peer_proto_enumTypes[0]
+}
+
+func (x Standing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Standing.Descriptor instead.
+func (Standing) EnumDescriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{0}
+}
+
 type PeerInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -319,6 +368,7 @@ func (x *JoinResponse) GetPeers() []*PeerInfo {
 type PingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	Standing      Standing               `protobuf:"varint,2,opt,name=standing,proto3,enum=ostraka.peer.v1.Standing" json:"standing,omitempty"` // of the caller, where that is news
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +408,13 @@ func (x *PingRequest) GetFrom() uint64 {
 		return x.From
 	}
 	return 0
+}
+
+func (x *PingRequest) GetStanding() Standing {
+	if x != nil {
+		return x.Standing
+	}
+	return Standing_STANDING_UNSPECIFIED
 }
 
 type PingResponse struct {
@@ -1030,6 +1087,7 @@ type FenceShard struct {
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
 	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Term          uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	Yield         bool                   `protobuf:"varint,4,opt,name=yield,proto3" json:"yield,omitempty"` // if it leads, it first answers the writes that it has taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1083,6 +1141,13 @@ func (x *FenceShard) GetTerm() uint64 {
 		return x.Term
 	}
 	return 0
+}
+
+func (x *FenceShard) GetYield() bool {
+	if x != nil {
+		return x.Yield
+	}
+	return false
 }
 
 type FenceResponse struct {
@@ -3338,9 +3403,10 @@ const file_peer_proto_rawDesc = "" +
 	"\fJoinResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12/\n" +
-	"\x05peers\x18\x02 \x03(\v2\x19.ostraka.peer.v1.PeerInfoR\x05peers\"!\n" +
+	"\x05peers\x18\x02 \x03(\v2\x19.ostraka.peer.v1.PeerInfoR\x05peers\"X\n" +
 	"\vPingRequest\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\"_\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x125\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"_\n" +
 	"\fPingResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x1a\n" +
@@ -3403,14 +3469,15 @@ const file_peer_proto_rawDesc = "" +
 	"\x04kind\x18\x03 \x01(\rR\x04kind\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\"C\n" +
 	"\fFenceRequest\x123\n" +
-	"\x06shards\x18\x01 \x03(\v2\x1b.ostraka.peer.v1.FenceShardR\x06shards\"q\n" +
+	"\x06shards\x18\x01 \x03(\v2\x1b.ostraka.peer.v1.FenceShardR\x06shards\"\x87\x01\n" +
 	"\n" +
 	"FenceShard\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12\x12\n" +
-	"\x04term\x18\x03 \x01(\x04R\x04term\"G\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x14\n" +
+	"\x05yield\x18\x04 \x01(\bR\x05yield\"G\n" +
 	"\rFenceResponse\x126\n" +
 	"\aanswers\x18\x01 \x03(\v2\x1c.ostraka.peer.v1.FenceAnswerR\aanswers\"\x81\x01\n" +
 	"\vFenceAnswer\x12\x1a\n" +
@@ -3587,7 +3654,11 @@ const file_peer_proto_rawDesc = "" +
 	"\vSnapshotEnd\x12\x16\n" +
 	"\x06points\x18\x01 \x01(\x04R\x06points\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x04R\x06digest\x12\x1b\n" +
-	"\tlog_first\x18\x03 \x01(\x04R\blogFirst2\x93\n" +
+	"\tlog_first\x18\x03 \x01(\x04R\blogFirst*Q\n" +
+	"\bStanding\x12\x18\n" +
+	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11STANDING_DRAINING\x10\x01\x12\x14\n" +
+	"\x10STANDING_LEAVING\x10\x022\x93\n" +
 	"\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
@@ -3620,139 +3691,142 @@ func file_peer_proto_rawDescGZIP() []byte {
 	return file_peer_proto_rawDescData
 }
 
+var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_peer_proto_goTypes = []any{
-	(*PeerInfo)(nil),              // 0: ostraka.peer.v1.PeerInfo
-	(*HelloRequest)(nil),          // 1: ostraka.peer.v1.HelloRequest
-	(*HelloResponse)(nil),         // 2: ostraka.peer.v1.HelloResponse
-	(*JoinRequest)(nil),           // 3: ostraka.peer.v1.JoinRequest
-	(*JoinResponse)(nil),          // 4: ostraka.peer.v1.JoinResponse
-	(*PingRequest)(nil),           // 5: ostraka.peer.v1.PingRequest
-	(*PingResponse)(nil),          // 6: ostraka.peer.v1.PingResponse
-	(*ProposeRequest)(nil),        // 7: ostraka.peer.v1.ProposeRequest
-	(*ProposeResponse)(nil),       // 8: ostraka.peer.v1.ProposeResponse
-	(*ProposeResult)(nil),         // 9: ostraka.peer.v1.ProposeResult
-	(*ShardRef)(nil),              // 10: ostraka.peer.v1.ShardRef
-	(*ReplicateRequest)(nil),      // 11: ostraka.peer.v1.ReplicateRequest
-	(*ReplicateResponse)(nil),     // 12: ostraka.peer.v1.ReplicateResponse
-	(*ShardMessage)(nil),          // 13: ostraka.peer.v1.ShardMessage
-	(*Entry)(nil),                 // 14: ostraka.peer.v1.Entry
-	(*FenceRequest)(nil),          // 15: ostraka.peer.v1.FenceRequest
-	(*FenceShard)(nil),            // 16: ostraka.peer.v1.FenceShard
-	(*FenceResponse)(nil),         // 17: ostraka.peer.v1.FenceResponse
-	(*FenceAnswer)(nil),           // 18: ostraka.peer.v1.FenceAnswer
-	(*WantPromotionRequest)(nil),  // 19: ostraka.peer.v1.WantPromotionRequest
-	(*WantShard)(nil),             // 20: ostraka.peer.v1.WantShard
-	(*WantPromotionResponse)(nil), // 21: ostraka.peer.v1.WantPromotionResponse
-	(*WriteRequest)(nil),          // 22: ostraka.peer.v1.WriteRequest
-	(*WriteResponse)(nil),         // 23: ostraka.peer.v1.WriteResponse
-	(*PayloadSelector)(nil),       // 24: ostraka.peer.v1.PayloadSelector
-	(*VectorSelector)(nil),        // 25: ostraka.peer.v1.VectorSelector
-	(*SearchRequest)(nil),         // 26: ostraka.peer.v1.SearchRequest
-	(*Nearest)(nil),               // 27: ostraka.peer.v1.Nearest
-	(*SearchResponse)(nil),        // 28: ostraka.peer.v1.SearchResponse
-	(*Hits)(nil),                  // 29: ostraka.peer.v1.Hits
-	(*Hit)(nil),                   // 30: ostraka.peer.v1.Hit
-	(*ScrollRequest)(nil),         // 31: ostraka.peer.v1.ScrollRequest
-	(*GetRequest)(nil),            // 32: ostraka.peer.v1.GetRequest
-	(*RecordsResponse)(nil),       // 33: ostraka.peer.v1.RecordsResponse
-	(*CountRequest)(nil),          // 34: ostraka.peer.v1.CountRequest
-	(*CountResponse)(nil),         // 35: ostraka.peer.v1.CountResponse
-	(*DigestRequest)(nil),         // 36: ostraka.peer.v1.DigestRequest
-	(*DigestResponse)(nil),        // 37: ostraka.peer.v1.DigestResponse
-	(*VerdictRequest)(nil),        // 38: ostraka.peer.v1.VerdictRequest
-	(*Judgement)(nil),             // 39: ostraka.peer.v1.Judgement
-	(*VerdictResponse)(nil),       // 40: ostraka.peer.v1.VerdictResponse
-	(*ConfirmRequest)(nil),        // 41: ostraka.peer.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 42: ostraka.peer.v1.ConfirmResponse
-	(*StatusRequest)(nil),         // 43: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 44: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 45: ostraka.peer.v1.ReplicaStatus
-	(*Transfer)(nil),              // 46: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 47: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 48: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 49: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 50: ostraka.peer.v1.SnapshotEnd
-	nil,                           // 51: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
+	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
+	(*HelloRequest)(nil),          // 2: ostraka.peer.v1.HelloRequest
+	(*HelloResponse)(nil),         // 3: ostraka.peer.v1.HelloResponse
+	(*JoinRequest)(nil),           // 4: ostraka.peer.v1.JoinRequest
+	(*JoinResponse)(nil),          // 5: ostraka.peer.v1.JoinResponse
+	(*PingRequest)(nil),           // 6: ostraka.peer.v1.PingRequest
+	(*PingResponse)(nil),          // 7: ostraka.peer.v1.PingResponse
+	(*ProposeRequest)(nil),        // 8: ostraka.peer.v1.ProposeRequest
+	(*ProposeResponse)(nil),       // 9: ostraka.peer.v1.ProposeResponse
+	(*ProposeResult)(nil),         // 10: ostraka.peer.v1.ProposeResult
+	(*ShardRef)(nil),              // 11: ostraka.peer.v1.ShardRef
+	(*ReplicateRequest)(nil),      // 12: ostraka.peer.v1.ReplicateRequest
+	(*ReplicateResponse)(nil),     // 13: ostraka.peer.v1.ReplicateResponse
+	(*ShardMessage)(nil),          // 14: ostraka.peer.v1.ShardMessage
+	(*Entry)(nil),                 // 15: ostraka.peer.v1.Entry
+	(*FenceRequest)(nil),          // 16: ostraka.peer.v1.FenceRequest
+	(*FenceShard)(nil),            // 17: ostraka.peer.v1.FenceShard
+	(*FenceResponse)(nil),         // 18: ostraka.peer.v1.FenceResponse
+	(*FenceAnswer)(nil),           // 19: ostraka.peer.v1.FenceAnswer
+	(*WantPromotionRequest)(nil),  // 20: ostraka.peer.v1.WantPromotionRequest
+	(*WantShard)(nil),             // 21: ostraka.peer.v1.WantShard
+	(*WantPromotionResponse)(nil), // 22: ostraka.peer.v1.WantPromotionResponse
+	(*WriteRequest)(nil),          // 23: ostraka.peer.v1.WriteRequest
+	(*WriteResponse)(nil),         // 24: ostraka.peer.v1.WriteResponse
+	(*PayloadSelector)(nil),       // 25: ostraka.peer.v1.PayloadSelector
+	(*VectorSelector)(nil),        // 26: ostraka.peer.v1.VectorSelector
+	(*SearchRequest)(nil),         // 27: ostraka.peer.v1.SearchRequest
+	(*Nearest)(nil),               // 28: ostraka.peer.v1.Nearest
+	(*SearchResponse)(nil),        // 29: ostraka.peer.v1.SearchResponse
+	(*Hits)(nil),                  // 30: ostraka.peer.v1.Hits
+	(*Hit)(nil),                   // 31: ostraka.peer.v1.Hit
+	(*ScrollRequest)(nil),         // 32: ostraka.peer.v1.ScrollRequest
+	(*GetRequest)(nil),            // 33: ostraka.peer.v1.GetRequest
+	(*RecordsResponse)(nil),       // 34: ostraka.peer.v1.RecordsResponse
+	(*CountRequest)(nil),          // 35: ostraka.peer.v1.CountRequest
+	(*CountResponse)(nil),         // 36: ostraka.peer.v1.CountResponse
+	(*DigestRequest)(nil),         // 37: ostraka.peer.v1.DigestRequest
+	(*DigestResponse)(nil),        // 38: ostraka.peer.v1.DigestResponse
+	(*VerdictRequest)(nil),        // 39: ostraka.peer.v1.VerdictRequest
+	(*Judgement)(nil),             // 40: ostraka.peer.v1.Judgement
+	(*VerdictResponse)(nil),       // 41: ostraka.peer.v1.VerdictResponse
+	(*ConfirmRequest)(nil),        // 42: ostraka.peer.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 43: ostraka.peer.v1.ConfirmResponse
+	(*StatusRequest)(nil),         // 44: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 45: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 46: ostraka.peer.v1.ReplicaStatus
+	(*Transfer)(nil),              // 47: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 48: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 49: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 50: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 51: ostraka.peer.v1.SnapshotEnd
+	nil,                           // 52: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
-	0,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
-	0,  // 1: ostraka.peer.v1.JoinRequest.peer:type_name -> ostraka.peer.v1.PeerInfo
-	0,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
-	9,  // 3: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	51, // 4: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
-	13, // 5: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
-	10, // 6: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
-	14, // 7: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
-	16, // 8: ostraka.peer.v1.FenceRequest.shards:type_name -> ostraka.peer.v1.FenceShard
-	10, // 9: ostraka.peer.v1.FenceShard.shard:type_name -> ostraka.peer.v1.ShardRef
-	18, // 10: ostraka.peer.v1.FenceResponse.answers:type_name -> ostraka.peer.v1.FenceAnswer
-	20, // 11: ostraka.peer.v1.WantPromotionRequest.shards:type_name -> ostraka.peer.v1.WantShard
-	10, // 12: ostraka.peer.v1.WantShard.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 13: ostraka.peer.v1.WriteRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 14: ostraka.peer.v1.SearchRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	27, // 15: ostraka.peer.v1.SearchRequest.queries:type_name -> ostraka.peer.v1.Nearest
-	24, // 16: ostraka.peer.v1.Nearest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	25, // 17: ostraka.peer.v1.Nearest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	29, // 18: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
-	30, // 19: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
-	10, // 20: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	24, // 21: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	25, // 22: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	10, // 23: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	24, // 24: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	25, // 25: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	10, // 26: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 27: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 28: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	39, // 29: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
-	10, // 30: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	10, // 31: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	45, // 32: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	10, // 33: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	46, // 34: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	10, // 35: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	49, // 36: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	50, // 37: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	1,  // 38: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	3,  // 39: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	5,  // 40: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	7,  // 41: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	11, // 42: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	15, // 43: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	19, // 44: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	22, // 45: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	26, // 46: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	31, // 47: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	32, // 48: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	34, // 49: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	41, // 50: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	43, // 51: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	47, // 52: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	36, // 53: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	38, // 54: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	2,  // 55: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	4,  // 56: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	6,  // 57: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	8,  // 58: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	12, // 59: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	17, // 60: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	21, // 61: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	23, // 62: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	28, // 63: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	33, // 64: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	33, // 65: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	35, // 66: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	42, // 67: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	44, // 68: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	48, // 69: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	37, // 70: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	40, // 71: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	55, // [55:72] is the sub-list for method output_type
-	38, // [38:55] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
+	1,  // 1: ostraka.peer.v1.JoinRequest.peer:type_name -> ostraka.peer.v1.PeerInfo
+	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
+	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
+	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
+	52, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
+	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
+	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
+	17, // 9: ostraka.peer.v1.FenceRequest.shards:type_name -> ostraka.peer.v1.FenceShard
+	11, // 10: ostraka.peer.v1.FenceShard.shard:type_name -> ostraka.peer.v1.ShardRef
+	19, // 11: ostraka.peer.v1.FenceResponse.answers:type_name -> ostraka.peer.v1.FenceAnswer
+	21, // 12: ostraka.peer.v1.WantPromotionRequest.shards:type_name -> ostraka.peer.v1.WantShard
+	11, // 13: ostraka.peer.v1.WantShard.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 14: ostraka.peer.v1.WriteRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 15: ostraka.peer.v1.SearchRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	28, // 16: ostraka.peer.v1.SearchRequest.queries:type_name -> ostraka.peer.v1.Nearest
+	25, // 17: ostraka.peer.v1.Nearest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 18: ostraka.peer.v1.Nearest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	30, // 19: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
+	31, // 20: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
+	11, // 21: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 22: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 23: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 24: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 25: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 26: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 27: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 28: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 29: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	40, // 30: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
+	11, // 31: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 32: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	46, // 33: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	11, // 34: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	47, // 35: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	11, // 36: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	50, // 37: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	51, // 38: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	2,  // 39: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 40: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 41: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 42: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 43: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 44: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 45: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 46: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 47: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	32, // 48: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	33, // 49: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	35, // 50: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	42, // 51: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	44, // 52: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	48, // 53: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	37, // 54: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	39, // 55: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 56: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 57: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 58: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 59: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 60: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 61: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 62: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 63: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	29, // 64: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	34, // 65: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	34, // 66: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	36, // 67: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	43, // 68: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	45, // 69: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	49, // 70: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	38, // 71: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	41, // 72: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	56, // [56:73] is the sub-list for method output_type
+	39, // [39:56] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -3766,13 +3840,14 @@ func file_peer_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_peer_proto_goTypes,
 		DependencyIndexes: file_peer_proto_depIdxs,
+		EnumInfos:         file_peer_proto_enumTypes,
 		MessageInfos:      file_peer_proto_msgTypes,
 	}.Build()
 	File_peer_proto = out.File

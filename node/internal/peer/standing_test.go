@@ -1,0 +1,59 @@
+package peer_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+)
+
+func TestAPeerThatLeavesIsDeadAtOnceAndLivesAgainInItsNextLife(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
+		pass(time.Second)
+		changed := m.Changed()
+		m.Heard(2, peer.Draining)
+		if !m.Alive(2) || !m.Draining(2) || !closed(changed) {
+			t.Fatal("draining is not told, or taken for death")
+		}
+		p.with(func() { p.mu.draining[2] = true })
+		changed = m.Changed()
+		m.Heard(2, peer.Leaving)
+		if m.Alive(2) || !closed(changed) || !slices.Equal(p.mu.resets, []catalog.PeerID{2}) {
+			t.Fatalf("alive %t after it left, resets %v", m.Alive(2), p.mu.resets)
+		}
+		pass(time.Second) // its door is open still
+		if m.Alive(2) {
+			t.Error("the last words of a peer that left bring it back")
+		}
+		p.with(func() { p.mu.draining[2], p.mu.refused[2] = false, true })
+		pass(5 * time.Second)
+		changed = m.Changed()
+		p.with(func() { p.mu.refused[2] = false })
+		pass(time.Second)
+		if !m.Alive(2) || m.Draining(2) || !closed(changed) {
+			t.Error("it came back and is not alive")
+		}
+		m.Heard(7, peer.Leaving) // who is no member is nobody's business
+	})
+}
+
+func TestAnnouncementsReachEveryPeerThatAnswers(t *testing.T) {
+	pair(t, func(t *testing.T, _ *network, a, b *node) {
+		a.meta.set("c", a.peer, b.peer, info(9)) // who does not answer holds nobody up
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		a.pool.Announce(ctx, peer.Draining)
+		a.pool.Announce(ctx, peer.Leaving)
+		synctest.Wait()
+		if got := b.heard(); !slices.Equal(got, []peer.Standing{peer.Draining, peer.Leaving}) {
+			t.Errorf("heard %v", got)
+		}
+		if got := a.heard(); len(got) != 0 {
+			t.Errorf("it told itself: %v", got)
+		}
+	})
+}
