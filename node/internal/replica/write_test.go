@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestAWriteIsNotAcknowledgedByTheCommitOfItsSuccessor(t *testing.T) {
 	for _, wait := range []bool{false, true} {
 		t.Run(fmt.Sprintf("wait=%t", wait), func(t *testing.T) {
-			c := newCluster(t, 3)
+			c := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 200 * time.Millisecond }) // nobody is taken for silent soon
 			ref := c.create(2, 1, 2, 3)
 			c.equal(ref, 1, 2, 3)
 			c.frozen.Store(true) // nobody is demoted
