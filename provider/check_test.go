@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 
 	"github.com/ostraka/terraform-provider-ostraka/provider"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/fakecluster"
@@ -20,23 +24,86 @@ func newWorldOf(t *testing.T, cluster *fakecluster.Cluster) *world {
 	return w
 }
 
+// Nodes that foresee nothing are asked for their peers instead.
 func TestMoreReplicasThanLivingPeers(t *testing.T) {
 	config := minimal(prototest.Config{"replication_factor": 3})
-	for checks, c := range map[string]struct{ errors, warnings int }{"error": {1, 0}, "warn": {0, 1}, "off": {0, 0}} {
-		w := newWorld(t, 3, prototest.Config{"plan_checks": checks})
-		w.cluster.SetAlive(2)
-		plan := w.Plan(t, collectionType, w.None(collectionType), config)
-		errs, warnings := plan.Diagnostics.Errors(), plan.Diagnostics.Warnings()
-		if len(errs) != c.errors || len(warnings) != c.warnings {
-			t.Errorf("%s: errors %q, warnings %q", checks, errs, warnings)
-		}
-		for _, text := range append(errs, warnings...) {
-			if !strings.Contains(text, "3 replicas of each shard") || !strings.Contains(text, "2 peers are alive") ||
-				!strings.Contains(text, "(at replication_factor)") {
-				t.Errorf("%s: %s", checks, text)
+	for _, foresees := range []bool{true, false} {
+		for checks, c := range map[string]struct{ errors, warnings int }{"error": {1, 0}, "warn": {0, 1}, "off": {0, 0}} {
+			w := newWorld(t, 3, prototest.Config{"plan_checks": checks})
+			w.cluster.SetAlive(2)
+			if !foresees {
+				w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlan", Err: status.Error(codes.Unimplemented, "not built")})
+			}
+			plan := w.Plan(t, collectionType, w.None(collectionType), config)
+			errs, warnings := plan.Diagnostics.Errors(), plan.Diagnostics.Warnings()
+			if len(errs) != c.errors || len(warnings) != c.warnings {
+				t.Errorf("%s: errors %q, warnings %q", checks, errs, warnings)
+			}
+			for _, text := range append(errs, warnings...) {
+				if !strings.Contains(text, "3 replicas of each shard") || !strings.Contains(text, "2 peers are alive") ||
+					!strings.Contains(text, "(at replication_factor)") {
+					t.Errorf("%s: %s", checks, text)
+				}
 			}
 		}
 	}
+}
+
+func TestAPlanTellsWhatMovesAndWhatFollowsFromIt(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 2, "replication_factor": 2, "write_consistency": "quorum"}))
+	plan := w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 4, "replication_factor": 3, "write_consistency": "quorum"}))
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "2 -> 3 replicas, 2 -> 4 shards", "2 steps; about 2.0 GiB", "about 10s",
+		"1 peer may fail and writes go on: 3 - 1 = 2 still hold a write", "4 shards cannot be spread evenly over 3 peers; 3 or 6 can", "(at shard_number)")
+	again := w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 4, "replication_factor": 3, "write_consistency": "quorum"}))
+	wantEqual(t, "warnings of a second plan", again.Diagnostics.Warnings(), nil)
+	w.restart(t, nil)
+	unrelated := w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 2, "replication_factor": 2, "write_consistency": "quorum", "on_disk_payload": false}))
+	wantEqual(t, "warnings of an unrelated plan", unrelated.Diagnostics.Warnings(), nil)
+}
+
+func TestFindingsOfTheClusterStandAtTheirAttributes(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 2, "replication_factor": 2}))
+	w.cluster.Find(
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_ERROR, Code: "disk_too_small", Text: "the disks are too small", Field: "shard_number"},
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_WARNING, Code: "two_voters", Text: "two peers vote"},
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_INFO, Code: "single_copy", Text: "never mind"},
+	)
+	plan := w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 4, "replication_factor": 2}))
+	wantOne(t, "errors", plan.Diagnostics.Errors(), "Disk too small", "the disks are too small", `plan_checks = "warn"`, "(at shard_number)")
+	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "Two voters"), "two peers vote")
+	wantEqual(t, "infos", keep(plan.Diagnostics.Warnings(), "never mind"), nil)
+	w.restart(t, prototest.Config{"plan_checks": "warn"})
+	plan = w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 4, "replication_factor": 2}))
+	wantEqual(t, "errors", plan.Diagnostics.Errors(), nil)
+	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "Disk too small"), "(at shard_number)")
+}
+
+func TestMissingCopiesAreToldOfAndWithHealAreAChange(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	config := minimal(prototest.Config{"shard_number": 2, "replication_factor": 3})
+	r := w.apply(t, nil, config)
+	w.cluster.SetAlive(2)
+	w.cluster.Freeze(true)
+	seen := w.refresh(t, r)
+	plan := w.Plan(t, collectionType, seen, config)
+	wantEqual(t, "changes", plan.Changes(), nil)
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "Copies are missing", "shard 0: 3 replicas declared, 2 active", "heal = true", "(at replication_factor)")
+
+	config["heal"] = true
+	r = w.refresh(t, w.apply(t, seen, config))
+	if got := prototest.Get(r.State, "replication_factor"); got != "2" {
+		t.Errorf("replication_factor is shown as %s, 2 copies are alive", got)
+	}
+	plan = w.Plan(t, collectionType, r, config)
+	wantEqual(t, "changes", plan.Changes(), []string{"replication_factor"})
+	_, diags := w.Apply(t, plan)
+	wantOne(t, "errors while too few peers are there", diags.Errors(), "cannot be made", "2 peers are alive")
+
+	w.cluster.SetAlive(3)
+	w.cluster.Freeze(false)
+	w.mustBeSettled(t, w.apply(t, r, config), config)
 }
 
 func TestTooFewPeersAreAcceptedWithAWarningWhenChecksAreOff(t *testing.T) {
@@ -55,8 +122,9 @@ func TestADeadPeerDoesNotBlockUnrelatedChanges(t *testing.T) {
 	w.apply(t, r, minimal(prototest.Config{"replication_factor": 3, "on_disk_payload": false}))
 	plan := w.Plan(t, collectionType, r, minimal(prototest.Config{"replication_factor": 2}))
 	wantEqual(t, "errors of a shrinking", plan.Diagnostics.Errors(), nil)
-	bigger := minimal(prototest.Config{"replication_factor": 3, "shard_number": 9})
+	bigger := minimal(prototest.Config{"replication_factor": 3, "sharding_method": "custom"})
 	wantOne(t, "errors of a replacement", w.Plan(t, collectionType, r, bigger).Diagnostics.Errors(), "1 peers are alive")
+	wantOne(t, "warnings of a shrinking", keep(plan.Diagnostics.Warnings(), "Replicas exceed"), "1 peers are alive")
 }
 
 func TestOneReplicaIsWarnedOfOncePerCollectionAndOnlyWhenItChanges(t *testing.T) {
@@ -70,7 +138,7 @@ func TestOneReplicaIsWarnedOfOncePerCollectionAndOnlyWhenItChanges(t *testing.T)
 	unchanged := w.Plan(t, collectionType, r, minimal(nil))
 	wantEqual(t, "warnings of an unchanged plan", unchanged.Diagnostics.Warnings(), nil)
 	safe := w.Plan(t, collectionType, r, minimal(prototest.Config{"replication_factor": 2}))
-	wantEqual(t, "warnings for two replicas", safe.Diagnostics.Warnings(), nil)
+	wantEqual(t, "warnings for two replicas", keep(safe.Diagnostics.Warnings(), "loses its data"), nil)
 }
 
 // A port on which somebody listens and never answers: the worst kind of unreachable.

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/fakecluster"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/prototest"
 )
@@ -158,11 +159,152 @@ func TestAnUpdateThatRunsOutOfTimeSaysHowFarItGot(t *testing.T) {
 	})
 	r, diags := w.Apply(t, w.Plan(t, collectionType, r, after))
 	wantOne(t, "errors", diags.Errors(), "waiting for the placement", "0 of 2 shards", "shard 1: 2 replicas declared, 1 active")
-	if got := prototest.Get(r.State, "replication_factor"); got != "2" {
-		t.Errorf("replication_factor is %s", got)
+	// What was reached is shown until the rest is there, so that the next apply has something to wait for.
+	for range 2 {
+		if got := prototest.Get(r.State, "replication_factor"); got != "1" {
+			t.Errorf("replication_factor is %s, one copy is there", got)
+		}
+		r = w.refresh(t, r)
+	}
+	plan := w.Plan(t, collectionType, r, after)
+	wantEqual(t, "what is left", keep(plan.Changes(), "replication_factor"), []string{"replication_factor"})
+	w.cluster.Log()
+	w.cluster.Freeze(false)
+	r = w.apply(t, r, after)
+	wantEqual(t, "log", w.cluster.Log(), []string{"update docs consistency 1->2 with 2 replicas"})
+	w.mustBeSettled(t, r, after)
+}
+
+func TestShardsChangeInPlaceBothWays(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 4}))
+	w.cluster.Log()
+	for _, shards := range []int{8, 3} {
+		config := minimal(prototest.Config{"shard_number": shards})
+		plan := w.Plan(t, collectionType, r, config)
+		wantEqual(t, "replaced because of", plan.Replace, nil)
+		r = w.apply(t, r, config)
+		w.mustBeSettled(t, r, config)
+	}
+	wantEqual(t, "log", w.cluster.Log(), []string{"reshard docs 4->8", "reshard docs 8->3"})
+}
+
+func TestReplicasComeBeforeShardsAreCutAndGoAfterIt(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	config := func(shards, replicas int, word string) prototest.Config {
+		return minimal(prototest.Config{"shard_number": shards, "replication_factor": replicas, "write_consistency": word})
+	}
+	r := w.apply(t, nil, config(2, 1, "strong"))
+	w.cluster.Log()
+	r = w.apply(t, r, config(4, 3, "strong"))
+	wantEqual(t, "growth", w.cluster.Log(), []string{
+		"update docs replicas 1->3", "reshard docs 2->4", "update docs consistency 1->3 with 3 replicas",
+	})
+	w.apply(t, r, config(2, 1, "strong"))
+	wantEqual(t, "shrinking", w.cluster.Log(), []string{
+		"update docs consistency 3->1 with 3 replicas", "reshard docs 4->2", "update docs replicas 3->1",
+	})
+}
+
+func TestAReshardThatRunsOutOfTimeIsJoinedByTheNextApply(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 4}))
+	w.cluster.Log()
+	w.cluster.Freeze(true)
+	after := minimal(prototest.Config{"shard_number": 8, "timeouts": prototest.Config{"update": "500ms"}})
+	r, diags := w.Apply(t, w.Plan(t, collectionType, r, after))
+	wantOne(t, "errors", diags.Errors(), "cut into 8 shards instead of 4", "reshard 4 -> 8 shards, 6 of 10", "goes on from there")
+	r = w.refresh(t, r)
+	if got := prototest.Get(r.State, "shard_number"); got != "4" {
+		t.Errorf("shard_number is %s, there are 4", got)
+	}
+	w.restart(t, nil)
+	plan := w.Plan(t, collectionType, r, after)
+	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "moving between shards"), "into 8 shards; there are 4 so far", "(at shard_number)")
+	w.cluster.Freeze(false)
+	r = w.apply(t, r, after)
+	wantEqual(t, "log", w.cluster.Log(), []string{"reshard docs 4->8"})
+	w.mustBeSettled(t, r, after)
+}
+
+func TestACancelledReshardIsAnErrorAndItsOppositeTurnsItRound(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	before := minimal(prototest.Config{"shard_number": 4})
+	r := w.apply(t, nil, before)
+	w.cluster.Freeze(true)
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/Reshard", Times: 1, Do: func() {
+		go w.cluster.EndWhenBegun(clusterpb.OperationState_OPERATION_STATE_CANCELLED, "somebody cancelled it")
+	}})
+	r, diags := w.Apply(t, w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 8})))
+	wantOne(t, "errors", diags.Errors(), "ended as cancelled", "somebody cancelled it")
+	w.cluster.Freeze(false)
+	r = w.apply(t, r, before)
+	w.mustBeSettled(t, r, before)
+}
+
+func TestCtrlCKeepsWhatWasReached(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 2}))
+	w.cluster.Freeze(true)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlacement", Times: 1, Pass: 2, Do: cancel})
+	after := minimal(prototest.Config{"shard_number": 2, "replication_factor": 3})
+	r, diags := w.ApplyContext(ctx, t, w.Plan(t, collectionType, r, after))
+	wantOne(t, "errors", diags.Errors(), "change the number of replicas", "goes on from there")
+	if got := prototest.Get(w.refresh(t, r).State, "replication_factor"); got != "1" {
+		t.Errorf("replication_factor is %s, one copy is there", got)
 	}
 	w.cluster.Freeze(false)
 	w.mustBeSettled(t, w.apply(t, r, after), after)
+}
+
+func TestVectorsComeAndGoInPlace(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	config := func(vectors, sparse prototest.Config) prototest.Config {
+		return prototest.Config{"name": "docs", "vectors": vectors, "sparse_vectors": sparse}
+	}
+	dense := func(size int, more prototest.Config) prototest.Config {
+		v := prototest.Config{"size": size, "distance": "Dot"}
+		for key, value := range more {
+			v[key] = value
+		}
+		return v
+	}
+	r := w.apply(t, nil, config(prototest.Config{"a": dense(2, nil)}, nil))
+	w.cluster.Log()
+	tuned := prototest.Config{"on_disk": true, "hnsw": prototest.Config{"m": 4}, "quantization": prototest.Config{"binary": prototest.Config{}}}
+	next := config(prototest.Config{"b": dense(3, tuned)}, prototest.Config{"words": prototest.Config{"modifier": "Idf", "on_disk": true}})
+	r = w.apply(t, r, next)
+	w.mustBeSettled(t, r, next)
+	wantEqual(t, "log", w.cluster.Log(), []string{
+		"remove vector docs/a", "add vector docs/b", "add sparse vector docs/words", "update docs",
+	})
+	swapped := config(prototest.Config{"words": dense(3, nil)}, prototest.Config{"b": prototest.Config{}})
+	w.mustBeSettled(t, w.apply(t, r, swapped), swapped)
+}
+
+// What a server cannot do in place is planned as a replacement, and said so.
+func TestServersThatCannotChangeInPlaceReplace(t *testing.T) {
+	unimplemented := status.Error(codes.Unimplemented, "method not implemented")
+	for name, c := range map[string]struct {
+		method   string
+		next     prototest.Config
+		replaces []string
+		says     string
+	}{
+		"shards": {"Cluster/Reshard", minimal(prototest.Config{"shard_number": 5}), []string{"shard_number"}, "of a version that cannot change the number of shards"},
+		"vectors": {"Points/CreateVectorName", minimal(prototest.Config{"vectors": prototest.Config{
+			"": prototest.Config{"size": 4, "distance": "Cosine"}, "more": prototest.Config{"size": 4, "distance": "Cosine"},
+		}}), []string{"vectors"}, "cannot add or remove a vector"},
+	} {
+		w := newWorld(t, 1, nil)
+		r := w.apply(t, nil, minimal(nil))
+		w.cluster.Inject(fakecluster.Fault{Method: c.method, Err: unimplemented})
+		plan := w.Plan(t, collectionType, r, c.next)
+		wantEqual(t, name+": replaced because of", plan.Replace, c.replaces)
+		wantOne(t, name, keep(plan.Diagnostics.Warnings(), "replaces the collection"), c.says, "(at "+c.replaces[0]+")")
+	}
 }
 
 func TestATransientRefusalOfAnUpdateIsRetried(t *testing.T) {

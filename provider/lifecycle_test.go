@@ -98,6 +98,45 @@ var drifts = map[string]struct {
 		[]string{"optimizers.max_optimization_threads"}},
 	"prevent_unoptimized": {func(c *qdrant.CollectionConfig) { c.OptimizerConfig.PreventUnoptimized = proto.Bool(true) },
 		[]string{"optimizers.prevent_unoptimized"}},
+	"sharding_method": {func(c *qdrant.CollectionConfig) { c.Params.ShardingMethod = qdrant.ShardingMethod_Custom.Enum() }, []string{"sharding_method"}},
+	"vector removed":  {func(c *qdrant.CollectionConfig) { delete(c.Params.GetVectorsConfig().GetParamsMap().GetMap(), "v") }, []string{`vectors["v"]`}},
+	"datatype":        {func(c *qdrant.CollectionConfig) { vector(c).Datatype = qdrant.Datatype_Float16.Enum() }, []string{`vectors["v"].datatype`}},
+	"multivector":     {func(c *qdrant.CollectionConfig) { vector(c).MultivectorConfig = &qdrant.MultiVectorConfig{} }, []string{`vectors["v"].multivector`}},
+	"vector ratio": {func(c *qdrant.CollectionConfig) {
+		vector(c).QuantizationConfig.GetProduct().Compression = qdrant.CompressionRatio_x64
+	},
+		[]string{`vectors["v"].quantization.product.compression`}},
+	"vector quantization ram": {func(c *qdrant.CollectionConfig) {
+		vector(c).QuantizationConfig.GetProduct().AlwaysRam = proto.Bool(true)
+	},
+		[]string{`vectors["v"].quantization.product.always_ram`}},
+	"vector quantization lost": {func(c *qdrant.CollectionConfig) { vector(c).QuantizationConfig = nil }, []string{`vectors["v"].quantization`}},
+	"quantile":                 {func(c *qdrant.CollectionConfig) { c.QuantizationConfig.GetScalar().Quantile = proto.Float32(0.6) }, []string{"quantization.scalar.quantile"}},
+	"quantile lost":            {func(c *qdrant.CollectionConfig) { c.QuantizationConfig.GetScalar().Quantile = nil }, []string{"quantization.scalar.quantile"}},
+	"always_ram":               {func(c *qdrant.CollectionConfig) { c.QuantizationConfig.GetScalar().AlwaysRam = proto.Bool(true) }, []string{"quantization.scalar.always_ram"}},
+	"quantization lost":        {func(c *qdrant.CollectionConfig) { c.QuantizationConfig = nil }, []string{"quantization"}},
+	"quantization of another kind": {func(c *qdrant.CollectionConfig) {
+		c.QuantizationConfig = qdrant.NewQuantizationBinary(&qdrant.BinaryQuantization{})
+	}, []string{"quantization.binary", "quantization.scalar"}},
+	"sparse added":   {func(c *qdrant.CollectionConfig) { c.Params.SparseVectorsConfig.Map["t"] = &qdrant.SparseVectorParams{} }, []string{`sparse_vectors["t"]`}},
+	"sparse removed": {func(c *qdrant.CollectionConfig) { delete(c.Params.SparseVectorsConfig.Map, "s") }, []string{`sparse_vectors["s"]`}},
+	"modifier":       {func(c *qdrant.CollectionConfig) { sparse(c).Modifier = qdrant.Modifier_Idf.Enum() }, []string{`sparse_vectors["s"].modifier`}},
+	"sparse on_disk": {func(c *qdrant.CollectionConfig) { sparse(c).Index.OnDisk = proto.Bool(true) }, []string{`sparse_vectors["s"].on_disk`}},
+	"sparse threshold": {func(c *qdrant.CollectionConfig) { sparse(c).Index.FullScanThreshold = proto.Uint64(5) },
+		[]string{`sparse_vectors["s"].full_scan_threshold`}},
+	"sparse datatype":       {func(c *qdrant.CollectionConfig) { sparse(c).Index.Datatype = qdrant.Datatype_Float16.Enum() }, []string{`sparse_vectors["s"].datatype`}},
+	"read_fan_out_factor":   {func(c *qdrant.CollectionConfig) { c.Params.ReadFanOutFactor = proto.Uint32(2) }, []string{"read_fan_out_factor"}},
+	"read_fan_out_delay_ms": {func(c *qdrant.CollectionConfig) { c.Params.ReadFanOutDelayMs = proto.Uint64(9) }, []string{"read_fan_out_delay_ms"}},
+	"capacity_mb":           {func(c *qdrant.CollectionConfig) { c.WalConfig.WalCapacityMb = proto.Uint64(64) }, []string{"wal.capacity_mb"}},
+	"segments_ahead":        {func(c *qdrant.CollectionConfig) { c.WalConfig.WalSegmentsAhead = proto.Uint64(1) }, []string{"wal.segments_ahead"}},
+	"retain_closed":         {func(c *qdrant.CollectionConfig) { c.WalConfig.WalRetainClosed = proto.Uint64(2) }, []string{"wal.retain_closed"}},
+}
+
+// replacing are the drifts that only a new collection undoes.
+var replacing = []string{"size", "distance", "datatype", "multivector", "sharding_method", "sparse datatype", "capacity_mb", "segments_ahead", "retain_closed"}
+
+func sparse(c *qdrant.CollectionConfig) *qdrant.SparseVectorParams {
+	return c.GetParams().GetSparseVectorsConfig().GetMap()["s"]
 }
 
 func vector(c *qdrant.CollectionConfig) *qdrant.VectorParams {
@@ -107,9 +146,13 @@ func vector(c *qdrant.CollectionConfig) *qdrant.VectorParams {
 func driftConfig() prototest.Config {
 	return prototest.Config{
 		"name": "docs", "replication_factor": 2, "write_consistency": "quorum", "shard_number": 2,
-		"vectors":    prototest.Config{"v": prototest.Config{"size": 4, "distance": "Cosine", "hnsw": prototest.Config{"m": 8}}},
-		"metadata":   prototest.Config{"owner": "search"},
-		"optimizers": prototest.Config{"max_segment_size": 100, "max_optimization_threads": 2},
+		"vectors": prototest.Config{"v": prototest.Config{"size": 4, "distance": "Cosine", "hnsw": prototest.Config{"m": 8},
+			"quantization": prototest.Config{"product": prototest.Config{"compression": "x8"}}}},
+		"sparse_vectors":        prototest.Config{"s": prototest.Config{"full_scan_threshold": 100}},
+		"quantization":          prototest.Config{"scalar": prototest.Config{"quantile": 0.99}},
+		"read_fan_out_delay_ms": 50,
+		"metadata":              prototest.Config{"owner": "search"},
+		"optimizers":            prototest.Config{"max_segment_size": 100, "max_optimization_threads": 2},
 	}
 }
 
@@ -122,7 +165,7 @@ func TestDriftOfEachAttributeIsShownAloneAndUndone(t *testing.T) {
 			r = w.refresh(t, r)
 			plan := w.Plan(t, collectionType, r, driftConfig())
 			wantEqual(t, "changes", plan.Changes(), drift.plan)
-			replaces := slices.Contains([]string{"shard_number", "size", "distance", "vector added"}, name)
+			replaces := slices.Contains(replacing, name)
 			if replaces != (len(plan.Replace) > 0) {
 				t.Errorf("replaces because of %s, want %t", plan.Replace, replaces)
 			}
@@ -139,15 +182,15 @@ func TestDriftOfEachAttributeIsShownAloneAndUndone(t *testing.T) {
 // Every attribute that the server keeps must be in the table above.
 func TestDriftIsTestedForEveryAttribute(t *testing.T) {
 	w := newWorld(t, 3, nil)
-	shown := map[string]bool{"name": true, "deletion_protection": true, "timeouts": true}
+	shown := map[string]bool{
+		"name": true, "deletion_protection": true, "timeouts": true, "heal": true, "type": true, "comparator": true, // each has one value, or is ours
+		"encoding": true, "query_encoding": true, "binary": true, // with the kind
+	}
 	for _, drift := range drifts {
 		for _, path := range drift.plan {
-			top, rest, nested := strings.Cut(path, ".")
-			top, _, _ = strings.Cut(top, "[")
-			shown[top] = true
-			if nested {
-				shown[rest] = true
-			}
+			last := path[strings.LastIndex(path, ".")+1:]
+			last, _, _ = strings.Cut(last, "[")
+			shown[last] = true
 		}
 	}
 	for _, leaf := range w.Leaves(collectionType) {
@@ -170,11 +213,18 @@ func TestWhatCannotChangeInPlaceReplaces(t *testing.T) {
 		want   []string
 	}{
 		"name":         {with(func(c prototest.Config) { c["name"] = "other" }), []string{"name"}},
-		"shard_number": {with(func(c prototest.Config) { c["shard_number"] = 3 }), []string{"shard_number"}},
-		"size":         {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["size"] = 5 }), []string{`vectors["v"].size`}},
-		"distance":     {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["distance"] = "Dot" }), []string{`vectors["v"].distance`}},
-		"vector removed": {with(func(c prototest.Config) { c["vectors"] = prototest.Config{"w": vectors(c)["v"]} }),
-			[]string{"vectors", `vectors["w"].distance`, `vectors["w"].size`}},
+		"shard_number": {with(func(c prototest.Config) { c["shard_number"] = 3 }), nil},
+		"method":       {with(func(c prototest.Config) { c["sharding_method"] = "custom" }), []string{"sharding_method"}},
+		"datatype":     {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["datatype"] = "Uint8" }), []string{`vectors["v"].datatype`}},
+		"multivector": {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["multivector"] = prototest.Config{} }),
+			[]string{`vectors["v"].multivector`, `vectors["v"].multivector.comparator`}},
+		"wal": {with(func(c prototest.Config) { c["wal"] = prototest.Config{"capacity_mb": 64} }), []string{"wal.capacity_mb"}},
+		"sparse datatype": {with(func(c prototest.Config) {
+			c["sparse_vectors"] = prototest.Config{"s": prototest.Config{"datatype": "Float16"}}
+		}), []string{`sparse_vectors["s"].datatype`}},
+		"size":           {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["size"] = 5 }), []string{`vectors["v"].size`}},
+		"distance":       {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["distance"] = "Dot" }), []string{`vectors["v"].distance`}},
+		"vector renamed": {with(func(c prototest.Config) { c["vectors"] = prototest.Config{"w": vectors(c)["v"]} }), nil},
 		"vector on_disk": {with(func(c prototest.Config) { vectors(c)["v"].(prototest.Config)["on_disk"] = true }), nil},
 	} {
 		w := newWorld(t, 3, nil)
@@ -269,7 +319,7 @@ func TestDeletionProtectionTakesTwoSteps(t *testing.T) {
 	protected := minimal(prototest.Config{"deletion_protection": true})
 	r := w.apply(t, nil, protected)
 	wantOne(t, "destroy", w.Plan(t, collectionType, r, nil).Diagnostics.Errors(), "deletion_protection = false first")
-	bigger := minimal(prototest.Config{"shard_number": 4}) // lifts the protection and replaces at once
+	bigger := minimal(prototest.Config{"sharding_method": "custom"}) // lifts the protection and replaces at once
 	wantOne(t, "replace", w.Plan(t, collectionType, r, bigger).Diagnostics.Errors(), "replace it")
 
 	stale := w.Plan(t, collectionType, w.apply(t, nil, minimal(prototest.Config{"name": "other"})), nil)
@@ -302,19 +352,22 @@ func TestBadConfigurationsAreRefusedBeforeAnythingIsAsked(t *testing.T) {
 		config prototest.Config
 		says   string
 	}{
-		"a slash in the name":   {prototest.Config{"name": "a/b"}, "must not contain"},
-		"an empty name":         {prototest.Config{"name": ""}, "length"},
-		"no vectors":            {prototest.Config{"vectors": prototest.Config{}}, "at least 1"},
-		"size 0":                {vectors(prototest.Config{"size": 0, "distance": "Dot"}), "between 1 and 65536"},
-		"size 65537":            {vectors(prototest.Config{"size": 65537, "distance": "Dot"}), "between 1 and 65536"},
-		"distance":              {vectors(prototest.Config{"size": 1, "distance": "cosine"}), "Cosine"},
-		"no shard":              {prototest.Config{"shard_number": 0}, "between 1 and"},
-		"100,000 shards":        {prototest.Config{"shard_number": 100000}, "between 1 and"},
-		"no replica":            {prototest.Config{"replication_factor": 0}, "between 1 and"},
-		"word":                  {prototest.Config{"write_consistency": "majority"}, "quorum"},
-		"more acks than copies": {prototest.Config{"write_consistency_factor": 2}, "no write could ever succeed"},
-		"null metadata":         {prototest.Config{"metadata": prototest.Config{"a": nil}}, "ull"},
-		"threshold":             {prototest.Config{"optimizers": prototest.Config{"deleted_threshold": 1.5}}, "between 0"},
+		"a slash in the name":       {prototest.Config{"name": "a/b"}, "must not contain"},
+		"an empty name":             {prototest.Config{"name": ""}, "length"},
+		"no vectors":                {prototest.Config{"vectors": prototest.Config{}}, "needs at least one vector"},
+		"one name twice":            {prototest.Config{"vectors": prototest.Config{"a": prototest.Config{"size": 1, "distance": "Dot"}}, "sparse_vectors": prototest.Config{"a": prototest.Config{}}}, "Two vectors of one name"},
+		"two kinds of quantization": {prototest.Config{"quantization": prototest.Config{"binary": prototest.Config{}, "scalar": prototest.Config{}}}, "Exactly one"},
+		"no kind of quantization":   {prototest.Config{"quantization": prototest.Config{}}, "Exactly one"},
+		"size 0":                    {vectors(prototest.Config{"size": 0, "distance": "Dot"}), "between 1 and 65536"},
+		"size 65537":                {vectors(prototest.Config{"size": 65537, "distance": "Dot"}), "between 1 and 65536"},
+		"distance":                  {vectors(prototest.Config{"size": 1, "distance": "cosine"}), "Cosine"},
+		"no shard":                  {prototest.Config{"shard_number": 0}, "between 1 and"},
+		"100,000 shards":            {prototest.Config{"shard_number": 100000}, "between 1 and"},
+		"no replica":                {prototest.Config{"replication_factor": 0}, "between 1 and"},
+		"word":                      {prototest.Config{"write_consistency": "majority"}, "quorum"},
+		"more acks than copies":     {prototest.Config{"write_consistency_factor": 2}, "no write could ever succeed"},
+		"null metadata":             {prototest.Config{"metadata": prototest.Config{"a": nil}}, "ull"},
+		"threshold":                 {prototest.Config{"optimizers": prototest.Config{"deleted_threshold": 1.5}}, "between 0"},
 	} {
 		errs := w.Validate(t, collectionType, minimal(c.config)).Errors()
 		wantOne(t, name, errs, c.says)

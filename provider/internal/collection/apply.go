@@ -18,10 +18,10 @@ var errElse = errors.New("a collection of this name with another configuration a
 
 // create sends the request until its outcome is known. After a reply was lost it looks before it asks again: what then
 // stands under the name is ours if it is what we asked for.
-func (c *collection) create(ctx context.Context, spec client.CollectionSpec) error {
+func (c *collection) create(ctx context.Context, spec wanted) error {
 	doubtful := false
 	return wait.Retry(ctx, "create collection", func(int) error {
-		err := c.session.Client.CreateCollection(ctx, spec)
+		err := c.session.Client.CreateCollection(ctx, spec.CollectionSpec)
 		doubtful = doubtful || client.OutcomeUnknown(err)
 		if err == nil || !doubtful {
 			return err
@@ -39,49 +39,57 @@ func (c *collection) create(ctx context.Context, spec client.CollectionSpec) err
 	})
 }
 
-// matches reports whether a collection is what spec asked for.
-func matches(found *client.Collection, spec client.CollectionSpec) bool {
-	if spec.ShardNumber != nil && *spec.ShardNumber != found.ShardNumber || len(found.Vectors) != len(spec.Vectors) {
+// matches reports whether a collection is what spec asked for, as far as a creation can.
+func matches(found *client.Collection, spec wanted) bool {
+	if spec.CustomSharding != found.CustomSharding || spec.ShardNumber != nil && *spec.ShardNumber != found.ShardNumber {
 		return false
 	}
 	for name, v := range spec.Vectors {
-		if have, ok := found.Vectors[name]; !ok || have.Size != v.Size || have.Distance != v.Distance {
+		have := found.Vectors[name]
+		if have.Size != v.Size || have.Distance != v.Distance || have.MultiVector != v.MultiVector {
 			return false
 		}
 	}
+	spec.ReadFanOutFactor, spec.ReadFanOutDelayMS = nil, nil
 	return len(steps(found, spec)) == 0
 }
 
 // update makes the steps that are left. Each may be tried again: it says what shall be, not what to add.
-func (c *collection) update(ctx context.Context, spec client.CollectionSpec, diags *diag.Diagnostics) error {
+func (c *collection) update(ctx context.Context, spec wanted, diags *diag.Diagnostics) error {
 	have, err := c.session.Client.GetCollection(ctx, spec.Name)
 	if err != nil {
 		return err
 	}
 	todo := steps(have, spec)
 	for i, s := range todo {
-		tflog.Info(ctx, "changing the collection", map[string]any{
-			"collection": spec.Name, "step": s.what, "number": i + 1, "of": len(todo),
-		})
-		err := wait.Retry(ctx, s.what, func(int) error {
-			return c.session.Client.UpdateCollection(ctx, spec.Name, s.update)
-		})
-		if err != nil {
-			return fmt.Errorf("step %d of %d, %s: %w", i+1, len(todo), s.what, err)
+		at := fmt.Sprintf("step %d of %d, %s", i+1, len(todo), s.what)
+		tflog.Info(ctx, "changing the collection", map[string]any{"collection": spec.Name, "step": s.what, "number": i + 1, "of": len(todo)})
+		if err := wait.Retry(ctx, s.what, func(int) error { return s.do(ctx, c.session.Client) }); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
 		}
-		if !s.settle {
-			continue
-		}
-		out, err := wait.Placement(ctx, c.session.Client, spec.Name)
-		if err != nil {
-			return fmt.Errorf("step %d of %d, %s: waiting for the placement: %w", i+1, len(todo), s.what, err)
-		}
-		if out.Short != "" && c.session.First("short", spec.Name) {
-			diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
-				fmt.Sprintf("Collection %q: %s", spec.Name, out.Short))
+		if s.settle {
+			if _, err := c.settle(ctx, spec, diags); err != nil {
+				return fmt.Errorf("%s: waiting for the placement: %w", at, err)
+			}
 		}
 	}
 	return nil
+}
+
+// settle waits for the placement; that it cannot become as declared for now is a warning.
+func (c *collection) settle(ctx context.Context, spec wanted, diags *diag.Diagnostics) (wait.Outcome, error) {
+	if spec.CustomSharding {
+		keys, err := c.session.Client.ListShardKeys(ctx, spec.Name)
+		if err == nil && len(keys) == 0 {
+			return wait.Outcome{}, nil // there are no shards yet
+		}
+	}
+	out, err := wait.Placement(ctx, c.session.Client, spec.Name)
+	if err == nil && out.Short != "" && c.session.First("short", spec.Name) {
+		diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
+			fmt.Sprintf("Collection %q: %s", spec.Name, out.Short))
+	}
+	return out, err
 }
 
 // remove deletes until the collection is gone.

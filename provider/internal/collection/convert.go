@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
@@ -20,8 +19,10 @@ func distanceNames() []string {
 // parts is a model taken out of Terraform's value types.
 type parts struct {
 	vectors    map[string]vectorModel
+	sparse     map[string]sparseModel
 	hnsw       hnswModel
 	optimizers optimizersModel
+	wal        walModel
 	metadata   map[string]string
 }
 
@@ -30,38 +31,53 @@ func (m model) parts(ctx context.Context) (parts, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	strict := basetypes.ObjectAsOptions{}
 	diags.Append(m.Vectors.ElementsAs(ctx, &p.vectors, false)...)
+	diags.Append(m.SparseVectors.ElementsAs(ctx, &p.sparse, false)...)
 	diags.Append(m.HNSW.As(ctx, &p.hnsw, strict)...)
 	diags.Append(m.Optimizers.As(ctx, &p.optimizers, strict)...)
+	diags.Append(m.WAL.As(ctx, &p.wal, strict)...)
 	diags.Append(m.Metadata.ElementsAs(ctx, &p.metadata, false)...)
 	return p, diags
 }
 
-// spec is what the plan asks the server to create.
-func (m model) spec(ctx context.Context) (client.CollectionSpec, diag.Diagnostics) {
+// wanted is what a plan asks for: what a creation takes, and what only an update can set.
+type wanted struct {
+	client.CollectionSpec
+	ReadFanOutFactor  *uint32
+	ReadFanOutDelayMS *uint64
+}
+
+// spec is what the plan asks for.
+func (m model) spec(ctx context.Context) (wanted, diag.Diagnostics) {
 	p, diags := m.parts(ctx)
+	quantization, d := quantizationOf(ctx, m.Quantization)
+	diags.Append(d...)
 	spec := client.CollectionSpec{
 		Name:                   m.Name.ValueString(),
 		Vectors:                map[string]client.VectorParams{},
+		SparseVectors:          map[string]client.SparseParams{},
 		ShardNumber:            uint32Of(m.ShardNumber),
+		CustomSharding:         m.ShardingMethod.ValueString() == customSharding,
 		ReplicationFactor:      uint32Of(m.ReplicationFactor),
 		WriteConsistencyFactor: uint32Of(m.WriteConsistencyFactor),
 		OnDiskPayload:          m.OnDiskPayload.ValueBoolPointer(),
 		HNSW:                   p.hnsw.graph(),
 		Optimizers:             p.optimizers.wire(),
+		WAL:                    p.wal.wire(),
+		Quantization:           quantization,
 		Metadata:               map[string]any{},
 	}
 	for name, v := range p.vectors {
-		override, d := v.override(ctx)
+		params, d := v.params(ctx)
 		diags.Append(d...)
-		spec.Vectors[name] = client.VectorParams{
-			Size: uint64(v.Size.ValueInt64()), Distance: client.Distance(v.Distance.ValueString()),
-			OnDisk: v.OnDisk.ValueBoolPointer(), HNSW: override,
-		}
+		spec.Vectors[name] = params
+	}
+	for name, v := range p.sparse {
+		spec.SparseVectors[name] = v.params()
 	}
 	for key, text := range p.metadata {
 		spec.Metadata[key] = text
 	}
-	return spec, diags
+	return wanted{CollectionSpec: spec, ReadFanOutFactor: uint32Of(m.ReadFanOutFactor), ReadFanOutDelayMS: uint64Of(m.ReadFanOutDelayMS)}, diags
 }
 
 // graph is the collection's graph for the wire. A payload_m equal to m is left to the server, so that it stays unset
@@ -91,18 +107,14 @@ func (o optimizersModel) wire() *client.Optimizers {
 	}
 }
 
-// override is a vector's own graph settings, nil when it has none (an empty object has none either).
-func (v vectorModel) override(ctx context.Context) (*client.HNSW, diag.Diagnostics) {
-	if v.HNSW.IsNull() || v.HNSW.IsUnknown() {
-		return nil, nil
+// wire leaves what is at its default to the server.
+func (w walModel) wire() *client.WAL {
+	if w == (walModel{
+		types.Int64Value(defaultWALCapacityMB), types.Int64Value(defaultWALSegmentsAhead), types.Int64Value(defaultWALRetainClosed),
+	}) {
+		return nil
 	}
-	var h hnswModel
-	diags := v.HNSW.As(ctx, &h, basetypes.ObjectAsOptions{})
-	out := h.wire()
-	if *out == (client.HNSW{}) {
-		return nil, diags
-	}
-	return out, diags
+	return &client.WAL{CapacityMB: uint64Of(w.CapacityMB), SegmentsAhead: uint64Of(w.SegmentsAhead), RetainClosed: uint64Of(w.RetainClosed)}
 }
 
 // observe returns prior with everything that the server keeps replaced by what it says.
@@ -110,6 +122,15 @@ func observe(ctx context.Context, prior model, c *client.Collection) (model, dia
 	out := prior
 	out.Name = types.StringValue(c.Name)
 	out.ShardNumber = types.Int64Value(int64(c.ShardNumber))
+	out.ShardingMethod = types.StringValue(autoSharding)
+	if c.CustomSharding {
+		out.ShardingMethod = types.StringValue(customSharding)
+	}
+	out.ReadFanOutFactor = types.Int64Value(0)
+	if c.ReadFanOutFactor != nil {
+		out.ReadFanOutFactor = types.Int64Value(int64(*c.ReadFanOutFactor))
+	}
+	out.ReadFanOutDelayMS = int64OrNull(c.ReadFanOutDelayMS)
 	out.ReplicationFactor = types.Int64Value(int64(max(c.ReplicationFactor, 1)))
 	out.WriteConsistencyFactor = types.Int64Value(int64(max(c.WriteConsistencyFactor, 1)))
 	out.WriteConsistency = observedWord(prior.WriteConsistency, out.WriteConsistencyFactor, out.ReplicationFactor)
@@ -117,19 +138,35 @@ func observe(ctx context.Context, prior model, c *client.Collection) (model, dia
 	if out.DeletionProtection.IsNull() || out.DeletionProtection.IsUnknown() { // just imported
 		out.DeletionProtection = types.BoolValue(false)
 	}
+	if out.Heal.IsNull() || out.Heal.IsUnknown() {
+		out.Heal = types.BoolValue(false)
+	}
 	diags := diag.Diagnostics{}
 	set := func(target *types.Object, v types.Object, d diag.Diagnostics) { *target = v; diags.Append(d...) }
 	hnsw, d := types.ObjectValueFrom(ctx, hnswTypes(), observeGraph(c.HNSW))
 	set(&out.HNSW, hnsw, d)
 	optimizers, d := types.ObjectValueFrom(ctx, optimizersTypes(), observeOptimizers(c.Optimizers))
 	set(&out.Optimizers, optimizers, d)
+	wal, d := types.ObjectValueFrom(ctx, walTypes(), observeWAL(c.WAL))
+	set(&out.WAL, wal, d)
+	set(&out.Quantization, observeQuantization(prior.Quantization, c.Quantization), nil)
 	vectors, d := observeVectors(ctx, prior.Vectors, c.Vectors)
 	diags.Append(d...)
 	out.Vectors = vectors
+	sparse, d := observeSparse(ctx, c.SparseVectors)
+	diags.Append(d...)
+	out.SparseVectors = sparse
 	metadata, d := types.MapValueFrom(ctx, types.StringType, metadataText(c.Metadata))
 	diags.Append(d...)
 	out.Metadata = metadata
 	return out, diags
+}
+
+func observeWAL(w client.WAL) walModel {
+	return walModel{
+		CapacityMB: int64Or(w.CapacityMB, defaultWALCapacityMB), SegmentsAhead: int64Or(w.SegmentsAhead, defaultWALSegmentsAhead),
+		RetainClosed: int64Or(w.RetainClosed, defaultWALRetainClosed),
+	}
 }
 
 func observeGraph(h client.HNSW) hnswModel {
@@ -159,49 +196,6 @@ func observeOptimizers(o client.Optimizers) optimizersModel {
 		out.DeletedThreshold = types.Float64Value(*o.DeletedThreshold)
 	}
 	return out
-}
-
-func observeVectors(ctx context.Context, prior types.Map, vectors map[string]client.VectorParams) (types.Map, diag.Diagnostics) {
-	out := map[string]vectorModel{}
-	for name, v := range vectors {
-		out[name] = vectorModel{
-			Size: types.Int64Value(int64(v.Size)), Distance: types.StringValue(string(v.Distance)),
-			OnDisk: boolOf(v.OnDisk), HNSW: observeOverride(priorOverride(prior, name), v.HNSW),
-		}
-	}
-	return types.MapValueFrom(ctx, vectorType(), out)
-}
-
-// priorOverride returns the hnsw object of a vector as Terraform last knew it, or null.
-func priorOverride(prior types.Map, name string) types.Object {
-	none := types.ObjectNull(hnswTypes())
-	vector, ok := prior.Elements()[name].(types.Object)
-	if !ok {
-		return none
-	}
-	override, ok := vector.Attributes()["hnsw"].(types.Object)
-	if !ok || override.IsNull() || override.IsUnknown() {
-		return none
-	}
-	return override
-}
-
-// observeOverride keeps an object that was declared without any setting: the server cannot tell it from none.
-func observeOverride(prior types.Object, h *client.HNSW) types.Object {
-	if h == nil || *h == (client.HNSW{}) {
-		for _, value := range prior.Attributes() {
-			if !value.IsNull() {
-				return types.ObjectNull(hnswTypes())
-			}
-		}
-		return prior
-	}
-	onDisk := types.BoolPointerValue(h.OnDisk)
-	return types.ObjectValueMust(hnswTypes(), map[string]attr.Value{
-		"m": int64OrNull(h.M), "ef_construct": int64OrNull(h.EfConstruct),
-		"full_scan_threshold": int64OrNull(h.FullScanThreshold), "max_indexing_threads": int64OrNull(h.MaxIndexingThreads),
-		"on_disk": onDisk, "payload_m": int64OrNull(h.PayloadM),
-	})
 }
 
 // metadataText renders JSON values as text: strings as they are, everything else as JSON.

@@ -3,7 +3,6 @@ package collection
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -39,7 +38,16 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 		return
 	}
 	session.Identify(ctx, resp.Identity, identity{plan.Name}, &resp.Diagnostics)
-	c.settleCreated(ctx, spec.Name, &resp.Diagnostics)
+	if spec.CustomSharding {
+		tflog.Info(ctx, "shards come with shard keys", map[string]any{"collection": spec.Name})
+	} else {
+		c.settleCreated(ctx, spec.Name, &resp.Diagnostics)
+	}
+	if spec.ReadFanOutDelayMS != nil || valueOf(spec.ReadFanOutFactor) > 0 { // a creation cannot say these
+		if err := c.update(ctx, spec, &resp.Diagnostics); err != nil {
+			resp.Diagnostics.AddError("Collection was created, but not all of it", err.Error())
+		}
+	}
 	reached, err := c.readBack(ctx, plan, &resp.Diagnostics)
 	if err != nil { // it exists: the state must say so, the next refresh fills in the rest
 		resp.Diagnostics.AddWarning("Collection was created but could not be read back", err.Error())
@@ -93,38 +101,22 @@ func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	c.warnForeign(found, &resp.Diagnostics)
 	observed, diags := observe(ctx, state, found)
 	resp.Diagnostics.Append(diags...)
+	if isUnfinished(ctx, req.Private) || state.Heal.ValueBool() {
+		if c.overlay(ctx, &observed) {
+			markUnfinished(ctx, resp.Private, false, &resp.Diagnostics)
+		}
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, observed)...)
 }
 
 // warnForeign tells of settings that another client has made and that this resource cannot show.
 func (c *collection) warnForeign(found *client.Collection, diags *diag.Diagnostics) {
-	foreign := unmanaged(found)
-	if len(foreign) == 0 || !c.session.First("foreign-settings", found.Name) {
+	if len(found.Foreign) == 0 || !c.session.First("foreign-settings", found.Name) {
 		return
 	}
 	diags.AddWarning("Collection has settings that are not managed here", fmt.Sprintf(
 		"Collection %q has %s, which this version of the provider leaves alone: changes of them are not shown, and a replacement loses them.",
-		found.Name, strings.Join(foreign, ", ")))
-}
-
-// unmanaged names what the client understands and this resource does not show.
-func unmanaged(found *client.Collection) []string {
-	names := slices.Clone(found.Foreign)
-	note := func(present bool, name string) {
-		if present && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	note(len(found.SparseVectors) > 0, "sparse_vectors")
-	note(found.CustomSharding, "sharding_method")
-	note(found.Quantization != nil, "quantization_config")
-	for _, v := range found.Vectors {
-		note(v.Quantization != nil, "quantization_config")
-		note(v.MultiVector, "multivector_config")
-		note(v.Datatype != "" && v.Datatype != client.Float32, "datatype")
-	}
-	slices.Sort(names)
-	return names
+		found.Name, strings.Join(found.Foreign, ", ")))
 }
 
 // Update changes the collection step by step and waits for the placement where replicas are concerned. However it
@@ -146,18 +138,24 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := c.update(ctx, spec, &resp.Diagnostics); err != nil {
+	err := c.update(ctx, spec, &resp.Diagnostics)
+	if err == nil && moves(state, plan) { // also what was declared before, and is not reached yet
+		err = c.reach(ctx, spec, plan.Heal.ValueBool(), &resp.Diagnostics)
+	}
+	if err != nil {
 		resp.Diagnostics.AddError("Cannot change collection "+spec.Name, err.Error()+"\n\nWhat was reached is in the state; the next apply goes on from there.")
 	}
 	base := plan
 	if resp.Diagnostics.HasError() {
-		base.DeletionProtection, base.Timeouts = state.DeletionProtection, state.Timeouts
+		base.DeletionProtection, base.Timeouts, base.Heal = state.DeletionProtection, state.Timeouts, state.Heal
 	}
 	reached, err := c.readBack(ctx, base, &resp.Diagnostics)
 	if err != nil {
 		resp.Diagnostics.AddError("Cannot read back collection "+spec.Name, err.Error()+"\n\nThe state is left as it was before.")
 		return
 	}
+	unfinished := resp.Diagnostics.HasError() && !c.overlayReached(ctx, &reached)
+	markUnfinished(ctx, resp.Private, unfinished, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
 }
 
@@ -168,7 +166,7 @@ func (c *collection) Delete(ctx context.Context, req resource.DeleteRequest, res
 	if resp.Diagnostics.HasError() || !c.session.Ready(&resp.Diagnostics) {
 		return
 	}
-	protect(&state, nil, &resp.Diagnostics) // a plan may be older than the protection
+	protect(change{state: &state}, &resp.Diagnostics) // a plan may be older than the protection
 	timeout, diags := state.Timeouts.Delete(ctx, deleteTimeout)
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {

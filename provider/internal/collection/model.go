@@ -21,28 +21,44 @@ const (
 	defaultSegmentNumber         = 0
 	defaultIndexingThreshold     = 10000
 	defaultFlushIntervalSec      = 5
+	defaultWALCapacityMB         = 32
+	defaultWALSegmentsAhead      = 0
+	defaultWALRetainClosed       = 1
+	defaultModifier              = "None"
+	autoSharding                 = "auto"
+	customSharding               = "custom"
+	maxSim                       = "MaxSim"
 )
 
 // model is the resource as Terraform holds it: configuration, plan and state alike.
 type model struct {
 	Name                   types.String   `tfsdk:"name"`
 	Vectors                types.Map      `tfsdk:"vectors"`
+	SparseVectors          types.Map      `tfsdk:"sparse_vectors"`
 	ShardNumber            types.Int64    `tfsdk:"shard_number"`
+	ShardingMethod         types.String   `tfsdk:"sharding_method"`
 	ReplicationFactor      types.Int64    `tfsdk:"replication_factor"`
 	WriteConsistency       types.String   `tfsdk:"write_consistency"`
 	WriteConsistencyFactor types.Int64    `tfsdk:"write_consistency_factor"`
+	ReadFanOutFactor       types.Int64    `tfsdk:"read_fan_out_factor"`
+	ReadFanOutDelayMS      types.Int64    `tfsdk:"read_fan_out_delay_ms"`
 	OnDiskPayload          types.Bool     `tfsdk:"on_disk_payload"`
 	HNSW                   types.Object   `tfsdk:"hnsw"`
+	Quantization           types.Object   `tfsdk:"quantization"`
 	Optimizers             types.Object   `tfsdk:"optimizers"`
+	WAL                    types.Object   `tfsdk:"wal"`
 	Metadata               types.Map      `tfsdk:"metadata"`
 	DeletionProtection     types.Bool     `tfsdk:"deletion_protection"`
+	Heal                   types.Bool     `tfsdk:"heal"`
 	Timeouts               timeouts.Value `tfsdk:"timeouts"`
 }
 
 // known returns m with null for what only the server knows: a state must not hold unknown values.
 func (m model) known() model {
-	if m.ShardNumber.IsUnknown() {
-		m.ShardNumber = types.Int64Null()
+	for _, number := range []*types.Int64{&m.ShardNumber, &m.ReadFanOutDelayMS} {
+		if number.IsUnknown() {
+			*number = types.Int64Null()
+		}
 	}
 	settings := m.Optimizers.Attributes()
 	for name, value := range settings {
@@ -59,10 +75,26 @@ type identity struct {
 }
 
 type vectorModel struct {
-	Size     types.Int64  `tfsdk:"size"`
-	Distance types.String `tfsdk:"distance"`
-	OnDisk   types.Bool   `tfsdk:"on_disk"`
-	HNSW     types.Object `tfsdk:"hnsw"`
+	Size         types.Int64  `tfsdk:"size"`
+	Distance     types.String `tfsdk:"distance"`
+	Datatype     types.String `tfsdk:"datatype"`
+	MultiVector  types.Object `tfsdk:"multivector"`
+	OnDisk       types.Bool   `tfsdk:"on_disk"`
+	HNSW         types.Object `tfsdk:"hnsw"`
+	Quantization types.Object `tfsdk:"quantization"`
+}
+
+type sparseModel struct {
+	Modifier          types.String `tfsdk:"modifier"`
+	Datatype          types.String `tfsdk:"datatype"`
+	OnDisk            types.Bool   `tfsdk:"on_disk"`
+	FullScanThreshold types.Int64  `tfsdk:"full_scan_threshold"`
+}
+
+type walModel struct {
+	CapacityMB    types.Int64 `tfsdk:"capacity_mb"`
+	SegmentsAhead types.Int64 `tfsdk:"segments_ahead"`
+	RetainClosed  types.Int64 `tfsdk:"retain_closed"`
 }
 
 // hnswModel serves the collection's graph and, with nulls for "as the collection's", that of one vector.
@@ -106,9 +138,31 @@ func optimizersTypes() map[string]attr.Type {
 
 func vectorType() types.ObjectType {
 	return types.ObjectType{AttrTypes: map[string]attr.Type{
-		"size": types.Int64Type, "distance": types.StringType, "on_disk": types.BoolType,
-		"hnsw": types.ObjectType{AttrTypes: hnswTypes()},
+		"size": types.Int64Type, "distance": types.StringType, "datatype": types.StringType, "on_disk": types.BoolType,
+		"multivector": types.ObjectType{AttrTypes: multiVectorTypes()}, "hnsw": types.ObjectType{AttrTypes: hnswTypes()},
+		"quantization": types.ObjectType{AttrTypes: quantizationTypes()},
 	}}
+}
+
+func multiVectorTypes() map[string]attr.Type {
+	return map[string]attr.Type{"comparator": types.StringType}
+}
+
+func sparseType() types.ObjectType {
+	return types.ObjectType{AttrTypes: map[string]attr.Type{
+		"modifier": types.StringType, "datatype": types.StringType, "on_disk": types.BoolType, "full_scan_threshold": types.Int64Type,
+	}}
+}
+
+func walTypes() map[string]attr.Type {
+	return map[string]attr.Type{"capacity_mb": types.Int64Type, "segments_ahead": types.Int64Type, "retain_closed": types.Int64Type}
+}
+
+func defaultWAL() types.Object {
+	return types.ObjectValueMust(walTypes(), map[string]attr.Value{
+		"capacity_mb": types.Int64Value(defaultWALCapacityMB), "segments_ahead": types.Int64Value(defaultWALSegmentsAhead),
+		"retain_closed": types.Int64Value(defaultWALRetainClosed),
+	})
 }
 
 func defaultHNSW() types.Object {

@@ -2,7 +2,6 @@ package collection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,9 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/ostraka/terraform-provider-ostraka/client"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
-	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // planDeadline bounds what a plan waits for the cluster, all endpoints together.
@@ -31,6 +28,23 @@ func (c *collection) ValidateConfig(ctx context.Context, req resource.ValidateCo
 		config.ReplicationFactor = types.Int64Value(defaultReplicationFactor)
 	}
 	checkFactor(config, &resp.Diagnostics)
+	checkNames(config, &resp.Diagnostics)
+}
+
+// checkNames demands at least one vector, and one name for one vector.
+func checkNames(m model, diags *diag.Diagnostics) {
+	if m.Vectors.IsUnknown() || m.SparseVectors.IsUnknown() {
+		return
+	}
+	if len(m.Vectors.Elements())+len(m.SparseVectors.Elements()) == 0 {
+		diags.AddAttributeError(path.Root("vectors"), "No vectors", "A collection needs at least one vector, in vectors or in sparse_vectors.")
+	}
+	for name := range m.SparseVectors.Elements() {
+		if _, ok := m.Vectors.Elements()[name]; ok {
+			diags.AddAttributeError(path.Root("sparse_vectors").AtMapKey(name), "Two vectors of one name",
+				fmt.Sprintf("%q is the name of a vector in vectors, too.", name))
+		}
+	}
 }
 
 // checkFactor refuses a write consistency that could never be met.
@@ -44,7 +58,8 @@ func checkFactor(m model, diags *diag.Diagnostics) {
 			"replication_factor or lower write_consistency_factor.", factor.ValueInt64(), replicas.ValueInt64()))
 }
 
-// ModifyPlan protects against deletion and asks the live cluster whether it can fulfil the plan. It never changes it.
+// ModifyPlan decides between changing in place and replacing where that depends on what the cluster can do, protects against
+// deletion, and asks the live cluster whether it can fulfil the plan, what that takes, and whether all is as declared.
 func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var state, plan *model
 	if !req.State.Raw.IsNull() {
@@ -56,7 +71,14 @@ func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	protect(state, plan, &resp.Diagnostics)
+	ctx, cancel := context.WithTimeout(ctx, planDeadline)
+	defer cancel()
+	change := change{state: state, plan: plan}
+	if state != nil && plan != nil {
+		change.replaces = replaces(*state, *plan)
+		c.decide(ctx, &change, resp)
+	}
+	protect(change, &resp.Diagnostics)
 	if plan == nil {
 		return
 	}
@@ -64,22 +86,76 @@ func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if resp.Diagnostics.HasError() || !c.session.Online() || c.session.Checks == session.Off {
 		return
 	}
-	c.checkPlacement(ctx, state, *plan, &resp.Diagnostics)
+	c.check(ctx, change, &resp.Diagnostics)
+}
+
+// change is a plan for one collection: to create, change, replace or, with a nil plan, destroy it.
+type change struct {
+	state, plan *model
+	replaces    bool
+}
+
+// renews reports whether a new collection comes of it.
+func (ch change) renews() bool { return ch.plan != nil && (ch.state == nil || ch.replaces) }
+
+// decide replaces the collection for what the cluster cannot do in place. A cluster that cannot be asked is taken for one
+// that can: the apply would say otherwise.
+func (c *collection) decide(ctx context.Context, ch *change, resp *resource.ModifyPlanResponse) {
+	state, plan := *ch.state, *ch.plan
+	shards := differs(state.ShardNumber, plan.ShardNumber) && !plan.ShardNumber.IsUnknown()
+	names := namesDiffer(state, plan)
+	if ch.replaces || !shards && !names || !c.session.Online() {
+		return
+	}
+	can, err := c.session.Capabilities(ctx)
+	if err != nil {
+		c.warnUnchecked(err, &resp.Diagnostics)
+		return
+	}
+	custom := plan.ShardingMethod.ValueString() == customSharding
+	if shards && (!can.Reshard || custom) {
+		ch.replaces = true
+		resp.RequiresReplace.Append(path.Root("shard_number"))
+		c.sayReplaced("shard_number", whyShards(can, custom), plan.Name.ValueString(), &resp.Diagnostics)
+	}
+	if names && !can.Vectors {
+		ch.replaces = true
+		resp.RequiresReplace.Append(path.Root("vectors"), path.Root("sparse_vectors"))
+		c.sayReplaced("vectors", "The cluster cannot add or remove a vector in place", plan.Name.ValueString(), &resp.Diagnostics)
+	}
+}
+
+func whyShards(can session.Capabilities, custom bool) string {
+	switch {
+	case custom:
+		return "With sharding_method = \"custom\" the number of shards of a new key cannot change in place"
+	case !can.Ostraka:
+		return "A plain Qdrant cannot change the number of shards in place"
+	}
+	return "The nodes are of a version that cannot change the number of shards in place"
+}
+
+// sayReplaced explains a replacement that other clusters would not need.
+func (c *collection) sayReplaced(attribute, why, name string, diags *diag.Diagnostics) {
+	if c.session.First("replaced because of "+attribute, name) {
+		diags.AddAttributeWarning(path.Root(attribute), "The change replaces the collection",
+			fmt.Sprintf("%s: collection %q is deleted with its points and created anew.", why, name))
+	}
 }
 
 // protect refuses to lose a protected collection. What counts is the protection in the state, so that lifting it and
 // deleting take two applies.
-func protect(state, plan *model, diags *diag.Diagnostics) {
-	if state == nil || !state.DeletionProtection.ValueBool() {
+func protect(ch change, diags *diag.Diagnostics) {
+	if ch.state == nil || !ch.state.DeletionProtection.ValueBool() {
 		return
 	}
 	switch {
-	case plan == nil:
+	case ch.plan == nil:
 		diags.AddAttributeError(path.Root("deletion_protection"), "Collection is protected against deletion",
-			protectedText(state.Name.ValueString(), "destroy it"))
-	case replaces(*state, *plan):
+			protectedText(ch.state.Name.ValueString(), "destroy it"))
+	case ch.replaces:
 		diags.AddAttributeError(path.Root("deletion_protection"), "Collection is protected against replacement",
-			protectedText(state.Name.ValueString(), "replace it, and so delete its points"))
+			protectedText(ch.state.Name.ValueString(), "replace it, and so delete its points"))
 	}
 }
 
@@ -88,92 +164,40 @@ func protectedText(name, act string) string {
 		"deletion_protection = false first.", act, name)
 }
 
-// replaces reports whether the plan differs from the state in what a node cannot change in place. It restates the
-// schema's plan modifiers, whose verdict the framework does not pass on; a test holds the two together.
+// replaces reports whether the plan differs from the state in what no node can change in place. It restates the schema's
+// plan modifiers, whose verdict the framework does not pass on; a test holds the two together.
 func replaces(state, plan model) bool {
-	if differs(state.Name, plan.Name) || differs(state.ShardNumber, plan.ShardNumber) {
+	if differs(state.Name, plan.Name) || differs(state.ShardingMethod, plan.ShardingMethod) || differs(state.WAL, plan.WAL) {
 		return true
 	}
-	if plan.Vectors.IsUnknown() {
+	return elementsReplace(state.Vectors, plan.Vectors, "size", "distance", "datatype", "multivector") ||
+		elementsReplace(state.SparseVectors, plan.SparseVectors, "datatype")
+}
+
+// elementsReplace compares attributes of the elements that both maps have. What is not known yet counts as different.
+func elementsReplace(state, plan types.Map, attributes ...string) bool {
+	if plan.IsUnknown() {
 		return true
 	}
-	before, after := state.Vectors.Elements(), plan.Vectors.Elements()
-	if !sameNames(before, after) {
-		return true
-	}
-	for name := range after {
-		if vectorReplaces(before[name], after[name]) {
+	before := state.Elements()
+	for name, after := range plan.Elements() {
+		planned, ok := after.(types.Object)
+		old, existed := before[name].(types.Object)
+		if !ok || planned.IsUnknown() {
 			return true
+		}
+		for _, attribute := range attributes {
+			if existed && differs(old.Attributes()[attribute], planned.Attributes()[attribute]) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-func vectorReplaces(before, after attr.Value) bool {
-	old, ok := before.(types.Object)
-	planned, okay := after.(types.Object)
-	if !ok || !okay || planned.IsUnknown() {
-		return true
-	}
-	return differs(old.Attributes()["size"], planned.Attributes()["size"]) ||
-		differs(old.Attributes()["distance"], planned.Attributes()["distance"])
+// namesDiffer reports whether vectors come or go.
+func namesDiffer(state, plan model) bool {
+	return !sameNames(state.Vectors.Elements(), plan.Vectors.Elements()) || !sameNames(state.SparseVectors.Elements(), plan.SparseVectors.Elements())
 }
 
 func differs(before, after attr.Value) bool { return !before.Equal(after) }
-
-// checkPlacement compares the declared replicas with the living peers. A collection whose replicas do not change is
-// never refused: a dead peer must not block unrelated changes.
-func (c *collection) checkPlacement(ctx context.Context, state *model, plan model, diags *diag.Diagnostics) {
-	if plan.ReplicationFactor.IsUnknown() {
-		return
-	}
-	renewed := state == nil || replaces(*state, plan)
-	if !renewed && plan.ReplicationFactor.Equal(state.ReplicationFactor) {
-		return
-	}
-	replicas := plan.ReplicationFactor.ValueInt64()
-	name := plan.Name.ValueString()
-	at := path.Root("replication_factor")
-	if replicas == 1 && c.session.First("one-replica", name) {
-		diags.AddAttributeWarning(at, "A lost node loses its data",
-			fmt.Sprintf("Collection %q keeps one replica of each shard: the points on a node whose disk is lost are gone. Set "+
-				"replication_factor = 2 or more to survive that, or plan_checks = \"off\" to silence all checks.", name))
-	}
-	ctx, cancel := context.WithTimeout(ctx, planDeadline)
-	defer cancel()
-	cluster, err := c.session.Client.Cluster(ctx)
-	if err != nil {
-		c.warnUnchecked(err, diags)
-		return
-	}
-	grows := renewed || replicas > state.ReplicationFactor.ValueInt64()
-	if alive := wait.Living(cluster); replicas > int64(alive) && grows {
-		c.tooFewPeers(at, name, replicas, alive, diags)
-	}
-}
-
-func (c *collection) tooFewPeers(at path.Path, name string, replicas int64, alive int, diags *diag.Diagnostics) {
-	const summary = "More replicas than peers"
-	text := fmt.Sprintf("Collection %q declares %d replicas of each shard, each on another peer, but %d peers are alive.", name, replicas, alive)
-	switch {
-	case c.session.Checks == session.Error:
-		diags.AddAttributeError(at, summary, text+" Start more nodes, lower replication_factor, or set plan_checks = \"warn\" in the "+
-			"provider block to accept missing replicas, which the cluster makes when peers join.")
-	case c.session.First("too-few-peers", name):
-		diags.AddAttributeWarning(at, summary, text+" The missing replicas are made when peers join.")
-	}
-}
-
-// warnUnchecked says once that plans could not be checked against the cluster.
-func (c *collection) warnUnchecked(err error, diags *diag.Diagnostics) {
-	if errors.Is(err, client.ErrNotOstraka) {
-		if c.session.First("foreign", "") {
-			diags.AddWarning("Plans are not checked against the cluster", err.Error()+".")
-		}
-		return
-	}
-	if c.session.First("unreachable", "") {
-		diags.AddWarning("The cluster could not be asked about the plan",
-			"The plan itself does not depend on it, but whether there are enough peers is not known: "+err.Error()+".")
-	}
-}

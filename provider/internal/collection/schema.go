@@ -2,6 +2,7 @@ package collection
 
 import (
 	"context"
+	"maps"
 	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -17,9 +18,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapdefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/mapplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -36,7 +37,11 @@ const (
 	maxEfConstruct = 1 << 20
 	maxThreads     = 1 << 12
 	maxSegments    = 1 << 12
-	unbounded      = 1 << 53 // what JSON and Terraform keep exact
+	maxWALSegments = 1 << 12
+	maxWALCapacity = 1 << 16
+
+	maxReadFanOutDelayMS = 60_000
+	unbounded            = 1 << 53 // what JSON and Terraform keep exact
 )
 
 // nameRule is the server's: 1 to 255 bytes without these characters.
@@ -45,15 +50,22 @@ var nameRule = regexp.MustCompile("^[^<>:\"/\\\\|?*\\x00\\x1f]*$")
 // resourceSchema declares ostraka_collection, without what describe adds to the descriptions.
 func resourceSchema(ctx context.Context) schema.Schema {
 	attrs := coreAttributes()
+	maps.Copy(attrs, shardAttributes())
+	maps.Copy(attrs, replicaAttributes())
 	attrs["hnsw"] = hnswAttribute()
+	attrs["quantization"] = quantizationAttribute("Compression of the vectors for searching, unless a vector has its own. Searches walk the compressed vectors and, unless told " +
+		"otherwise, compare the best of them once more with the originals. Removing it turns it off.")
 	attrs["optimizers"] = optimizersAttribute()
+	attrs["wal"] = walAttribute()
 	attrs["timeouts"] = timeoutsAttribute(ctx)
 	return schema.Schema{
 		Version: 0,
-		MarkdownDescription: "A collection: named vectors of fixed size, spread over shards, each shard kept in several replicas.\n\n" +
+		MarkdownDescription: "A collection: named vectors, spread over shards, each shard kept in several replicas.\n\n" +
 			"What is changed in place and what replaces the collection, **and with it all of its points**, stands with each attribute. " +
-			"Changing `replication_factor` makes or drops copies while the collection serves. " +
-			"Counters and placement are volatile and therefore stand in the data source `ostraka_collection_placement`.",
+			"Changing `replication_factor` makes or drops copies, and changing `shard_number` moves points between shards, while the collection " +
+			"serves; the apply returns when the placement is as declared. Counters and placement are volatile and therefore stand in the data source " +
+			"`ostraka_collection_placement`.\n\n" +
+			"A change that is cut short, by a time-out or Ctrl-C, goes on in the cluster; the next apply joins it.",
 		Attributes: attrs,
 	}
 }
@@ -70,16 +82,62 @@ func coreAttributes() map[string]schema.Attribute {
 			},
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
-		"vectors": vectorsAttribute(),
+		"vectors":        vectorsAttribute(),
+		"sparse_vectors": sparseVectorsAttribute(),
+		"on_disk_payload": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
+			MarkdownDescription: "Keep payloads on disk instead of in memory. Kept as declared and shown; this version of the node always keeps them on disk.",
+		},
+		"metadata": metadataAttribute(),
+		"heal": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Whether copies that are missing although they were declared, because a peer is away or a disk was lost, are a change in the plan, and " +
+				"applying it waits until they are back. With `false` the plan tells of them in a warning. The cluster makes them again in both cases.",
+		},
+		"deletion_protection": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: "Refuse, already at plan time, to destroy or replace the collection. It takes two steps to delete a " +
+				"protected collection: apply `false` first. Kept in Terraform's state only: other clients can still delete it.",
+		},
+	}
+}
+
+// shardAttributes say into what the points are cut, and how they are read.
+func shardAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
 		"shard_number": schema.Int64Attribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "Number of shards that the points are spread over. When it is not set, the cluster picks " +
-				"one per peer at creation, and the number is kept from then on.",
-			Validators: []validator.Int64{int64validator.Between(1, maxShards)},
-			PlanModifiers: []planmodifier.Int64{
-				int64planmodifier.UseStateForUnknown(), int64planmodifier.RequiresReplace(),
-			},
+				"one per peer at creation, and the number is kept from then on. A change moves points between shards, up and down, while reads and writes go " +
+				"on. **Where the cluster cannot do that (a plain Qdrant, `sharding_method = \"custom\"`), a change replaces the collection**; the plan shows it.",
+			Validators:    []validator.Int64{int64validator.Between(1, maxShards)},
+			PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 		},
+		"sharding_method": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(autoSharding),
+			MarkdownDescription: "`auto` spreads points by their ids. `custom` lets each point go to the shards of the shard key that its writer names; " +
+				"keys are declared with `ostraka_shard_key`, and `shard_number` is the number of shards of each key that does not say otherwise. Default: `auto`.",
+			Validators:    []validator.String{stringvalidator.OneOf(autoSharding, customSharding)},
+			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+		},
+		"read_fan_out_factor": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(0),
+			MarkdownDescription: "To how many more replicas every read of a shard is sent at once; the first answer counts.",
+			Validators:          []validator.Int64{int64validator.Between(0, maxReplicas)},
+		},
+		"read_fan_out_delay_ms": schema.Int64Attribute{
+			Optional: true, Computed: true,
+			MarkdownDescription: "After how many milliseconds without an answer a read is sent to another replica. When it is not set the server chooses. The API " +
+				"cannot take a value back: removing the attribute keeps the last one.",
+			Validators:    []validator.Int64{int64validator.Between(0, maxReadFanOutDelayMS)},
+			PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+		},
+	}
+}
+
+// replicaAttributes say how many copies there are, and how many of them a write needs.
+func replicaAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
 		"replication_factor": schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(defaultReplicationFactor),
 			MarkdownDescription: "Number of replicas of each shard, each on another peer. The cluster makes missing replicas and drops " +
@@ -103,16 +161,6 @@ func coreAttributes() map[string]schema.Attribute {
 			Validators:    []validator.Int64{int64validator.Between(1, maxReplicas)},
 			PlanModifiers: []planmodifier.Int64{factorFollowsWord{}},
 		},
-		"on_disk_payload": schema.BoolAttribute{
-			Optional: true, Computed: true, Default: booldefault.StaticBool(true),
-			MarkdownDescription: "Keep payloads on disk instead of in memory. Kept as declared and shown; this version of the node always keeps them on disk.",
-		},
-		"metadata": metadataAttribute(),
-		"deletion_protection": schema.BoolAttribute{
-			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-			MarkdownDescription: "Refuse, already at plan time, to destroy or replace the collection. It takes two steps to delete a " +
-				"protected collection: apply `false` first. Kept in Terraform's state only: other clients can still delete it.",
-		},
 	}
 }
 
@@ -123,40 +171,6 @@ func metadataAttribute() schema.Attribute {
 			"another client has stored as anything but a string reads as its JSON text, and is only rewritten (as a string) when it differs from " +
 			"what is declared.",
 		Validators: []validator.Map{mapvalidator.NoNullValues()},
-	}
-}
-
-func vectorsAttribute() schema.Attribute {
-	return schema.MapNestedAttribute{
-		Required: true,
-		MarkdownDescription: "The vectors of a point, by name; the name `\"\"` is the unnamed vector. Adding or removing a name " +
-			"replaces the collection.",
-		Validators:    []validator.Map{mapvalidator.SizeBetween(1, maxVectors)},
-		PlanModifiers: []planmodifier.Map{namesReplace()},
-		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"size": schema.Int64Attribute{
-				Required:            true,
-				MarkdownDescription: "Number of components.",
-				Validators:          []validator.Int64{int64validator.Between(1, maxSize)},
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.RequiresReplace()},
-			},
-			"distance": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "How two vectors are compared. With `Cosine`, vectors are normalised when they are written.",
-				Validators:          []validator.String{stringvalidator.OneOf(distanceNames()...)},
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
-			},
-			"on_disk": schema.BoolAttribute{
-				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Serve this vector from disk instead of from memory. Kept as declared and shown; this version of the node keeps all vectors in memory.",
-			},
-			"hnsw": schema.SingleNestedAttribute{
-				Optional: true,
-				MarkdownDescription: "The graph of this vector, where it differs from the collection's `hnsw`. What is left out is as " +
-					"there.",
-				Attributes: vectorHNSWAttributes(),
-			},
-		}},
 	}
 }
 
@@ -185,14 +199,6 @@ func identitySchema() identityschema.Schema {
 	}}
 }
 
-// namesReplace replaces the collection when a vector appears or goes: a node cannot do that in place.
-func namesReplace() planmodifier.Map {
-	const text = "Adding or removing a name replaces the collection."
-	return mapplanmodifier.RequiresReplaceIf(func(_ context.Context, req planmodifier.MapRequest, resp *mapplanmodifier.RequiresReplaceIfFuncResponse) {
-		resp.RequiresReplace = !req.PlanValue.IsUnknown() && !sameNames(req.StateValue.Elements(), req.PlanValue.Elements())
-	}, text, text)
-}
-
 func count(text string, fallback, low, high int64) schema.Int64Attribute {
 	return schema.Int64Attribute{
 		Optional: true, Computed: true, Default: int64default.StaticInt64(fallback),
@@ -204,7 +210,7 @@ func count(text string, fallback, low, high int64) schema.Int64Attribute {
 func hnswAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultHNSW()),
-		MarkdownDescription: "The HNSW graph of approximate search. Kept as declared and shown; this version of the node searches exactly and builds no graph yet.",
+		MarkdownDescription: "The HNSW graph of approximate search.",
 		Attributes: map[string]schema.Attribute{
 			"m":                    count(textM, defaultM, 0, maxLinks),
 			"ef_construct":         count(textEfConstruct, defaultEfConstruct, minEfConstruct, maxEfConstruct),

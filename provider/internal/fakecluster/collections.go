@@ -48,8 +48,17 @@ func (s *collectionsService) Create(_ context.Context, r *qdrant.CreateCollectio
 	if r.OptimizersConfig != nil {
 		proto.Merge(config.OptimizerConfig, r.GetOptimizersConfig())
 	}
+	if r.WalConfig != nil {
+		proto.Merge(config.WalConfig, r.GetWalConfig())
+	}
+	config.QuantizationConfig = r.GetQuantizationConfig()
 	p := config.Params
 	p.VectorsConfig = cleaned(r.GetVectorsConfig())
+	p.SparseVectorsConfig = r.GetSparseVectorsConfig()
+	if r.GetShardingMethod() == qdrant.ShardingMethod_Custom {
+		p.ShardingMethod = r.ShardingMethod
+		p.ShardNumber = 1
+	}
 	proto.Merge(p, &qdrant.CollectionParams{
 		ShardNumber: r.GetShardNumber(), ReplicationFactor: r.ReplicationFactor, WriteConsistencyFactor: r.WriteConsistencyFactor,
 	})
@@ -84,7 +93,7 @@ func vectorsOf(v *qdrant.VectorsConfig) map[string]*qdrant.VectorParams {
 }
 
 func valid(p *qdrant.CollectionParams) error {
-	if len(vectorsOf(p.GetVectorsConfig())) == 0 {
+	if len(vectorsOf(p.GetVectorsConfig()))+len(p.GetSparseVectorsConfig().GetMap()) == 0 {
 		return wrong("no vectors")
 	}
 	for name, v := range vectorsOf(p.GetVectorsConfig()) {
@@ -156,6 +165,7 @@ func (s *collectionsService) Update(_ context.Context, r *qdrant.UpdateCollectio
 	if d := r.GetParams(); d != nil {
 		proto.Merge(next.Params, &qdrant.CollectionParams{
 			ReplicationFactor: d.ReplicationFactor, WriteConsistencyFactor: d.WriteConsistencyFactor,
+			ReadFanOutFactor: d.ReadFanOutFactor, ReadFanOutDelayMs: d.ReadFanOutDelayMs,
 		})
 		if d.OnDiskPayload != nil {
 			next.Params.OnDiskPayload = d.GetOnDiskPayload()
@@ -164,6 +174,10 @@ func (s *collectionsService) Update(_ context.Context, r *qdrant.UpdateCollectio
 	if err := updateVectors(next.Params.GetVectorsConfig(), r.GetVectorsConfig()); err != nil {
 		return nil, err
 	}
+	if err := updateSparse(next.Params.GetSparseVectorsConfig(), r.GetSparseVectorsConfig()); err != nil {
+		return nil, err
+	}
+	next.QuantizationConfig = quantized(next.QuantizationConfig, r.GetQuantizationConfig())
 	mergeMetadata(next, r.GetMetadata())
 	if err := valid(next.Params); err != nil {
 		return nil, err
@@ -187,6 +201,7 @@ func updateVectors(have *qdrant.VectorsConfig, diff *qdrant.VectorsConfigDiff) e
 		if change.OnDisk != nil {
 			v.OnDisk = change.OnDisk
 		}
+		v.QuantizationConfig = quantized(v.QuantizationConfig, change.GetQuantizationConfig())
 		switch {
 		case change.HnswConfig == nil:
 		case proto.Size(change.HnswConfig) == 0:
@@ -198,6 +213,32 @@ func updateVectors(have *qdrant.VectorsConfig, diff *qdrant.VectorsConfigDiff) e
 		}
 	}
 	return nil
+}
+
+func updateSparse(have, changes *qdrant.SparseVectorConfig) error {
+	for name, change := range changes.GetMap() {
+		v, ok := have.GetMap()[name]
+		if !ok {
+			return wrong("Not existing vector name error: %s", name)
+		}
+		proto.Merge(v, change)
+	}
+	return nil
+}
+
+// quantized replaces the old quantization as a whole.
+func quantized(old *qdrant.QuantizationConfig, d *qdrant.QuantizationConfigDiff) *qdrant.QuantizationConfig {
+	switch q := d.GetQuantization().(type) {
+	case *qdrant.QuantizationConfigDiff_Scalar:
+		return qdrant.NewQuantizationScalar(q.Scalar)
+	case *qdrant.QuantizationConfigDiff_Product:
+		return qdrant.NewQuantizationProduct(q.Product)
+	case *qdrant.QuantizationConfigDiff_Binary:
+		return qdrant.NewQuantizationBinary(q.Binary)
+	case *qdrant.QuantizationConfigDiff_Disabled:
+		return nil
+	}
+	return old
 }
 
 func mergeMetadata(config *qdrant.CollectionConfig, changes map[string]*qdrant.Value) {

@@ -33,6 +33,8 @@ type Cluster struct {
 		faults      []*Fault
 		log         []string
 		frozen      bool
+		operations  []*operation
+		findings    []*clusterpb.PlanFinding
 	}
 }
 

@@ -28,22 +28,29 @@ type shard struct {
 // newCollection places what a node places at once: every replica for which there is a peer alive.
 func newCollection(name string, config *qdrant.CollectionConfig, peers []*clusterpb.Peer) *collection {
 	c := &collection{name: name, config: config, schema: map[string]*qdrant.PayloadSchemaInfo{}}
+	if config.GetParams().GetShardingMethod() == qdrant.ShardingMethod_Custom {
+		return c // shards come with shard keys
+	}
 	for i := range int(config.GetParams().GetShardNumber()) {
-		s := &shard{quorum: config.GetParams().GetWriteConsistencyFactor()}
-		for j := range peers {
-			p := peers[(i+j)%len(peers)]
-			if p.GetAlive() && len(s.replicas) < int(config.GetParams().GetReplicationFactor()) {
-				s.replicas = append(s.replicas, p.GetId())
-			}
-		}
-		c.shards = append(c.shards, s)
+		c.shards = append(c.shards, newShard(i, config, peers))
 	}
 	return c
 }
 
+func newShard(i int, config *qdrant.CollectionConfig, peers []*clusterpb.Peer) *shard {
+	s := &shard{quorum: config.GetParams().GetWriteConsistencyFactor()}
+	for j := range peers {
+		p := peers[(i+j)%len(peers)]
+		if p.GetAlive() && len(s.replicas) < int(config.GetParams().GetReplicationFactor()) {
+			s.replicas = append(s.replicas, p.GetId())
+		}
+	}
+	return s
+}
+
 // describe tells an update as the log shows it: what the replicas were, and what is asked for.
 func (c *collection) describe(next *qdrant.CollectionConfig) string {
-	fewest := len(c.shards[0].replicas)
+	fewest := 1 << 10
 	for _, s := range c.shards {
 		fewest = min(fewest, len(s.replicas))
 	}
@@ -58,8 +65,17 @@ func (c *collection) describe(next *qdrant.CollectionConfig) string {
 	return text
 }
 
-// step makes or drops one replica of each shard, and puts the declared write quorum in force once it can be met.
+// step makes or drops one replica of each shard and one shard, and puts the declared write quorum in force once it can be
+// met.
 func (c *collection) step(peers []*clusterpb.Peer) {
+	if c.config.GetParams().GetShardingMethod() != qdrant.ShardingMethod_Custom {
+		switch n := int(c.config.GetParams().GetShardNumber()); {
+		case len(c.shards) < n:
+			c.shards = append(c.shards, newShard(len(c.shards), c.config, peers))
+		case len(c.shards) > n:
+			c.shards = c.shards[:len(c.shards)-1]
+		}
+	}
 	declared := int(c.config.GetParams().GetReplicationFactor())
 	for i, s := range c.shards {
 		switch {
@@ -121,7 +137,7 @@ func (s *clusterService) GetPlacement(_ context.Context, r *clusterpb.GetPlaceme
 func (c *Cluster) placementLocked(found *collection) *clusterpb.CollectionPlacement {
 	p := found.config.GetParams()
 	out := &clusterpb.CollectionPlacement{
-		Collection: found.name, ShardNumber: p.GetShardNumber(), ReplicationFactor: p.GetReplicationFactor(),
+		Collection: found.name, ShardNumber: uint32(len(found.shards)), TargetShardNumber: p.GetShardNumber(), ReplicationFactor: p.GetReplicationFactor(),
 		WriteConsistencyFactor: p.GetWriteConsistencyFactor(),
 	}
 	for i, s := range found.shards {

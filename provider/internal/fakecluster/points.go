@@ -3,6 +3,7 @@ package fakecluster
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/proto"
@@ -53,7 +54,7 @@ func (s *pointsService) CreateVectorName(_ context.Context, r *qdrant.CreateVect
 			return "", wrong("Vector %q already exists", name)
 		}
 		if sparse := r.GetSparseConfig(); sparse != nil {
-			if p.SparseVectorsConfig == nil {
+			if p.GetSparseVectorsConfig().GetMap() == nil {
 				p.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{})
 			}
 			params := &qdrant.SparseVectorParams{Modifier: sparse.Modifier}
@@ -64,7 +65,10 @@ func (s *pointsService) CreateVectorName(_ context.Context, r *qdrant.CreateVect
 			return fmt.Sprintf("add sparse vector %s/%s", c.name, name), nil
 		}
 		dense := r.GetDenseConfig()
-		vectors := vectorsOf(p.GetVectorsConfig())
+		vectors := maps.Clone(vectorsOf(p.GetVectorsConfig()))
+		if vectors == nil {
+			vectors = map[string]*qdrant.VectorParams{}
+		}
 		vectors[name] = &qdrant.VectorParams{
 			Size: dense.GetSize(), Distance: dense.GetDistance(), MultivectorConfig: dense.GetMultivectorConfig(), Datatype: dense.Datatype,
 		}

@@ -1,6 +1,7 @@
-// Package quorum is the function quorum: how many replicas make a majority.
+// Package quorum is the arithmetic of replicas, and the functions of the configuration language that give it: how many
+// replicas make a majority, how many peers may fail, how many shards to have, how much memory vectors take.
 //
-// It is pure: it asks no cluster, and it promises the meaning that write_consistency = "quorum" has.
+// It is pure: it asks no cluster, and it promises the meanings that the cluster gives to the same numbers.
 package quorum
 
 import (

@@ -1,7 +1,8 @@
 // Package session owns what a configured provider hands to its resources, data sources and functions: the client, how
-// strictly plans are checked, and which warnings have been given.
+// strictly plans are checked, which warnings have been given, and what the servers can do.
 //
-// It promises that a warning of one kind is given once per subject and process. It never uses the network.
+// It promises that a warning of one kind is given once per subject and process, and that nothing is asked of the servers
+// before somebody wants to know it.
 package session
 
 import (
@@ -34,6 +35,11 @@ type Data struct {
 	once struct {
 		sync.Mutex
 		seen map[string]bool
+	}
+	can struct {
+		sync.Mutex
+		Capabilities
+		known bool
 	}
 }
 

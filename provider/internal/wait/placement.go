@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // How often the placement is looked at while waiting for it.
 const (
-	pollFirst = 10 * time.Millisecond
+	pollFirst = 5 * time.Millisecond
 	pollMax   = 2 * time.Second
 )
 
@@ -24,7 +25,7 @@ type Outcome struct {
 	Short string
 }
 
-// Placement waits until the shards are as declared: every replica active, none left over, the write quorum in force. It
+// Placement waits until the shards are as declared: all of them there, every replica active, none left over, the write quorum in force. It
 // stops early when fewer peers are alive than replicas are declared and every one of them has its copy: more will come
 // when peers join. On a plain Qdrant there is nothing to look at.
 func Placement(ctx context.Context, c *client.Client, name string) (Outcome, error) {
@@ -65,7 +66,7 @@ func look(ctx context.Context, c *client.Client, name string) (Outcome, string, 
 		if p.Collection != name {
 			continue
 		}
-		progress := unsettled(p, int(p.ReplicationFactor))
+		progress := unsettled(p, math.MaxInt)
 		if progress == "" {
 			return Outcome{}, "", nil
 		}
@@ -81,24 +82,67 @@ func look(ctx context.Context, c *client.Client, name string) (Outcome, string, 
 	return Outcome{}, "the cluster does not show the placement yet", nil
 }
 
-// unsettled says what is missing until every shard has as many active replicas and nothing else; "" when nothing is.
-func unsettled(p client.CollectionPlacement, replicas int) string {
+// unsettled says what is missing until the collection is cut as declared and every shard has its active replicas, as many
+// as the living peers allow, and nothing else; "" when nothing is.
+func unsettled(p client.CollectionPlacement, alive int) string {
 	var problems []string
 	done := 0
 	for _, s := range p.Shards {
-		full := int(s.ActiveReplicas) >= replicas
-		exact := len(s.Replicas) <= int(p.ReplicationFactor)
-		quorum := s.WriteQuorum == p.WriteConsistencyFactor
-		if full && exact && quorum && (s.Problem == "" || replicas < int(p.ReplicationFactor)) {
+		declared := declaredReplicas(p, s)
+		full := int(s.ActiveReplicas) >= min(declared, alive)
+		exact := len(s.Replicas) <= declared
+		quorum := s.WriteQuorum == p.WriteConsistencyFactor || s.Key != nil || s.Pinned
+		if full && exact && quorum && (s.Problem == "" || alive < declared) {
 			done++
 			continue
 		}
 		problems = append(problems, shardProblem(s))
 	}
+	if t := p.TargetShardNumber; t != 0 && t != p.ShardNumber && len(p.ShardKeys) == 0 {
+		problems = append(problems, fmt.Sprintf("%d shards of %d declared", p.ShardNumber, t))
+	}
 	if len(problems) == 0 && len(p.Shards) > 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d shards are as declared; %s", done, p.ShardNumber, strings.Join(problems, "; "))
+	return fmt.Sprintf("%d of %d shards are as declared; %s", done, max(int(p.ShardNumber), len(p.Shards)), strings.Join(problems, "; "))
+}
+
+// Missing says which shards have fewer copies alive than declared, or lack a primary; "" when none.
+func Missing(p client.CollectionPlacement) string {
+	var problems []string
+	for _, s := range p.Shards {
+		if int(s.ActiveReplicas) < declaredReplicas(p, s) || !s.Writable {
+			problems = append(problems, shardProblem(s))
+		}
+	}
+	const shown = 5
+	if n := len(problems); n > shown {
+		problems = append(problems[:shown], fmt.Sprintf("and %d more", n-shown))
+	}
+	return strings.Join(problems, "; ")
+}
+
+func declaredReplicas(p client.CollectionPlacement, s client.ShardPlacement) int {
+	if s.DeclaredReplicas > 0 {
+		return int(s.DeclaredReplicas)
+	}
+	return int(p.ReplicationFactor)
+}
+
+// Reached is what a placement has come to: how many shards there are, and how many replicas each has at least, or, while some
+// are left over, at most.
+func Reached(p client.CollectionPlacement) (shards, replicas uint32) {
+	fewest, most := p.ReplicationFactor, uint32(0)
+	for _, s := range p.Shards {
+		if s.Key != nil || s.Pinned {
+			continue // has a number of its own
+		}
+		fewest, most = min(fewest, s.ActiveReplicas), max(most, uint32(len(s.Replicas)))
+	}
+	if fewest == p.ReplicationFactor {
+		fewest = max(fewest, most)
+	}
+	return p.ShardNumber, fewest
 }
 
 func shardProblem(s client.ShardPlacement) string {

@@ -1,0 +1,83 @@
+package collection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/ostraka/terraform-provider-ostraka/client"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
+)
+
+// unfinishedKey marks, in the private part of the state, an update that ended before the placement was as declared. Until it
+// is, the state shows the shards and replicas that there are instead of those declared, so that the next plan is not empty
+// and its apply goes on waiting.
+const unfinishedKey = "unfinished"
+
+// private is the private part of a state, as the framework gives it.
+type private interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+func isUnfinished(ctx context.Context, p private) bool {
+	value, diags := p.GetKey(ctx, unfinishedKey)
+	return !diags.HasError() && string(value) == "true"
+}
+
+func markUnfinished(ctx context.Context, p private, unfinished bool, diags *diag.Diagnostics) {
+	if isUnfinished(ctx, p) != unfinished {
+		diags.Append(p.SetKey(ctx, unfinishedKey, []byte(fmt.Sprint(unfinished)))...)
+	}
+}
+
+// overlay puts what is there in the place of what is declared, and reports whether the two are the same. What cannot be
+// found out counts as not the same, and stays as declared.
+func (c *collection) overlay(ctx context.Context, m *model) bool {
+	placements, err := c.session.Client.Placement(ctx, m.Name.ValueString())
+	if err != nil || len(placements) != 1 {
+		tflog.Warn(ctx, "the placement could not be seen", map[string]any{"collection": m.Name.ValueString(), "error": fmt.Sprint(err)})
+		return errors.Is(err, client.ErrNotOstraka)
+	}
+	p := placements[0]
+	if len(p.Shards) == 0 {
+		return true
+	}
+	shards, replicas := wait.Reached(p)
+	same := true
+	if m.ShardingMethod.ValueString() == autoSharding && int64(shards) != m.ShardNumber.ValueInt64() {
+		m.ShardNumber, same = types.Int64Value(int64(shards)), false
+	}
+	if int64(replicas) != m.ReplicationFactor.ValueInt64() {
+		m.ReplicationFactor, same = types.Int64Value(int64(replicas)), false
+	}
+	return same
+}
+
+// overlayReached is overlay also after ctx has ended.
+func (c *collection) overlayReached(ctx context.Context, m *model) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBack)
+	defer cancel()
+	return c.overlay(ctx, m)
+}
+
+// moves reports whether a plan is about shards or replicas.
+func moves(state, plan model) bool {
+	return differs(state.ShardNumber, plan.ShardNumber) || differs(state.ReplicationFactor, plan.ReplicationFactor)
+}
+
+// reach waits for the placement. To heal and to end with fewer copies than declared is to fail.
+func (c *collection) reach(ctx context.Context, spec wanted, heal bool, diags *diag.Diagnostics) error {
+	out, err := c.settle(ctx, spec, diags)
+	if err != nil {
+		return fmt.Errorf("waiting for the placement: %w", err)
+	}
+	if heal && out.Short != "" {
+		return fmt.Errorf("the copies that are missing cannot be made: %s", out.Short)
+	}
+	return nil
+}
