@@ -30,6 +30,7 @@ type Options struct {
 	Distance vec.Distance
 	Config   Config
 	Logger   hclog.Logger // nil: none
+	Idle     func()       // called when something was built and nothing is left to be; nil: nobody wants to know
 }
 
 // Index holds at most one vector per label. Labels are small numbers that the caller gives to points; one that is given
@@ -38,6 +39,7 @@ type Index struct {
 	size     int
 	distance vec.Distance
 	log      hclog.Logger
+	idle     func()
 
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
@@ -50,6 +52,7 @@ type Index struct {
 		closed bool
 	}
 	worker worker
+	kept   kept
 }
 
 // state is what was published at one moment.
@@ -68,7 +71,7 @@ func New(o Options) (*Index, error) {
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
-	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger}
+	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle}
 	x.full.Store(&o.Config)
 	x.worker.init()
 	var err error

@@ -32,7 +32,7 @@ func (x *Index) newNet(c *core, config Config, rows uint32) (_ *net, err error) 
 		return nil, err
 	}
 	if n.codec != nil {
-		if n.codes, err = arena.New(arena.Options{Stride: stride(n.codec.Bytes())}); err != nil {
+		if err := n.newCodes(); err != nil {
 			return nil, err
 		}
 	}
@@ -40,6 +40,11 @@ func (x *Index) newNet(c *core, config Config, rows uint32) (_ *net, err error) 
 		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
+}
+
+func (n *net) newCodes() (err error) {
+	n.codes, err = arena.New(arena.Options{Stride: stride(n.codec.Bytes())})
+	return err
 }
 
 // line is how many bytes memory fetches at a time.
@@ -90,6 +95,9 @@ func (n *net) done(s quant.Scorer, whole bool) {
 func (n *net) insert(row uint32, space quant.Scorer) error {
 	if n.codec != nil {
 		n.codec.Encode(n.core.vector(row), n.codes.Row(row))
+	}
+	if n.graph.Has(row) { // it was saved while it was being linked
+		return nil
 	}
 	return n.graph.Insert(row, space)
 }

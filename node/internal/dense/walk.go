@@ -73,7 +73,7 @@ func (s *search) walkUnder(ctx context.Context, g *hnsw.Graph, mark uint32, acce
 // walkAndAsk walks through all rows alike and asks the filter about the nearest, until enough are accepted. It keeps
 // ever more; when that becomes as much work as comparing with every vector, it does that.
 func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (err error) {
-	for ef := s.ef(); ef < min(s.count/scanShare, hnsw.MaxEf); ef *= 4 {
+	for ef := 2 * s.ef(); ef < min(s.count/scanShare, hnsw.MaxEf); ef *= 4 {
 		if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
 			return err
 		}

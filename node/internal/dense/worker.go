@@ -46,6 +46,9 @@ func (x *Index) work() {
 			x.worker.busy = false
 			close(x.worker.idle)
 			x.mu.Unlock()
+			if x.idle != nil {
+				x.idle()
+			}
 			return
 		}
 		x.mu.Unlock()

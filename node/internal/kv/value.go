@@ -165,6 +165,18 @@ func sealRecord(id point.ID, version uint64, body []byte) (head []byte, pieces [
 	return head, pieces, ref
 }
 
+// openHead reads what stands before a record's body. Unless it is whole, its body is in pieces, and its length not known.
+func openHead(id point.ID, v []byte) (h Head, whole bool, err error) {
+	if len(v) < recordHeaderLen {
+		return Head{}, false, damaged("record of point %s: %d bytes", id, len(v))
+	}
+	h = Head{ID: id, Version: binary.BigEndian.Uint64(v[crcLen:]), Length: len(v) - recordHeaderLen}
+	if n := binary.BigEndian.Uint16(v[crcLen+8:]); n > 0 {
+		h.Ref = Ref{Version: h.Version, Pieces: n}
+	}
+	return h, h.Ref.Pieces == 0, nil
+}
+
 // openRecord reads a record; fetch gets a piece.
 func openRecord(id point.ID, v []byte, fetch func(Ref, uint16) ([]byte, error)) (version uint64, body []byte, ref Ref, err error) {
 	if len(v) < recordHeaderLen {

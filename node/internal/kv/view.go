@@ -182,6 +182,39 @@ func (v *View) ScanVectors(ctx context.Context, generation uint64, from *point.I
 	return v.scanRecords(ctx, fieldVectors, generation, from, fn)
 }
 
+// Head is what a record says before its body.
+type Head struct {
+	ID      point.ID
+	Version uint64
+	Length  int // of the body
+	Ref     Ref
+}
+
+// ScanVectorHeads is ScanVectors without the bodies, and without their checksums: for who has the vectors already.
+func (v *View) ScanVectorHeads(ctx context.Context, generation uint64, fn func(Head) (bool, error)) error {
+	pre := keyField(generation, fieldVectors)
+	return v.scan(ctx, pre, pre, func(it iterator) (bool, error) {
+		id, err := cutPointKey(it.Key())
+		if err != nil {
+			return false, err
+		}
+		value, err := it.value()
+		if err != nil {
+			return false, err
+		}
+		h, whole, err := openHead(id, value)
+		if err == nil && !whole {
+			var r Record
+			r, err = v.open(fieldVectors, generation, id, value)
+			h.Length = len(r.Body)
+		}
+		if err != nil {
+			return false, err
+		}
+		return fn(h)
+	})
+}
+
 func (v *View) scanRecords(ctx context.Context, field byte, generation uint64, from *point.ID, fn func(Record) (bool, error)) error {
 	pre := keyField(generation, field)
 	start := pre

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
 // openAtOnce bounds how many replicas load from disk at the same time.
@@ -319,6 +321,9 @@ func (m *Manager) drop(gen catalog.Generation) {
 	if err := m.opts.Store.DropGeneration(m.ctx, uint64(gen)); err != nil && m.ctx.Err() == nil {
 		m.logger.Warn("cannot delete a dropped replica's data", "generation", gen, "error", err)
 	}
+	if err := shard.RemoveSaved(m.opts.IndexDir, uint64(gen)); err != nil {
+		m.logger.Warn("cannot delete a dropped replica's saved indexes", "generation", gen, "error", err)
+	}
 }
 
 // dropOrphans deletes generations on disk that no replica uses, such as those dropped while this node was away. A
@@ -330,10 +335,16 @@ func (m *Manager) dropOrphans(state *catalog.State) {
 		m.logger.Warn("cannot list the replicas on disk", "error", err)
 		return
 	}
+	saved, err := shard.SavedGenerations(m.opts.IndexDir)
+	if err != nil {
+		m.logger.Warn("cannot list the saved indexes", "error", err)
+	}
+	stored = append(stored, saved...)
+	slices.Sort(stored)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	used := m.usedLocked(state)
-	for _, gen := range stored {
+	for _, gen := range slices.Compact(stored) {
 		if !used[catalog.Generation(gen)] && gen < uint64(state.NextGeneration) {
 			m.mu.leaving[catalog.Generation(gen)] = true
 			m.wg.Go(func() {

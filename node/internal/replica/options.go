@@ -40,6 +40,7 @@ type Promoter interface {
 type Options struct {
 	Self     catalog.PeerID
 	Store    *kv.Store
+	IndexDir string // where the indexes of shards are kept; "" keeps none
 	Metadata Metadata
 	Sender   Sender
 	Liveness Liveness

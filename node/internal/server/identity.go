@@ -23,6 +23,7 @@ const (
 	identityFile    = "identity"
 	storeDir        = "store"
 	raftDir         = "raft"
+	indexDir        = "index"
 	identityVersion = 1
 )
 

@@ -130,7 +130,7 @@ func (s *Server) openReplicas(context.Context) error {
 	var err error
 	s.replicas, err = replica.NewManager(replica.Options{
 		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
-		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries,
+		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: filepath.Join(s.opts.DataDir, indexDir),
 		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {

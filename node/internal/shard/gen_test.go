@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -13,10 +14,10 @@ import (
 
 // schema has a vector of each kind; few dimensions and values, so that scores are often equal.
 var schema = shard.Schema{Vectors: map[string]shard.VectorSchema{
-	"":  {Size: 3, Distance: vec.Cosine},
-	"e": {Size: 2, Distance: vec.Euclid},
+	"":  {Size: 3, Distance: vec.Cosine, Index: dense.Config{M: 8, EfConstruct: 20, IndexingBytes: 1, DeletedThreshold: 0.3}},
+	"e": {Size: 2, Distance: vec.Euclid, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 60, DeletedThreshold: 1}},
 	"d": {Size: 1, Distance: vec.Dot},
-	"m": {Size: 2, Distance: vec.Manhattan},
+	"m": {Size: 2, Distance: vec.Manhattan, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 1, Codes: dense.Codes{Kind: dense.Scalar}}},
 }}
 
 // source draws random requests and operations.

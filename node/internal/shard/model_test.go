@@ -3,6 +3,7 @@ package shard_test
 import (
 	"context"
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -24,12 +25,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type node struct {
 	t     *testing.T
 	disk  *vfs.MemFS
+	saved string // where indexes are kept
 	store *kv.Store
 	next  atomic.Uint64
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, disk: vfs.NewCrashableMem()}
+	n := &node{t: t, disk: vfs.NewCrashableMem(), saved: t.TempDir()}
 	n.open()
 	t.Cleanup(func() { n.store.Close() })
 	return n
@@ -47,7 +49,10 @@ func (n *node) open() {
 // crashed is the node as a loss of power leaves it: what was synced, and nothing else.
 func (n *node) crashed() *node {
 	n.t.Helper()
-	c := &node{t: n.t, disk: n.disk.CrashClone(vfs.CrashCloneCfg{})}
+	c := &node{t: n.t, disk: n.disk.CrashClone(vfs.CrashCloneCfg{}), saved: n.t.TempDir()}
+	if err := os.CopyFS(c.saved, os.DirFS(n.saved)); err != nil {
+		n.t.Fatal(err)
+	}
 	c.open()
 	n.t.Cleanup(func() { c.store.Close() })
 	return c
@@ -61,7 +66,7 @@ type fataler interface {
 
 func (n *node) shard(t fataler, generation uint64) *shard.Shard {
 	t.Helper()
-	s, err := shard.Open(shard.Options{Store: n.store, Generation: generation, Schema: schema})
+	s, err := shard.Open(shard.Options{Store: n.store, Generation: generation, Schema: schema, Dir: n.saved})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // Options configures Open.
@@ -19,6 +18,8 @@ type Options struct {
 	Generation uint64
 	Schema     Schema
 	Logger     hclog.Logger // nil: none
+	// Dir is where indexes are kept, in a directory per generation; "" keeps none. What is there is only ever a copy.
+	Dir string
 }
 
 // Shard is one local copy of a shard. Its methods are safe for concurrent use.
@@ -33,12 +34,14 @@ type Shard struct {
 	store *kv.Store
 	gen   uint64
 	log   hclog.Logger
+	dir   string // of this generation's indexes, "" for none
 
 	partBytes int                   // how much a sweep collects before it stores a part
 	commit    func(*kv.Batch) error // makes a batch durable
 	applying  sync.Mutex            // one Apply at a time; taken before mu
 	readers   sync.WaitGroup        // reads under way; added to under mu
 	epochs    epochs                // what they have seen
+	keeper    *keeper               // saves indexes
 
 	mu struct {
 		sync.RWMutex
@@ -59,7 +62,10 @@ func Open(o Options) (*Shard, error) {
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
-	s := &Shard{store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2}
+	s := &Shard{store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2, keeper: newKeeper()}
+	if o.Dir != "" {
+		s.dir = generationDir(o.Dir, o.Generation)
+	}
 	// A change that was begun is finished whatever happens to the caller's context: otherwise the memory would not know
 	// what the disk holds.
 	s.commit = func(b *kv.Batch) error { return s.store.Commit(context.Background(), b) }
@@ -74,68 +80,12 @@ func Open(o Options) (*Shard, error) {
 		s.mu.spaces[name] = sp
 	}
 	if err := s.load(); err != nil {
-		return nil, fmt.Errorf("open shard, generation %d: %w", o.Generation, err)
+		return nil, errors.Join(fmt.Errorf("open shard, generation %d: %w", o.Generation, err), s.closeSpaces())
+	}
+	if s.dir != "" {
+		s.keeper.wg.Go(s.keep)
 	}
 	return s, nil
-}
-
-// load fills the memory. Nobody else has the shard yet.
-func (s *Shard) load() error {
-	v, err := s.store.View()
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	if s.mu.applied, err = v.Applied(s.gen); err != nil {
-		return err
-	}
-	if s.mu.pending, err = v.Pending(s.gen); err != nil {
-		return err
-	}
-	ctx, t := context.Background(), s.mu.table
-	err = v.ScanPayloads(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
-		l := t.label(r.ID, 0)
-		t.put(l, r.ID)
-		t.setPayload(l, r.Version, len(r.Body))
-		t.setRefs(l, kv.Refs{Payload: r.Ref})
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
-		l, ok := t.labels[r.ID]
-		if !ok {
-			return false, fault.New(fault.Corrupt, "point %s has vectors but no payload record", r.ID)
-		}
-		t.setVectors(l, r.Version, len(r.Body))
-		t.setRefs(l, kv.Refs{Payload: t.large[l].Payload, Vectors: r.Ref})
-		return true, s.index(l, r.Body, s.mu.spaces)
-	})
-	publishAll(s.mu.spaces)
-	return err
-}
-
-func publishAll(spaces map[string]*space) {
-	for _, sp := range spaces {
-		sp.index.Publish()
-	}
-}
-
-// index adds a point's stored vectors to spaces. What does not fit the schema (any more) is left out.
-func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error {
-	vectors, err := point.DecodeVectors(body)
-	if err != nil {
-		return err
-	}
-	for name, v := range vectors {
-		if sp, ok := spaces[name]; ok && sp.schema.Size == len(v) {
-			if err := sp.index.Put(label, v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs, and indexes that
@@ -172,7 +122,7 @@ func (s *Shard) setSchema(schema Schema) error {
 	var errs []error
 	for name, sp := range old {
 		if spaces[name] != sp {
-			errs = append(errs, sp.index.Close())
+			errs = append(errs, sp.index.Close(), s.forget(name))
 		}
 	}
 	return errors.Join(errs...)
@@ -227,6 +177,19 @@ func (s *Shard) Indexes() (x Indexes) {
 	return x
 }
 
+// Settled waits until the indexes have nothing left to build.
+func (s *Shard) Settled(ctx context.Context) error {
+	s.mu.RLock()
+	spaces := s.mu.spaces
+	s.mu.RUnlock()
+	for _, sp := range spaces {
+		if err := sp.index.Settled(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fail makes the shard answer nothing any more.
 func (s *Shard) fail(cause error) error {
 	s.mu.Lock()
@@ -257,12 +220,18 @@ func (s *Shard) Close() error {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	s.readers.Wait()
+	s.keeper.close()
+	s.saveLast()
+	if s.mu.pinned != nil { // left by a failed change
+		s.mu.pinned.Close()
+	}
+	return s.closeSpaces()
+}
+
+func (s *Shard) closeSpaces() error {
 	var errs []error
 	for _, sp := range s.mu.spaces {
 		errs = append(errs, sp.index.Close())
-	}
-	if s.mu.pinned != nil { // left by a failed change
-		s.mu.pinned.Close()
 	}
 	return errors.Join(errs...)
 }
