@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"context"
 	"net"
 	"sync"
 	"time"
@@ -8,19 +9,27 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// dialPatience bounds how long a call waits for a peer that is known not to answer, so that calls of leaders that lead no more
+// do not pile up.
+const dialPatience = 5 * time.Minute
+
 // trackedLayer closes with the node whatever was dialled or accepted through it: raft's transport leaves accepted
 // connections to the other side, and their goroutines with them.
 type trackedLayer struct {
 	raft.StreamLayer
-	mu struct {
+	await  func(ctx context.Context, addr string)
+	ctx    context.Context // ends with closeAll
+	cancel context.CancelFunc
+	mu     struct {
 		sync.Mutex
 		closed bool
 		conns  map[*trackedConn]struct{}
 	}
 }
 
-func newTrackedLayer(inner raft.StreamLayer) *trackedLayer {
-	l := &trackedLayer{StreamLayer: inner}
+func newTrackedLayer(inner raft.StreamLayer, await func(ctx context.Context, addr string)) *trackedLayer {
+	l := &trackedLayer{StreamLayer: inner, await: await}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.mu.conns = map[*trackedConn]struct{}{}
 	return l
 }
@@ -34,8 +43,17 @@ func (l *trackedLayer) Accept() (net.Conn, error) {
 	return l.track(c), nil
 }
 
-// Dial connects to a peer.
+// Dial connects to a peer, once that may answer. Raft pauses ever longer after each failed call to a follower, ten seconds in the
+// end, and would find one that returns as much later. So the call does not fail, but waits for the peer.
 func (l *trackedLayer) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	if l.await != nil {
+		ctx, cancel := context.WithTimeout(l.ctx, dialPatience)
+		l.await(ctx, string(addr))
+		cancel()
+	}
+	if l.ctx.Err() != nil {
+		return nil, net.ErrClosed
+	}
 	c, err := l.StreamLayer.Dial(addr, timeout)
 	if err != nil {
 		return nil, err
@@ -57,6 +75,7 @@ func (l *trackedLayer) track(c net.Conn) net.Conn {
 
 // closeAll closes what is open and everything that comes.
 func (l *trackedLayer) closeAll() {
+	l.cancel()
 	l.mu.Lock()
 	l.mu.closed = true
 	conns := l.mu.conns

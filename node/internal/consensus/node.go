@@ -93,7 +93,7 @@ func (n *Node) open() error {
 func (n *Node) start(snapshots raft.SnapshotStore) error {
 	transport := n.opts.Transport
 	if transport == nil {
-		n.layer = newTrackedLayer(n.opts.Layer)
+		n.layer = newTrackedLayer(n.opts.Layer, n.opts.Await)
 		transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			ServerAddressProvider: addresses{n.fsm}, Stream: n.layer, MaxPool: maxConnections, Timeout: ioTimeout,
 			MaxRPCsInFlight: callsInFlight,

@@ -38,6 +38,8 @@ type Options struct {
 	Transport raft.Transport
 	Logger    hclog.Logger
 	Forward   Forwarder // nil: changes are only taken while this node leads
+	// Await, if not nil, returns once the peer at an address may answer, or ctx ends. It waits only for peers that are known not to.
+	Await func(ctx context.Context, addr string)
 	// Prepare fills in, on the leader, what a command needs from outside (catalog.Prepare); nil: nothing.
 	Prepare    func(*catalog.State, catalog.Command) (catalog.Command, error)
 	Timing     Timing

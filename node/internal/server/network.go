@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
@@ -18,6 +19,7 @@ type network struct {
 	monitor  *peer.Monitor
 	sender   *peer.Sender
 	promoter *peer.Promoter
+	detector atomic.Pointer[peer.Monitor] // monitor, for who may ask before there is one
 }
 
 // forward sends metadata changes to the leader by a pool that is made after consensus, which it follows.
@@ -43,7 +45,7 @@ func (s *Server) openNetwork(context.Context) error {
 
 	s.raft, err = consensus.Open(consensus.Options{
 		Dir: filepath.Join(s.opts.DataDir, raftDir), Self: s.id.PeerID, Address: s.opts.AdvertisePeer, Layer: n.mux.Raft(),
-		Logger: s.logger,
+		Logger: s.logger, Await: s.awaitPeer,
 		// Both run only once a change is proposed, when the pool and the monitor exist.
 		Forward: forward(func(ctx context.Context, addr string, commands []byte) (uint64, []catalog.Result, error) {
 			return n.pool.Propose(ctx, addr, commands)
@@ -78,6 +80,7 @@ func (s *Server) openPeers() error {
 		return fmt.Errorf("monitor: %w", err)
 	}
 	s.opened("monitor", n.monitor.Close)
+	n.detector.Store(n.monitor)
 	n.sender, err = peer.NewSender(peer.SenderOptions{Pool: n.pool, Logger: logger, Metrics: metrics})
 	if err != nil {
 		return fmt.Errorf("replication streams: %w", err)
@@ -106,6 +109,26 @@ func (s *Server) openReconciler() error {
 	}
 	s.opened("promoter", n.promoter.Close)
 	return nil
+}
+
+// awaitPeer returns when the peer at a peer address is not known to be dead, or ctx ends.
+func (s *Server) awaitPeer(ctx context.Context, addr string) {
+	for {
+		m := s.network.detector.Load() // Raft dials before there is one
+		if m == nil {
+			return
+		}
+		alive := m.Changed()
+		id := s.peerAt(addr)
+		if id == 0 || m.Alive(id) {
+			return
+		}
+		select {
+		case <-alive:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // peerAt finds the peer that advertises a peer address, 0 if none does.
