@@ -19,6 +19,13 @@ type Pong struct {
 	ID       catalog.PeerID
 	Applied  uint64 // applied index of its metadata
 	Draining bool   // it is shutting down
+	Gauge    Gauge
+}
+
+// Gauge is how large things are on a peer; 0 is not known.
+type Gauge struct {
+	DiskFree, DiskTotal uint64 // of the file system of its data
+	ReplicaBytes        uint64 // of the points of its replicas, approximately
 }
 
 type method[Req, Resp any] func(peerpb.PeerClient, context.Context, *Req, ...grpc.CallOption) (*Resp, error)
@@ -42,7 +49,8 @@ func callConn[Req, Resp any](ctx context.Context, c *conn, m method[Req, Resp], 
 func (p *Pool) Ping(ctx context.Context, to catalog.PeerID) (Pong, error) {
 	req := &peerpb.PingRequest{From: uint64(p.opts.Self)}
 	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, req, grpc.WaitForReady(true))
-	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining()}, err
+	gauge := Gauge{DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), ReplicaBytes: resp.GetReplicaBytes()}
+	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining(), Gauge: gauge}, err
 }
 
 // Fence asks a peer's replicas for their promises (R5), many at once; answers are in order.

@@ -70,6 +70,7 @@ type watched struct {
 	alive    bool
 	draining bool
 	left     bool // it has said that it ends; set back when it answers in its next life
+	gauge    Gauge
 }
 
 // NewMonitor starts to ping; Close ends it.
@@ -129,6 +130,16 @@ func (m *Monitor) Draining(id catalog.PeerID) bool {
 	defer m.mu.Unlock()
 	w, ok := m.mu.peers[id]
 	return ok && w.draining
+}
+
+// Gauge returns how large things are on another peer, as it last said.
+func (m *Monitor) Gauge(id catalog.PeerID) Gauge {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if w, ok := m.mu.peers[id]; ok {
+		return w.gauge
+	}
+	return Gauge{}
 }
 
 // Changed returns a channel that is closed when any peer's liveness or draining changes after this call.
@@ -217,7 +228,7 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered bool) 
 		answered = false // a last word of the life that it has ended
 	}
 	if answered {
-		w.since, w.seen, w.alive, w.draining, w.left = now, now, true, pong.Draining, false
+		w.since, w.seen, w.alive, w.draining, w.left, w.gauge = now, now, true, pong.Draining, false, pong.Gauge
 	} else if now.Sub(w.since) >= m.opts.Grace {
 		w.alive = false
 	}

@@ -62,7 +62,7 @@ type JoinAnswer struct {
 	Peers     []catalog.Peer // members, the new one among them
 }
 
-// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied, Draining and Heard may be left out.
+// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied, Draining, Gauge and Heard may be left out.
 type ServiceOptions struct {
 	Self       catalog.Peer
 	Membership *Membership
@@ -77,6 +77,7 @@ type ServiceOptions struct {
 	Applied    func() uint64                  // applied index of the metadata
 	Draining   func() bool                    // this node is shutting down
 	Heard      func(catalog.PeerID, Standing) // hears what other nodes say of themselves; it does not block
+	Gauge      func() Gauge                   // how large things are here; it does not block for long
 	Expect     uint32                         // --bootstrap-expect; 0 = not given
 	Logger     hclog.Logger
 }
@@ -93,6 +94,9 @@ func (o ServiceOptions) normalized() (ServiceOptions, error) {
 	}
 	if o.Heard == nil {
 		o.Heard = func(catalog.PeerID, Standing) {}
+	}
+	if o.Gauge == nil {
+		o.Gauge = func() Gauge { return Gauge{} }
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
@@ -154,8 +158,10 @@ func (s *Service) Ping(_ context.Context, w *peerpb.PingRequest) (*peerpb.PingRe
 		}
 		s.opts.Heard(catalog.PeerID(w.GetFrom()), standing)
 	}
+	gauge := s.opts.Gauge()
 	return &peerpb.PingResponse{
 		Id: uint64(s.opts.Self.ID), AppliedIndex: s.opts.Applied(), Draining: s.opts.Draining(),
+		DiskFreeBytes: gauge.DiskFree, DiskTotalBytes: gauge.DiskTotal, ReplicaBytes: gauge.ReplicaBytes,
 	}, nil
 }
 

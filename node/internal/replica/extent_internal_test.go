@@ -67,7 +67,8 @@ func TestExtentCountsPartsOfOneEntryTogether(t *testing.T) {
 
 func TestThrottleSpreadsBytesOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limit := throttle{perSecond: 1000}
+		var limit throttle
+		limit.set(1000)
 		start := time.Now()
 		for range 11 {
 			if err := limit.wait(t.Context(), 500); err != nil {
@@ -76,6 +77,16 @@ func TestThrottleSpreadsBytesOverTime(t *testing.T) {
 		}
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("10 times 500 bytes at 1000 a second, and then some, took %v", took)
+		}
+		limit.set(2000)
+		start = time.Now()
+		for range 5 {
+			if err := limit.wait(t.Context(), 500); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(start); took != 1500*time.Millisecond { // what the eleventh left, and four of a quarter second
+			t.Errorf("4 times 500 bytes at 2000 a second took %v", took)
 		}
 	})
 }

@@ -101,12 +101,10 @@ func (f *filler) failed(err error) {
 
 // attempt makes one pass, when it is this shard's turn.
 func (f *filler) attempt(ctx context.Context, in *shard.Intake) (err error) {
-	select {
-	case f.traffic.in <- struct{}{}:
-		defer func() { <-f.traffic.in }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := f.traffic.in.enter(ctx); err != nil {
+		return err
 	}
+	defer f.traffic.in.leave()
 	f.opts.Metrics.transferring(directionIn, 1)
 	defer f.opts.Metrics.transferring(directionIn, -1)
 	defer func() { f.opts.Metrics.attempted(directionIn, err) }()

@@ -22,12 +22,10 @@ func (m *Manager) SendSnapshot(ctx context.Context, req SnapshotRequest, send fu
 	if err != nil {
 		return err
 	}
-	select {
-	case m.traffic.out <- struct{}{}:
-		defer func() { <-m.traffic.out }()
-	default:
-		return fault.New(fault.Exhausted, "this node sends %d snapshots already", cap(m.traffic.out))
+	if !m.traffic.out.try() {
+		return fault.New(fault.Exhausted, "this node sends as many snapshots as it may already")
 	}
+	defer m.traffic.out.leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g := &giver{m: m, r: r, req: req, chunks: make(chan SnapshotChunk)}

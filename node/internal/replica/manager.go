@@ -60,7 +60,7 @@ func NewManager(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), traffic: newTraffic(opts.Transfers)}
+	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
 	m.opts.Logger = m.logger
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}
@@ -185,6 +185,7 @@ func (m *Manager) seats() []seat {
 
 // follow opens, updates and closes replicas so that they are those of state.
 func (m *Manager) follow(state *catalog.State) {
+	m.traffic.bound(m.opts.Transfers.under(state.Settings))
 	m.dropGone(state)
 	for _, col := range state.Collections {
 		for _, sh := range col.Shards {

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -99,17 +100,22 @@ func (o *Options) logBounds() logBounds {
 
 // TransferLimits bounds what snapshots take of a node.
 type TransferLimits struct {
-	In, Out        int           // how many at once, each way; 0 means 2
-	BytesPerSecond int           // each way; 0 means 200 MiB
+	In, Out        int           // how many at once, each way; 0 means as the catalog's settings say
+	BytesPerSecond int           // each way; 0 means as the catalog's settings say
 	ChunkBytes     int           // how much is read, sent and stored at once; 0 means 512 KiB
 	RetryMin       time.Duration // the pause after a first failed attempt, doubled after each; 0 means 200 ms
 	RetryMax       time.Duration // 0 means 10 s
 	Stall          time.Duration // an attempt that brings nothing for so long has failed; 0 means 30 s
 }
 
+// under returns the limits where what was not given is as the settings say.
+func (l TransferLimits) under(s catalog.Settings) TransferLimits {
+	l.In, l.Out = orDefault(l.In, s.PerPeer()), orDefault(l.Out, s.PerPeer())
+	l.BytesPerSecond = orDefault(l.BytesPerSecond, int(min(s.BytesPerSecond(), math.MaxInt)))
+	return l
+}
+
 func (l TransferLimits) withDefaults() TransferLimits {
-	l.In, l.Out = orDefault(l.In, 2), orDefault(l.Out, 2)
-	l.BytesPerSecond = orDefault(l.BytesPerSecond, 200<<20)
 	l.ChunkBytes = orDefault(l.ChunkBytes, 512<<10)
 	l.RetryMin, l.RetryMax = orDefault(l.RetryMin, 200*time.Millisecond), orDefault(l.RetryMax, 10*time.Second)
 	l.Stall = orDefault(l.Stall, 30*time.Second)

@@ -78,11 +78,17 @@ func (p *progress) get() Transfer {
 
 // throttle spreads bytes over time.
 type throttle struct {
-	perSecond int
-	mu        struct {
+	mu struct {
 		sync.Mutex
-		free time.Time // when what was let through so far has had its time
+		perSecond int
+		free      time.Time // when what was let through so far has had its time
 	}
+}
+
+func (t *throttle) set(perSecond int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.perSecond = perSecond
 }
 
 // wait returns once bytes may go, or with the error of ctx.
@@ -93,7 +99,7 @@ func (t *throttle) wait(ctx context.Context, bytes int) error {
 		t.mu.free = now
 	}
 	pause := t.mu.free.Sub(now)
-	t.mu.free = t.mu.free.Add(time.Duration(float64(bytes) / float64(t.perSecond) * float64(time.Second)))
+	t.mu.free = t.mu.free.Add(time.Duration(float64(bytes) / float64(t.mu.perSecond) * float64(time.Second)))
 	t.mu.Unlock()
 	return pauseFor(ctx, pause)
 }
@@ -114,7 +120,7 @@ func pauseFor(ctx context.Context, d time.Duration) error {
 
 // traffic is what all transfers of a node share.
 type traffic struct {
-	in, out                 chan struct{} // a place per transfer
+	in, out                 places // one per transfer
 	throttleIn, throttleOut throttle
 	mu                      struct {
 		sync.Mutex
@@ -123,12 +129,18 @@ type traffic struct {
 }
 
 func newTraffic(l TransferLimits) *traffic {
-	t := &traffic{
-		in: make(chan struct{}, l.In), out: make(chan struct{}, l.Out),
-		throttleIn: throttle{perSecond: l.BytesPerSecond}, throttleOut: throttle{perSecond: l.BytesPerSecond},
-	}
+	t := &traffic{}
+	t.bound(l)
 	t.mu.giving = map[*progress]struct{}{}
 	return t
+}
+
+// bound sets the bounds anew. What is under way goes on.
+func (t *traffic) bound(l TransferLimits) {
+	t.in.set(l.In)
+	t.out.set(l.Out)
+	t.throttleIn.set(l.BytesPerSecond)
+	t.throttleOut.set(l.BytesPerSecond)
 }
 
 func (t *traffic) give(p *progress) {

@@ -35,7 +35,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {

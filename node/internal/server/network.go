@@ -94,7 +94,7 @@ func (s *Server) openReconciler() error {
 	n := &s.network
 	var err error
 	s.runner, err = reconcile.NewRunner(reconcile.RunnerOptions{
-		Self: s.id.PeerID, Metadata: s.raft, Liveness: n.monitor, Fencer: fencer{s}, Members: s.raft,
+		Self: s.id.PeerID, Metadata: s.raft, Liveness: n.monitor, Fencer: fencer{s}, Members: s.raft, Gauges: s.gauges,
 		Logger: s.logger.Named("reconcile"), Registerer: s.registry,
 	})
 	if err != nil {

@@ -43,6 +43,7 @@ type Server struct {
 	runner   *reconcile.Runner
 	auditor  *audit.Auditor
 	events   *event.Log
+	gauges   *gauges
 
 	peers, clients *grpc.Server
 	http           *http.Server
@@ -77,6 +78,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), events: event.New(0), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.gauges = &gauges{s: s}
 	for _, step := range []func(context.Context) error{
 		s.openDisk, s.openNetwork, s.openReplicas, s.openAuditor, s.openPeerDoor, s.openHTTPDoor, s.form, s.openWatcher, s.openClientDoor,
 	} {
@@ -137,6 +139,9 @@ func (s *Server) openReplicas(context.Context) error {
 		return fmt.Errorf("replicas: %w", err)
 	}
 	s.opened("replicas", s.replicas.Close)
+	if err := s.openCensus(); err != nil {
+		return err
+	}
 	s.routes, err = coordinator.New(coordinator.Options{
 		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
 		LocalProof: s.replicas, RemoteProof: s.network.pool, Barrier: s.raft.Barrier,

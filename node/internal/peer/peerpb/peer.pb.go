@@ -418,12 +418,15 @@ func (x *PingRequest) GetStanding() Standing {
 }
 
 type PingResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	AppliedIndex  uint64                 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"` // of its metadata
-	Draining      bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`                             // it is shutting down
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Id             uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	AppliedIndex   uint64                 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`      // of its metadata
+	Draining       bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`                                  // it is shutting down
+	DiskFreeBytes  uint64                 `protobuf:"varint,4,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // of the file system of its data; 0: not known
+	DiskTotalBytes uint64                 `protobuf:"varint,5,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
+	ReplicaBytes   uint64                 `protobuf:"varint,6,opt,name=replica_bytes,json=replicaBytes,proto3" json:"replica_bytes,omitempty"` // of the points of its replicas, approximately
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PingResponse) Reset() {
@@ -475,6 +478,27 @@ func (x *PingResponse) GetDraining() bool {
 		return x.Draining
 	}
 	return false
+}
+
+func (x *PingResponse) GetDiskFreeBytes() uint64 {
+	if x != nil {
+		return x.DiskFreeBytes
+	}
+	return 0
+}
+
+func (x *PingResponse) GetDiskTotalBytes() uint64 {
+	if x != nil {
+		return x.DiskTotalBytes
+	}
+	return 0
+}
+
+func (x *PingResponse) GetReplicaBytes() uint64 {
+	if x != nil {
+		return x.ReplicaBytes
+	}
+	return 0
 }
 
 type ProposeRequest struct {
@@ -3406,11 +3430,14 @@ const file_peer_proto_rawDesc = "" +
 	"\x05peers\x18\x02 \x03(\v2\x19.ostraka.peer.v1.PeerInfoR\x05peers\"X\n" +
 	"\vPingRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x125\n" +
-	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"_\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"\xd6\x01\n" +
 	"\fPingResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x1a\n" +
-	"\bdraining\x18\x03 \x01(\bR\bdraining\",\n" +
+	"\bdraining\x18\x03 \x01(\bR\bdraining\x12&\n" +
+	"\x0fdisk_free_bytes\x18\x04 \x01(\x04R\rdiskFreeBytes\x12(\n" +
+	"\x10disk_total_bytes\x18\x05 \x01(\x04R\x0ediskTotalBytes\x12#\n" +
+	"\rreplica_bytes\x18\x06 \x01(\x04R\freplicaBytes\",\n" +
 	"\x0eProposeRequest\x12\x1a\n" +
 	"\bcommands\x18\x01 \x01(\fR\bcommands\"a\n" +
 	"\x0fProposeResponse\x12\x14\n" +

@@ -1,0 +1,19 @@
+//go:build linux || darwin || freebsd
+
+package disk
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Space returns how many bytes the file system of a path has left for this process, and how many it has at all.
+func Space(path string) (free, total uint64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, 0, fmt.Errorf("ask for the space of %s: %w", path, err)
+	}
+	size := uint64(st.Bsize) //nolint:unconvert,gosec // its type differs between systems; it is never negative
+	return uint64(st.Bavail) * size, st.Blocks * size, nil
+}
