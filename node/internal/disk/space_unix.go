@@ -14,6 +14,6 @@ func Space(path string) (free, total uint64, err error) {
 	if err := unix.Statfs(path, &st); err != nil {
 		return 0, 0, fmt.Errorf("ask for the space of %s: %w", path, err)
 	}
-	size := uint64(st.Bsize) //nolint:unconvert,gosec // its type differs between systems; it is never negative
-	return uint64(st.Bavail) * size, st.Blocks * size, nil
+	size := uint64(st.Bsize)
+	return uint64(st.Bavail) * size, st.Blocks * size, nil //nolint:unconvert // signed on some systems
 }

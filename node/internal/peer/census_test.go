@@ -60,8 +60,8 @@ func TestTheLeaderCountsHowLargeTheShardsAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer census.Close() //nolint:errcheck // it has no error to tell
-		time.Sleep(time.Minute)
+		defer census.Close()
+		time.Sleep(time.Minute) //nolint:forbidigo // virtual time
 		if c.asked != 0 || len(census.Bytes()) != 0 {
 			t.Fatalf("a node that does not lead has asked %d times", c.asked)
 		}
@@ -78,7 +78,7 @@ func TestTheLeaderCountsHowLargeTheShardsAre(t *testing.T) {
 		delete(c.bytes, 2) // it does not answer any more: what it said is remembered
 		c.bytes[1] = []replica.Status{{Ref: ref(0), Bytes: 6}}
 		c.Unlock()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // virtual time
 		if b := census.Bytes(); len(b) != 2 || b[ref(0)] != 6 || b[ref(1)] != 9 {
 			t.Fatalf("counted %v", b)
 		}
