@@ -45,9 +45,9 @@ func (p *ostraka) Resources(context.Context) []func() resource.Resource {
 }
 
 func (p *ostraka) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{topology.NewCluster, topology.NewPlacement}
+	return []func() datasource.DataSource{topology.NewCluster, topology.NewPlacement, collection.NewData, collection.NewDataList}
 }
 
 func (p *ostraka) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{quorum.New}
+	return []func() function.Function{quorum.New, quorum.NewSurvives, quorum.NewShardsFor, quorum.NewMemoryBytes}
 }

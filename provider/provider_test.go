@@ -66,6 +66,7 @@ func TestTheClusterIsShown(t *testing.T) {
 		"peers[0].leader": "true", "peers[1].leader": "false", "peers[1].alive": "true", "peers[2].alive": "false",
 		"peers[2].zone": "zone-3", "peers[2].voter": "true", "peers[2].addresses.grpc": "10.0.0.3:6334",
 		"peers[2].addresses.http": "10.0.0.3:6333", "peers[2].addresses.peer": "10.0.0.3:6335", "peers[0].replaced": "false",
+		"peers[0].state": "active", "peers[0].disk_total_bytes": "null", `peer_ids["n3"]`: "1003", "peers[0].labels": "0 items",
 	} {
 		if got := prototest.Get(v, path); got != want {
 			t.Errorf("%s is %s, want %s", path, got, want)
@@ -85,6 +86,7 @@ func TestThePlacementIsShown(t *testing.T) {
 		"shards[0].replicas[1].peer": "1002", "shards[0].replicas[1].peer_name": "n2", "shards[0].replicas[1].state": "active",
 		"shards[1].active_replicas": "1", "shards[1].declared_replicas": "2", "shards[1].write_quorum": "2", "shards[1].writable": "false",
 		"shards[1].problem": "2 replicas declared, 1 active", "shards[1].replicas[1].alive": "false",
+		"target_shard_number": "2", "moving": "false", "shards[0].shard_key": "null", "shards[0].pinned": "false",
 		"under_replicated": "1 items", "under_replicated[0]": "1", "warnings[0]": "shard 1: 2 replicas declared, 1 active",
 	} {
 		if got := prototest.Get(v, path); got != want {
@@ -93,6 +95,45 @@ func TestThePlacementIsShown(t *testing.T) {
 	}
 	_, diags = w.ReadData(t, "ostraka_collection_placement", prototest.Config{"name": "nothing"})
 	wantOne(t, "an unknown one", diags.Errors(), "depends_on", "(at name)")
+}
+
+func TestACollectionIsShownWithItsDefaultsAndItsState(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	w.apply(t, nil, minimal(prototest.Config{"shard_number": 2, "quantization": prototest.Config{"scalar": prototest.Config{"quantile": 0.99}}}))
+	w.applyOf(t, indexType, nil, prototest.Config{"collection": "docs", "field": "city", "keyword": prototest.Config{}})
+	w.applyOf(t, aliasType, nil, live("docs"))
+	v, diags := w.ReadData(t, "ostraka_collection", prototest.Config{"name": "docs"})
+	wantEqual(t, "errors", diags.Errors(), nil)
+	for path, want := range map[string]string{
+		"shard_number": "2", `vectors[""].size`: "4", `vectors[""].datatype`: "Float32", "hnsw.m": "16", "wal.capacity_mb": "32", "optimizers.flush_interval_sec": "5",
+		"quantization.scalar.quantile": "0.99", "state.status": "green", "state.points": "0", `payload_indexes["city"]`: "keyword", "aliases[0]": "live",
+		"read_fan_out_factor": "0", "sharding_method": "auto",
+	} {
+		if got := prototest.Get(v, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	_, diags = w.ReadData(t, "ostraka_collection", prototest.Config{"name": "nothing"})
+	wantOne(t, "an unknown one", diags.Errors(), "depends_on", "(at name)")
+}
+
+func TestCollectionsAreListed(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	for _, name := range []string{"prod-b", "prod-a", "test"} {
+		w.apply(t, nil, minimal(prototest.Config{"name": name}))
+	}
+	w.applyOf(t, aliasType, nil, live("prod-a"))
+	v, diags := w.ReadData(t, "ostraka_collections", prototest.Config{"name_prefix": "prod-"})
+	wantEqual(t, "errors", diags.Errors(), nil)
+	for path, want := range map[string]string{"names": "2 items", "names[0]": "prod-a", "names[1]": "prod-b", `aliases["live"]`: "prod-a"} {
+		if got := prototest.Get(v, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	v, _ = w.ReadData(t, "ostraka_collections", nil)
+	if got := prototest.Get(v, "names"); got != "3 items" {
+		t.Errorf("all names: %s", got)
+	}
 }
 
 func TestQuorumIsAMajority(t *testing.T) {
@@ -105,6 +146,48 @@ func TestQuorumIsAMajority(t *testing.T) {
 	for _, bad := range []int{0, -3} {
 		if got, err := p.Call(t, "quorum", bad); err == nil {
 			t.Errorf("quorum(%d) = %s, want an error", bad, got)
+		}
+	}
+}
+
+func TestTheOtherFunctions(t *testing.T) {
+	p := prototest.New(t, provider.New("test"))
+	for want, call := range map[string]func() (string, error){
+		"1":  func() (string, error) { return p.Call(t, "survives", 3, 2) },
+		"20": func() (string, error) { return p.Call(t, "shards_for", 1_000_000_000, 50_000_000) },
+		"21": func() (string, error) { return p.Call(t, "shards_for", 1_000_000_000, 50_000_000, 3) },
+		"4032000000": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": 1_000_000, "size": 768})
+		},
+		"960000000": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": 1_000_000, "size": 768, "on_disk": true, "quantization": "scalar"})
+		},
+		"1008": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": 1, "size": 128, "datatype": "Float16", "quantization": "product", "compression": 32, "m": 0, "replicas": 3})
+		},
+	} {
+		if got, err := call(); err != nil || got != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	for name, call := range map[string]func() (string, error){
+		"W > RF":       func() (string, error) { return p.Call(t, "survives", 2, 3) },
+		"no replicas":  func() (string, error) { return p.Call(t, "survives", 0, 0) },
+		"no per shard": func() (string, error) { return p.Call(t, "shards_for", 5, 0) },
+		"peers twice":  func() (string, error) { return p.Call(t, "shards_for", 5, 1, 2, 3) },
+		"no points":    func() (string, error) { return p.CallObject(t, "memory_bytes", map[string]any{"size": 1}) },
+		"unknown": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": 1, "size": 1, "colour": "red"})
+		},
+		"kind": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": 1, "size": 1, "quantization": "turbo"})
+		},
+		"negative": func() (string, error) {
+			return p.CallObject(t, "memory_bytes", map[string]any{"points": -1, "size": 1})
+		},
+	} {
+		if got, err := call(); err == nil {
+			t.Errorf("%s: got %s, want an error", name, got)
 		}
 	}
 }
@@ -135,6 +218,7 @@ var optionalOnly = map[string]string{
 	"ostraka_collection.vectors.quantization.product":         "as quantization.scalar",
 	"ostraka_collection.vectors.quantization.binary":          "as quantization.scalar",
 	"ostraka_collection.vectors.multivector":                  "null means: one vector for each point. The server keeps it apart",
+	"data.ostraka_collections.name_prefix":                    "null means: all. It tells nothing of the server",
 	"ostraka_payload_index.timeouts":                          "tells nothing to the server",
 	"ostraka_payload_index.timeouts.create":                   "as timeouts",
 	"ostraka_payload_index.timeouts.update":                   "as timeouts",

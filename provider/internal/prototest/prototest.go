@@ -292,6 +292,29 @@ func (p *Provider) Call(t T, name string, arguments ...int) (string, error) {
 	return text(decode(t, tftypes.Number, resp.Result)), nil
 }
 
+// CallObject calls a function with one object, whose attributes are numbers, strings and booleans, and returns its number.
+func (p *Provider) CallObject(t T, name string, object map[string]any) (string, error) {
+	t.Helper()
+	attrs, values := map[string]tftypes.Type{}, map[string]tftypes.Value{}
+	for key, v := range object {
+		attrs[key] = tftypes.Number
+		switch v.(type) {
+		case string:
+			attrs[key] = tftypes.String
+		case bool:
+			attrs[key] = tftypes.Bool
+		}
+		values[key] = tftypes.NewValue(attrs[key], v)
+	}
+	argument := encode(t, tftypes.DynamicPseudoType, tftypes.NewValue(tftypes.Object{AttributeTypes: attrs}, values))
+	resp, err := p.server.CallFunction(context.Background(), &tfprotov6.CallFunctionRequest{Name: name, Arguments: []*tfprotov6.DynamicValue{argument}})
+	must(t, err, nil)
+	if resp.Error != nil {
+		return "", fmt.Errorf("%s", resp.Error.Text)
+	}
+	return text(decode(t, tftypes.Number, resp.Result)), nil
+}
+
 func must(t T, err error, diags Diagnostics) {
 	t.Helper()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
@@ -48,4 +49,19 @@ func shellQuote(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// Readable reports whether there is a cluster to ask for a data source. While the provider's configuration is unknown,
+// reading waits for the apply if the command line can do that.
+func (d *Data) Readable(req datasource.ReadRequest, resp *datasource.ReadResponse) bool {
+	switch {
+	case d.Online():
+		return true
+	case req.ClientCapabilities.DeferralAllowed:
+		resp.Deferred = &datasource.Deferred{Reason: datasource.DeferredReasonProviderConfigUnknown}
+	default:
+		resp.Diagnostics.AddError("The provider is not configured", "Its endpoints, key or TLS files are not known yet, so the cluster cannot be "+
+			"asked. Give the data source a depends_on on what they come from: it is then read during the apply.")
+	}
+	return false
 }

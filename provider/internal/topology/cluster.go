@@ -33,6 +33,7 @@ type clusterModel struct {
 	Leader  types.Int64  `tfsdk:"leader"`
 	Term    types.Int64  `tfsdk:"term"`
 	Peers   []peerModel  `tfsdk:"peers"`
+	IDs     types.Map    `tfsdk:"peer_ids"`
 }
 
 type peerModel struct {
@@ -45,6 +46,12 @@ type peerModel struct {
 	Voter     types.Bool   `tfsdk:"voter"`
 	Leader    types.Bool   `tfsdk:"leader"`
 	Replaced  types.Bool   `tfsdk:"replaced"`
+
+	State     types.String            `tfsdk:"state"`
+	Labels    map[string]types.String `tfsdk:"labels"`
+	Replicas  types.Int64             `tfsdk:"replicas"`
+	Primaries types.Int64             `tfsdk:"primaries"`
+	DiskTotal types.Int64             `tfsdk:"disk_total_bytes"`
 }
 
 type addressModel struct {
@@ -81,13 +88,21 @@ func (d *cluster) Schema(_ context.Context, _ datasource.SchemaRequest, resp *da
 							"peer": text("For the other peers."),
 						},
 					},
-					"zone":     text("Failure domain of the node; replicas of a shard go to different zones first."),
-					"version":  text("Version of the node."),
-					"alive":    flag("Whether the node that answered reaches the peer."),
-					"voter":    flag("Whether the peer votes on the metadata."),
-					"leader":   flag("Whether the peer leads the metadata."),
-					"replaced": flag("Whether another peer has joined under this name: what this one held is gone."),
+					"zone":             text("Failure domain of the node; replicas of a shard go to different zones first."),
+					"version":          text("Version of the node."),
+					"alive":            flag("Whether the node that answered reaches the peer."),
+					"voter":            flag("Whether the peer votes on the metadata."),
+					"leader":           flag("Whether the peer leads the metadata."),
+					"state":            text("Declared: `active`; `draining`: its replicas move to other peers; `maintenance`: it leads nothing and nothing of it is replaced."),
+					"labels":           schema.MapAttribute{ElementType: types.StringType, Computed: true, MarkdownDescription: "Labels of the peer."},
+					"replicas":         number("How many replicas are placed there."),
+					"primaries":        number("How many of them lead."),
+					"disk_total_bytes": number("Size of its disk; null when it is not known."),
+					"replaced":         flag("Whether another peer has joined under this name: what this one held is gone."),
 				}},
+			},
+			"peer_ids": schema.MapAttribute{
+				ElementType: types.Int64Type, Computed: true, MarkdownDescription: "The ids of the peers, by name. A peer that was replaced is left out.",
 			},
 		},
 	}
@@ -110,7 +125,7 @@ func (d *cluster) Configure(_ context.Context, req datasource.ConfigureRequest, 
 }
 
 func (d *cluster) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	if !ready(d.session, req, resp) {
+	if !d.session.Readable(req, resp) {
 		return
 	}
 	found, err := d.session.Client.Cluster(ctx)
@@ -118,7 +133,17 @@ func (d *cluster) Read(ctx context.Context, req datasource.ReadRequest, resp *da
 		failed("Cannot read the cluster", err, &resp.Diagnostics)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, clusterOf(found))...)
+	out := clusterOf(found)
+	ids := map[string]int64{}
+	for _, p := range found.Peers {
+		if !p.Replaced {
+			ids[p.Name] = int64(p.ID)
+		}
+	}
+	m, diags := types.MapValueFrom(ctx, types.Int64Type, ids)
+	resp.Diagnostics.Append(diags...)
+	out.IDs = m
+	resp.Diagnostics.Append(resp.State.Set(ctx, out)...)
 }
 
 func clusterOf(c *client.Cluster) clusterModel {
@@ -127,7 +152,17 @@ func clusterOf(c *client.Cluster) clusterModel {
 		Term: types.Int64Value(int64(c.Term)), Peers: []peerModel{},
 	}
 	for _, p := range c.Peers {
+		labels := map[string]types.String{}
+		for key, value := range p.Labels {
+			labels[key] = types.StringValue(value)
+		}
+		disk := types.Int64Null()
+		if p.DiskTotal > 0 {
+			disk = types.Int64Value(int64(p.DiskTotal))
+		}
 		out.Peers = append(out.Peers, peerModel{
+			State: types.StringValue(string(p.State)), Labels: labels, Replicas: types.Int64Value(int64(p.Replicas)),
+			Primaries: types.Int64Value(int64(p.Primaries)), DiskTotal: disk,
 			ID: peerID(p.ID), Name: types.StringValue(p.Name), Zone: types.StringValue(p.Zone), Version: types.StringValue(p.Version),
 			Addresses: addressModel{
 				GRPC: types.StringValue(p.GRPCAddress), HTTP: types.StringValue(p.HTTPAddress), Peer: types.StringValue(p.PeerAddress),
@@ -145,21 +180,6 @@ func peerID(id client.PeerID) types.Int64 {
 		return types.Int64Null()
 	}
 	return types.Int64Value(int64(id))
-}
-
-// ready reports whether there is a cluster to ask. While the provider's configuration is unknown, reading waits for the
-// apply if the command line can do that.
-func ready(s *session.Data, req datasource.ReadRequest, resp *datasource.ReadResponse) bool {
-	switch {
-	case s != nil && s.Client != nil:
-		return true
-	case req.ClientCapabilities.DeferralAllowed:
-		resp.Deferred = &datasource.Deferred{Reason: datasource.DeferredReasonProviderConfigUnknown}
-	default:
-		resp.Diagnostics.AddError("The provider is not configured", "Its endpoints, key or TLS files are not known yet, so the cluster cannot be "+
-			"asked. Give the data source a depends_on on what they come from: it is then read during the apply.")
-	}
-	return false
 }
 
 func failed(summary string, err error, diags *diag.Diagnostics) {

@@ -30,6 +30,9 @@ type placementModel struct {
 	Shards                 []shardModel   `tfsdk:"shards"`
 	UnderReplicated        []types.Int64  `tfsdk:"under_replicated"`
 	Warnings               []types.String `tfsdk:"warnings"`
+
+	TargetShardNumber types.Int64 `tfsdk:"target_shard_number"`
+	Moving            types.Bool  `tfsdk:"moving"`
 }
 
 type shardModel struct {
@@ -41,6 +44,9 @@ type shardModel struct {
 	Writable         types.Bool     `tfsdk:"writable"`
 	Problem          types.String   `tfsdk:"problem"`
 	Replicas         []replicaModel `tfsdk:"replicas"`
+	ShardKey         types.String   `tfsdk:"shard_key"`
+	Slots            types.Int64    `tfsdk:"slots"`
+	Pinned           types.Bool     `tfsdk:"pinned"`
 }
 
 type replicaModel struct {
@@ -61,7 +67,9 @@ func (d *placement) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 			"A plain Qdrant cannot answer this.",
 		Attributes: map[string]schema.Attribute{
 			"name":                     schema.StringAttribute{Required: true, MarkdownDescription: "Name of the collection."},
-			"shard_number":             number("Declared number of shards."),
+			"shard_number":             number("Number of shards that there are."),
+			"target_shard_number":      number("Declared number of shards: another one while points move between shards."),
+			"moving":                   flag("Whether the cluster is at work to make the collection as declared: shards are cut, or replicas filled."),
 			"replication_factor":       number("Declared number of replicas of each shard."),
 			"write_consistency_factor": number("Declared number of replicas that hold a write before it is acknowledged."),
 			"shards":                   shardsAttribute(),
@@ -82,7 +90,10 @@ func shardsAttribute() schema.Attribute {
 		Computed:            true,
 		MarkdownDescription: "The shards, ordered by id.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-			"id":                number("Id of the shard, from 0."),
+			"id":                number("Id of the shard."),
+			"shard_key":         text("The shard key that it belongs to; null without custom sharding."),
+			"slots":             number("How many of the 4096 slots of points it owns; null when the cluster does not say."),
+			"pinned":            flag("Whether its replicas were placed by hand, and stay there."),
 			"primary":           number("Id of the peer that orders the shard's writes; null when there is none."),
 			"declared_replicas": number("How many replicas there should be."),
 			"active_replicas":   number("How many replicas count and have a peer that is alive."),
@@ -110,7 +121,7 @@ func (d *placement) Configure(_ context.Context, req datasource.ConfigureRequest
 func (d *placement) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var name types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("name"), &name)...)
-	if resp.Diagnostics.HasError() || !ready(d.session, req, resp) {
+	if resp.Diagnostics.HasError() || !d.session.Readable(req, resp) {
 		return
 	}
 	found, err := d.session.Client.Placement(ctx, name.ValueString())
@@ -133,11 +144,15 @@ func (d *placement) Read(ctx context.Context, req datasource.ReadRequest, resp *
 
 func placementOf(name types.String, p client.CollectionPlacement, members *client.Cluster) placementModel {
 	out := placementModel{
-		Name: name, ShardNumber: types.Int64Value(int64(p.ShardNumber)),
+		Name: name, ShardNumber: types.Int64Value(int64(p.ShardNumber)), TargetShardNumber: types.Int64Value(int64(p.TargetShardNumber)),
 		ReplicationFactor:      types.Int64Value(int64(p.ReplicationFactor)),
 		WriteConsistencyFactor: types.Int64Value(int64(p.WriteConsistencyFactor)),
 		Shards:                 []shardModel{}, UnderReplicated: []types.Int64{}, Warnings: []types.String{},
 	}
+	if p.TargetShardNumber == 0 { // an older node
+		out.TargetShardNumber = out.ShardNumber
+	}
+	out.Moving = types.BoolValue(len(p.Operations) > 0 || !out.TargetShardNumber.Equal(out.ShardNumber) || filling(p))
 	for _, s := range p.Shards {
 		out.Shards = append(out.Shards, shardOf(s, members))
 		if s.ActiveReplicas < s.DeclaredReplicas {
@@ -150,12 +165,30 @@ func placementOf(name types.String, p client.CollectionPlacement, members *clien
 	return out
 }
 
+// filling reports whether a replica is on its way.
+func filling(p client.CollectionPlacement) bool {
+	for _, s := range p.Shards {
+		for _, r := range s.Replicas {
+			if r.State == client.ReplicaPartial {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func shardOf(s client.ShardPlacement, members *client.Cluster) shardModel {
 	out := shardModel{
 		ID: types.Int64Value(int64(s.ID)), Primary: peerID(s.Primary),
 		DeclaredReplicas: types.Int64Value(int64(s.DeclaredReplicas)), ActiveReplicas: types.Int64Value(int64(s.ActiveReplicas)),
 		WriteQuorum: types.Int64Value(int64(s.WriteQuorum)), Writable: types.BoolValue(s.Writable),
-		Problem: types.StringValue(s.Problem), Replicas: []replicaModel{},
+		Problem: types.StringValue(s.Problem), Replicas: []replicaModel{}, Pinned: types.BoolValue(s.Pinned),
+	}
+	if s.Key != nil {
+		out.ShardKey = types.StringValue(s.Key.String())
+	}
+	if s.Slots > 0 {
+		out.Slots = types.Int64Value(int64(s.Slots))
 	}
 	for _, r := range s.Replicas {
 		peer, _ := members.Peer(r.Peer)
