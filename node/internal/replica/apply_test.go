@@ -27,6 +27,12 @@ func TestAnEntryThatIsAboutToBeCutIsNeverApplied(t *testing.T) {
 			m = c.mu.up[id]
 		}
 	}
+	c.eventually("its log has begun", func() error {
+		if st := c.status(m.id); st.LastIndex == 0 {
+			return errors.New("it is empty")
+		}
+		return nil
+	})
 	c.stop(old)
 	c.stop(next)
 	rep, _ := sh.Replica(m.id)
