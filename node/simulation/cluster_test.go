@@ -5,19 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -31,9 +29,10 @@ import (
 const (
 	startWithin = 60 * time.Second // virtual, for a node that is alone to come up, or for a new cluster to form
 	slowestDisk = 3 * time.Millisecond
+	dataDir     = "data"
 )
 
-// cluster is several nodes on one network, and the folder that holds their data.
+// cluster is several nodes on one network, each with a disk in memory, but for the indexes, which are files for a map.
 type cluster struct {
 	t        *testing.T
 	dir      string
@@ -42,6 +41,7 @@ type cluster struct {
 	machines []*machine
 	ghosts   sync.WaitGroup // nodes that crashed, until their goroutines have ended
 	suspects []suspect
+	chance   *rand.Rand // of what a loss of power leaves
 	disk     struct {
 		sync.Mutex
 		random *rand.Rand
@@ -52,7 +52,8 @@ type cluster struct {
 type machine struct {
 	c      *cluster
 	name   string
-	dir    string
+	disk   *vfs.MemFS
+	index  string // the directory of the indexes
 	life   atomic.Int64 // grows with every end
 	opts   server.Options
 	server *server.Server // nil while it is down; the nemesis' alone
@@ -62,8 +63,7 @@ type machine struct {
 func newCluster(t *testing.T, packets, disks *rand.Rand, line *timeline, size int) *cluster {
 	t.Helper()
 	c := &cluster{t: t, timeline: line, network: newNetwork(packets)}
-	c.disk.random = disks
-	// Files in memory where there is such a place: fsync costs nothing there, and power is never really lost.
+	c.disk.random, c.chance = disks, rand.New(rand.NewPCG(disks.Uint64(), 0))
 	base := "/dev/shm"
 	if _, err := os.Stat(base); err != nil {
 		base = ""
@@ -74,8 +74,8 @@ func newCluster(t *testing.T, packets, disks *rand.Rand, line *timeline, size in
 	}
 	var peers []string
 	for i := range size {
-		m := &machine{c: c, name: "n" + strconv.Itoa(i+1)}
-		m.dir = filepath.Join(c.dir, m.name+"-0")
+		m := &machine{c: c, name: "n" + strconv.Itoa(i+1), disk: vfs.NewCrashableMem()}
+		m.index = filepath.Join(c.dir, m.name+"-0")
 		c.machines = append(c.machines, m)
 		peers = append(peers, m.name+":6335")
 	}
@@ -119,7 +119,7 @@ func (m *machine) start() error {
 	n := m.c.network
 	n.powerOn(m.name)
 	opts := m.opts
-	opts.DataDir = m.dir
+	opts.DataDir, opts.FS, opts.IndexDir = dataDir, m.disk, m.index
 	opts.Dial = n.dialer(m.name)
 	opts.Listeners = server.Listeners{HTTP: n.listen(m.name + ":6333"), GRPC: n.listen(m.name + ":6334"), Peer: n.listen(m.name + ":6335")}
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
@@ -133,18 +133,24 @@ func (m *machine) start() error {
 }
 
 // crash ends nodes in one instant, without a word: what they do from now on reaches nobody, and their next lives start
-// from what their disks held. Only one goroutine at a time may call it.
+// from what their disks hold: everything that was written, or, without power, what was synced and some of the rest, as chance
+// has it. Only one goroutine at a time may call it.
 func (c *cluster) crash(power bool, victims ...*machine) {
 	synctest.Wait() // nothing runs now, so that the copy is of one instant
+	kept := vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: c.chance}
 	for _, m := range victims {
 		if m.server == nil {
 			continue
 		}
-		old := m.dir
-		m.dir = filepath.Join(c.dir, fmt.Sprintf("%s-%d", m.name, m.life.Add(1)))
-		if err := cloneDir(m.dir, old); err != nil {
-			c.t.Errorf("clone the disk of %s: %v", m.name, err)
+		old := m.index
+		m.index = filepath.Join(c.dir, fmt.Sprintf("%s-%d", m.name, m.life.Add(1)))
+		if err := cloneDir(m.index, old); err != nil {
+			c.t.Errorf("clone the indexes of %s: %v", m.name, err)
 		}
+		if power {
+			kept.UnsyncedDataPercent = []int{0, 0, 30, 70}[c.chance.IntN(4)]
+		}
+		m.disk = m.disk.CrashClone(kept)
 		c.network.end(m.name, power)
 		ghost := m.server
 		m.server = nil
@@ -221,7 +227,7 @@ type suspect struct {
 
 // dump notes the entries of a replica's log.
 func (c *cluster) dump(s suspect) {
-	store, err := kv.Open(kv.Options{Dir: filepath.Join(s.m.dir, "store")})
+	store, err := kv.Open(kv.Options{Dir: dataDir + "/store", FS: s.m.disk})
 	if err != nil {
 		c.timeline.note("open the store of %s: %v", s.m.name, err)
 		return
@@ -243,65 +249,6 @@ func (c *cluster) dump(s suspect) {
 	if err != nil {
 		c.timeline.note("read the log of %s: %v", s.m.name, err)
 	}
-}
-
-// cloneDir copies a tree.
-func cloneDir(to, from string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := filepath.Join(to, path[len(from):])
-		if d.IsDir() {
-			return os.MkdirAll(name, 0o700)
-		}
-		return cloneFile(name, path)
-	})
-}
-
-// Where data begins and where it ends, for Seek, as Linux and others have it.
-const (
-	seekData = 3
-	seekHole = 4
-)
-
-// cloneFile copies a file without its holes, of which preallocated files mostly consist.
-func cloneFile(to, from string) error {
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = src.Close() }()
-	info, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	err = dst.Truncate(info.Size())
-	for at := int64(0); err == nil && at < info.Size(); {
-		begin, end := nextData(src, at, info.Size())
-		_, err = io.Copy(io.NewOffsetWriter(dst, begin), io.NewSectionReader(src, begin, end-begin))
-		at = end
-	}
-	return errors.Join(err, dst.Close())
-}
-
-// nextData returns where the next data of a file stands from at on, all of the rest if the system knows no holes.
-func nextData(f *os.File, at, size int64) (begin, end int64) {
-	begin, err := f.Seek(at, seekData)
-	if errors.Is(err, syscall.ENXIO) {
-		return size, size // a hole up to the end
-	}
-	if err == nil {
-		end, err = f.Seek(begin, seekHole)
-	}
-	if err != nil {
-		return at, size
-	}
-	return begin, end
 }
 
 // timeline is what happened, in virtual time, for the report of a failure.

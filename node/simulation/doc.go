@@ -6,14 +6,12 @@
 // decide how goroutines interleave, nor the ids that nodes choose: a seed that failed is likely, not certain, to fail
 // again. The timeline that a failure prints is therefore part of the evidence.
 //
-// What is covered: crashes (a node's data directory is cloned at an instant at which nothing in the whole cluster
+// What is covered: crashes (a node's disk, in memory, is cloned at an instant at which nothing in the whole cluster
 // runs, the node is cut off in the same instant, and its successor starts from the clone), with commits that had not
-// reached the disk then, because a disk write takes virtual time before it happens; loss of power (the same, and
-// packets under way are lost, and nobody is told); outages of all nodes; cuts in one direction and in both, between
+// reached the disk then, because a disk write takes virtual time before it happens; loss of power (the same, but what was not
+// synced is lost, all of it or block by block, packets under way are lost, and nobody is told); outages of all nodes; cuts in one direction and in both, between
 // any hosts, clients among them; connections that break; slow links; packets of different connections overtaking one
 // another; planned restarts.
 //
-// What is not covered: the store and raft-wal write real files, so a loss of power cannot tear a write or take back what
-// was written and not synced (kv's and disk's own tests do that for their parts); full and lying disks; processes
-// that stop and go on; clocks that jump, or run at different speeds.
+// What is not covered: full and lying disks; processes that stop and go on; clocks that jump, or run at different speeds.
 package simulation

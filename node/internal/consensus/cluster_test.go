@@ -2,35 +2,40 @@ package consensus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 )
 
-// cluster is some nodes in one process; their network is memory, their disks are directories.
+// cluster is some nodes in one process; their network and their disks are memory.
 type cluster struct {
-	t     *testing.T
-	dirs  map[catalog.PeerID]string
-	opts  consensus.Options // what all nodes share
-	mu    sync.Mutex
-	nodes map[catalog.PeerID]*consensus.Node
-	nets  map[catalog.PeerID]*raft.InmemTransport
-	cut   map[catalog.PeerID]bool
+	t      *testing.T
+	disks  map[catalog.PeerID]*vfs.MemFS
+	stores map[catalog.PeerID]*kv.Store
+	opts   consensus.Options // what all nodes share
+	mu     sync.Mutex
+	nodes  map[catalog.PeerID]*consensus.Node
+	nets   map[catalog.PeerID]*raft.InmemTransport
+	cut    map[catalog.PeerID]bool
 	// lose, if set, decides over the answer to a forwarded change.
 	lose func(index uint64, err error) error
 }
 
 func newCluster(t *testing.T, size int, opts consensus.Options) *cluster {
 	c := &cluster{
-		t: t, dirs: map[catalog.PeerID]string{}, opts: opts, nodes: map[catalog.PeerID]*consensus.Node{},
+		t: t, disks: map[catalog.PeerID]*vfs.MemFS{}, stores: map[catalog.PeerID]*kv.Store{},
+		opts: opts, nodes: map[catalog.PeerID]*consensus.Node{},
 		nets: map[catalog.PeerID]*raft.InmemTransport{}, cut: map[catalog.PeerID]bool{},
 	}
 	t.Cleanup(c.close)
@@ -84,15 +89,26 @@ func (c *cluster) must(results []catalog.Result, err error) []catalog.Result {
 	return results
 }
 
-// start opens a node over its directory, as after a restart if it had one.
+// openStore opens a store on a disk in memory.
+func openStore(t *testing.T, disk vfs.FS) *kv.Store {
+	t.Helper()
+	s, err := kv.Open(kv.Options{Dir: "store", FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// start opens a node over its disk, as after a restart if it had one.
 func (c *cluster) start(id catalog.PeerID) *consensus.Node {
 	c.t.Helper()
-	if c.dirs[id] == "" {
-		c.dirs[id] = c.t.TempDir()
+	if c.disks[id] == nil {
+		c.disks[id] = vfs.NewCrashableMem()
 	}
+	c.stores[id] = openStore(c.t, c.disks[id])
 	_, net := raft.NewInmemTransport(raft.ServerAddress(address(id)))
 	opts := c.opts
-	opts.Dir, opts.Self, opts.Address, opts.Transport, opts.Forward = c.dirs[id], id, address(id), farTransport{net}, c
+	opts.Store, opts.Self, opts.Address, opts.Transport, opts.Forward = c.stores[id], id, address(id), farTransport{net}, c
 	opts.Prepare = func(s *catalog.State, cmd catalog.Command) (catalog.Command, error) {
 		return catalog.Prepare(s, cmd, func(catalog.PeerID) bool { return true })
 	}
@@ -144,7 +160,7 @@ func (c *cluster) isolate(id catalog.PeerID, yes bool) {
 
 func (c *cluster) stop(id catalog.PeerID) {
 	c.t.Helper()
-	if err := c.nodes[id].Close(); err != nil {
+	if err := errors.Join(c.nodes[id].Close(), c.stores[id].Close()); err != nil {
 		c.t.Fatal(err)
 	}
 	c.mu.Lock()
@@ -157,8 +173,8 @@ func (c *cluster) stop(id catalog.PeerID) {
 }
 
 func (c *cluster) close() {
-	for _, n := range c.nodes {
-		if err := n.Close(); err != nil {
+	for id, n := range c.nodes {
+		if err := errors.Join(n.Close(), c.stores[id].Close()); err != nil {
 			c.t.Error(err)
 		}
 	}

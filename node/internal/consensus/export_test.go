@@ -13,7 +13,7 @@ import (
 func (n *Node) RawApply(entry []byte) error { return n.raft.Apply(entry, enqueueTimeout).Error() }
 
 // FirstLogIndex tells how far the log is compacted.
-func (n *Node) FirstLogIndex() (uint64, error) { return n.wal.FirstIndex() }
+func (n *Node) FirstLogIndex() (uint64, error) { return n.log.FirstIndex() }
 
 // EncodeSnapshot and DecodeSnapshot are the format of snapshots.
 func EncodeSnapshot(s *catalog.State, index uint64) []byte {
@@ -35,3 +35,9 @@ func RestoreThenApply(snapshot io.ReadCloser, entry []byte) (*catalog.State, err
 	now := f.current.Load()
 	return now.state, now.failure
 }
+
+// EncodeEntry and DecodeEntry are the format of the log's entries.
+var (
+	EncodeEntry = encodeEntry
+	DecodeEntry = decodeEntry
+)

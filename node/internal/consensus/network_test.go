@@ -8,11 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/raft"
 	"go.uber.org/goleak"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 )
 
 // tcp is the plainest stream layer; it counts the connections that are open.
@@ -52,7 +54,11 @@ func TestNodesOverSocketsLeaveNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	dirs := map[catalog.PeerID]string{1: t.TempDir(), 2: t.TempDir()}
+	stores := map[catalog.PeerID]*kv.Store{}
+	for id := range catalog.PeerID(3) {
+		stores[id] = openStore(t, vfs.NewMem())
+		defer stores[id].Close()
+	}
 	var conns [3]atomic.Int64 // by peer
 	open := func(id catalog.PeerID) (*consensus.Node, string) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +66,7 @@ func TestNodesOverSocketsLeaveNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		addr := l.Addr().String()
-		n, err := consensus.Open(consensus.Options{Dir: dirs[id], Self: id, Address: addr, Layer: tcp{l, &conns[id]}})
+		n, err := consensus.Open(consensus.Options{Store: stores[id], Self: id, Address: addr, Layer: tcp{l, &conns[id]}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,22 +123,17 @@ func TestNodesOverSocketsLeaveNothingBehind(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	_, transport := raft.NewInmemTransport("")
+	store := openStore(t, vfs.NewMem())
+	defer store.Close()
 	for name, opts := range map[string]consensus.Options{
-		"no dir":       {Self: 1, Address: "a:1", Transport: transport},
-		"no self":      {Dir: t.TempDir(), Address: "a:1", Transport: transport},
-		"no address":   {Dir: t.TempDir(), Self: 1, Transport: transport},
-		"no transport": {Dir: t.TempDir(), Self: 1, Address: "a:1"},
+		"no store":     {Self: 1, Address: "a:1", Transport: transport},
+		"no self":      {Store: store, Address: "a:1", Transport: transport},
+		"no address":   {Store: store, Self: 1, Transport: transport},
+		"no transport": {Store: store, Self: 1, Address: "a:1"},
 	} {
 		if n, err := consensus.Open(opts); err == nil {
 			t.Errorf("%s: opened", name)
 			_ = n.Close()
 		}
-	}
-}
-
-func TestAFileInPlaceOfTheDirectoryIsAnError(t *testing.T) {
-	_, transport := raft.NewInmemTransport("")
-	if _, err := consensus.Open(consensus.Options{Dir: "/dev/null/x", Self: 1, Address: "a:1", Transport: transport}); err == nil {
-		t.Error("opened")
 	}
 }

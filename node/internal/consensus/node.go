@@ -4,22 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
-	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
 const (
-	segmentSize     = 4 << 20 // of the log; each is allocated as a whole
+	cachedEntries   = 512 // of the log, in memory
 	keptSnapshots   = 2
 	maxConnections  = 3 // pooled per peer
 	callsInFlight   = 1 // no pipelining: raft's can wait for itself for ever once a follower refuses entries
@@ -33,8 +29,7 @@ type Node struct {
 	opts  Options
 	raft  *raft.Raft
 	fsm   *fsm
-	wal   *wal.WAL
-	meta  *metadb.BoltMetaDB
+	log   raft.LogStore
 	layer *trackedLayer // nil with Options.Transport
 	fresh bool
 
@@ -52,7 +47,7 @@ type Node struct {
 	}
 }
 
-// Open starts the node over what Dir holds. A fresh one knows nobody: Bootstrap it, or have a leader add it.
+// Open starts the node over what the store holds. A fresh one knows nobody: Bootstrap it, or have a leader add it.
 func Open(opts Options) (*Node, error) {
 	opts, err := opts.normalized()
 	if err != nil {
@@ -60,37 +55,30 @@ func Open(opts Options) (*Node, error) {
 	}
 	n := &Node{opts: opts, fsm: newFSM(opts.Logger), turn: make(chan struct{}, 1), closing: make(chan struct{})}
 	if err := n.open(); err != nil {
-		return nil, errors.Join(err, n.closeStores())
+		return nil, err
 	}
 	n.follow()
 	return n, nil
 }
 
 func (n *Node) open() error {
-	logDir := filepath.Join(n.opts.Dir, "log")
-	if err := os.MkdirAll(logDir, 0o750); err != nil {
-		return fmt.Errorf("make metadata directory: %w", err)
+	j := journal{n.opts.Store.Ledger()}
+	// Raft panics when it cannot read back what it stored, so all of it is read before.
+	if err := j.ledger.Check(context.Background()); err != nil {
+		return fmt.Errorf("read metadata log: %w", err)
 	}
-	// Given to the WAL rather than made by it, because the WAL does not close it.
-	n.meta = &metadb.BoltMetaDB{}
-	log, err := wal.Open(logDir, wal.WithMetaStore(n.meta), wal.WithSegmentSize(segmentSize), wal.WithLogger(n.opts.Logger.Named("wal")))
-	if err != nil {
-		return fmt.Errorf("open metadata log %s: %w", logDir, err)
-	}
-	n.wal = log
-	snapshots, err := raft.NewFileSnapshotStoreWithLogger(n.opts.Dir, keptSnapshots, n.opts.Logger.Named("snapshot"))
-	if err != nil {
-		return fmt.Errorf("open metadata snapshots %s: %w", n.opts.Dir, err)
-	}
-	existing, err := raft.HasExistingState(log, log, snapshots)
+	existing, err := raft.HasExistingState(j, j, j)
 	if err != nil {
 		return fmt.Errorf("read metadata log: %w", err)
 	}
 	n.fresh = !existing
-	return n.start(snapshots)
+	if n.log, err = raft.NewLogCache(cachedEntries, j); err != nil {
+		return err
+	}
+	return n.start(j)
 }
 
-func (n *Node) start(snapshots raft.SnapshotStore) error {
+func (n *Node) start(j journal) error {
 	transport := n.opts.Transport
 	if transport == nil {
 		n.layer = newTrackedLayer(n.opts.Layer, n.opts.Await)
@@ -100,7 +88,7 @@ func (n *Node) start(snapshots raft.SnapshotStore) error {
 			Logger:          n.opts.Logger.Named("raft"),
 		})
 	}
-	r, err := raft.NewRaft(n.opts.config(), n.fsm, n.wal, n.wal, snapshots, transport)
+	r, err := raft.NewRaft(n.opts.config(), n.fsm, n.log, j, j, transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), closeTransport(transport))
 	}
@@ -115,7 +103,7 @@ func closeTransport(t raft.Transport) error {
 	return nil
 }
 
-// Close stops taking part, ends every goroutine and closes the files. It does not hand leadership over (Handover).
+// Close stops taking part and ends every goroutine; the store stays open. It does not hand leadership over (Handover).
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		n.work.Lock()
@@ -128,20 +116,8 @@ func (n *Node) Close() error {
 		}
 		n.closeErr = ended.Error()
 		n.work.wg.Wait()
-		n.closeErr = errors.Join(n.closeErr, n.closeStores())
 	})
 	return n.closeErr
-}
-
-func (n *Node) closeStores() error {
-	var errs []error
-	if n.wal != nil {
-		errs = append(errs, n.wal.Close())
-	}
-	if n.meta != nil {
-		errs = append(errs, n.meta.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // do runs f in a goroutine that Close waits for, and returns f's error, or ctx's if that ends first; f goes on then.
@@ -178,7 +154,7 @@ func (n *Node) AppliedIndex() uint64 { return n.fsm.current.Load().index }
 // Problem tells why this node applies no more changes, or nil: it met an entry that it cannot read.
 func (n *Node) Problem() error { return n.fsm.current.Load().failure }
 
-// Fresh reports whether Dir was empty when the node was opened: it belongs to no cluster yet, or is about to join.
+// Fresh reports whether the store held nothing of Raft when the node was opened: it belongs to no cluster yet, or is about to join.
 func (n *Node) Fresh() bool { return n.fresh }
 
 // Compact folds the log into a snapshot now, as happens by itself from time to time.

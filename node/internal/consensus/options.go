@@ -20,6 +20,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 )
 
 // Forwarder carries encoded commands (catalog.EncodeCommands) to the leader, whose Node.ApplyHere takes them. An error
@@ -28,9 +29,9 @@ type Forwarder interface {
 	Propose(ctx context.Context, leaderAddr string, commands []byte) (index uint64, results []catalog.Result, err error)
 }
 
-// Options configures a Node. Dir, Self, Address and one of Layer and Transport are needed.
+// Options configures a Node. Store, Self, Address and one of Layer and Transport are needed.
 type Options struct {
-	Dir     string         // of the log and the snapshots; made if missing, one Node at a time
+	Store   *kv.Store      // in whose ledger the log and the snapshots stand; one Node at a time
 	Self    catalog.PeerID // this node
 	Address string         // where its peers reach it
 	Layer   raft.StreamLayer
@@ -63,8 +64,8 @@ type Compaction struct {
 }
 
 func (o Options) normalized() (Options, error) {
-	if o.Dir == "" || o.Self == 0 || o.Address == "" || (o.Layer == nil) == (o.Transport == nil) {
-		return o, fault.New(fault.Invalid, "consensus: Dir, Self, Address and one of Layer and Transport are needed")
+	if o.Store == nil || o.Self == 0 || o.Address == "" || (o.Layer == nil) == (o.Transport == nil) {
+		return o, fault.New(fault.Invalid, "consensus: Store, Self, Address and one of Layer and Transport are needed")
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -111,7 +113,7 @@ func writeState(dir string, s *saved) error {
 	if err != nil {
 		return errors.Join(err, removeIfThere(temp))
 	}
-	return disk.OS{}.SyncDir(dir)
+	return disk.On(vfs.Default).SyncDir(dir)
 }
 
 // tempSuffix marks a file that is not finished.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -77,7 +79,7 @@ func (x *Index) Save(dir string, moment func() (Moment, error)) error {
 	if n == nil {
 		return nil
 	}
-	if err := disk.MakeDir(dir); err != nil {
+	if err := disk.MakeDir(vfs.Default, dir); err != nil {
 		return err
 	}
 	next := files{core: before.core, number: x.kept.number, graph: x.kept.graph + 1, linked: before.core.linked.Load()}

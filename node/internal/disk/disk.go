@@ -10,13 +10,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
-// FS is what this package needs of a file system. OS is the real one, Memory one whose power can be cut.
+// FS is what this package needs of a file system. On gives the real one, Memory is one whose power can be cut.
 type FS interface {
 	// Create makes an empty file, or empties the one of that name.
 	Create(name string) (File, error)
@@ -86,60 +85,4 @@ func RemoveFile(fsys FS, name string) error {
 		return fault.Wrap(fault.Internal, err, "remove %s", name)
 	}
 	return fault.Wrap(fault.Internal, fsys.SyncDir(filepath.Dir(name)), "remove %s", name)
-}
-
-// OS is the file system of the operating system.
-type OS struct{}
-
-// Create makes a file that only its owner may read and write.
-func (OS) Create(name string) (File, error) {
-	return os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-}
-
-// Read returns a file's content, up to MaxFile bytes.
-func (OS) Read(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err == nil && len(b) > MaxFile {
-		err = errors.New("larger than any file of this kind")
-	}
-	return b, errors.Join(err, f.Close())
-}
-
-// Rename renames a file.
-func (OS) Rename(from, to string) error { return os.Rename(from, to) }
-
-// Remove removes a file.
-func (OS) Remove(name string) error { return os.Remove(name) }
-
-// SyncDir syncs a directory.
-func (OS) SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// MakeDir makes a directory and those above it, durably: each new name is synced in its parent.
-func MakeDir(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := MakeDir(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fault.Wrap(fault.Internal, err, "make directory")
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fault.New(fault.FailedPrecondition, "make directory %s: a file has that name", dir)
-	}
-	return fault.Wrap(fault.Internal, OS{}.SyncDir(parent), "make directory %s", dir)
 }

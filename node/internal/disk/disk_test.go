@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
@@ -119,18 +121,18 @@ func TestFilesOfTheOperatingSystem(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	name := filepath.Join(dir, "node")
 	for range 2 {
-		if err := disk.MakeDir(dir); err != nil {
+		if err := disk.MakeDir(vfs.Default, dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := disk.Load(disk.OS{}, name, kind, 1); !fault.Is(err, fault.NotFound) || !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := disk.Load(disk.On(vfs.Default), name, kind, 1); !fault.Is(err, fault.NotFound) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	for v := uint16(1); v <= 2; v++ {
-		if err := disk.Save(disk.OS{}, name, kind, v, body(v)); err != nil {
+		if err := disk.Save(disk.On(vfs.Default), name, kind, v, body(v)); err != nil {
 			t.Fatal(err)
 		}
-		if found, b, err := disk.Load(disk.OS{}, name, kind, v); found != v || !bytes.Equal(b, body(v)) || err != nil {
+		if found, b, err := disk.Load(disk.On(vfs.Default), name, kind, v); found != v || !bytes.Equal(b, body(v)) || err != nil {
 			t.Errorf("version %d: found %d, %q, %v", v, found, b, err)
 		}
 	}
@@ -138,24 +140,24 @@ func TestFilesOfTheOperatingSystem(t *testing.T) {
 		t.Errorf("something was left behind: %v, %v", entries, err)
 	}
 	for range 2 {
-		if err := disk.RemoveFile(disk.OS{}, name); err != nil {
+		if err := disk.RemoveFile(disk.On(vfs.Default), name); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := disk.WriteFile(disk.OS{}, filepath.Join(dir, "no", "such"), nil); err == nil {
+	if err := disk.WriteFile(disk.On(vfs.Default), filepath.Join(dir, "no", "such"), nil); err == nil {
 		t.Error("a file in no directory was written")
 	}
 }
 
 func TestMakeDirSaysWhatIsInTheWay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	if err := disk.WriteFile(disk.OS{}, file, nil); err != nil {
+	if err := disk.WriteFile(disk.On(vfs.Default), file, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.MakeDir(file); !fault.Is(err, fault.FailedPrecondition) {
+	if err := disk.MakeDir(vfs.Default, file); !fault.Is(err, fault.FailedPrecondition) {
 		t.Errorf("got %v", err)
 	}
-	if err := disk.MakeDir(filepath.Join(file, "below")); !fault.Is(err, fault.FailedPrecondition) {
+	if err := disk.MakeDir(vfs.Default, filepath.Join(file, "below")); !fault.Is(err, fault.FailedPrecondition) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -60,6 +60,14 @@ var (
 	}
 )
 
+// LedgerKey, ValueKey, BlobKey and BlobPartKey are the keys of what stands in a ledger.
+var (
+	LedgerKey   = keyLedger
+	ValueKey    = keyValue
+	BlobKey     = keyBlob
+	BlobPartKey = keyBlobPart
+)
+
 // Raw returns the stored bytes of a key.
 func (s *Store) Raw(key []byte) (value []byte) {
 	_ = s.withView(func(v *View) (err error) { value, err = v.get(key); return err })
@@ -92,5 +100,7 @@ func OpenValues(b []byte) []error {
 	_, _, e5 := cutLogKey(b)
 	r := logReader{next: 1, end: 2, left: 10}
 	_, e6 := openFill([]byte{1}, b)
-	return []error{e1, e2, e3, e4, e5, e6, r.add(b)}
+	_, e7 := openBlob([]byte{1}, b)
+	_, e8 := cutLedgerKey(b)
+	return []error{e1, e2, e3, e4, e5, e6, r.add(b), e7, e8}
 }

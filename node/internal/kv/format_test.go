@@ -27,6 +27,15 @@ func TestStoredBytesAreThoseOfTheFormat(t *testing.T) {
 		b.SetPending(gen, 3)
 		b.SetFill(gen, kv.Fill{Index: 2, Through: point.Num(258).AppendKey(nil)})
 	})
+	l := s.Ledger()
+	for _, err := range []error{
+		l.Append(t.Context(), kv.LedgerEntry{Index: 9, Data: []byte("change")}), l.SetValue(t.Context(), "vote", []byte("me")),
+		l.PutBlob(t.Context(), "snap", []byte("meta"), []byte("state")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	golden := filepath.Join("testdata", "format-1.golden")
 	want, err := os.ReadFile(golden)
 	if err != nil {

@@ -16,6 +16,10 @@ const FormatVersion = 1
 //
 //	00                                       format: version (4 bytes)
 //	01 | name                                node value
+//	02 | index(8)                            entry of the metadata's log
+//	03 | name                                value that Raft keeps
+//	04 | name                                blob: size (8), what its owner wants to know; the parts are there if it is
+//	05 | name | 00 | part(2)                 part of a blob
 //	10 | generation(8) | 01                  hard state: promised (8), led (8)
 //	10 | generation(8) | 02                  applied: index (8)
 //	10 | generation(8) | 03                  log base: index (8), term (8) of the entry before the log's first
@@ -29,6 +33,10 @@ const FormatVersion = 1
 const (
 	spaceFormat     = 0x00
 	spaceMeta       = 0x01
+	spaceLedger     = 0x02
+	spaceValue      = 0x03
+	spaceBlob       = 0x04
+	spaceBlobPart   = 0x05
 	spaceGeneration = 0x10
 
 	fieldHardState = 0x01
@@ -47,6 +55,21 @@ const generationLen = 9 // bytes of a generation's prefix
 
 func keyFormat() []byte          { return []byte{spaceFormat} }
 func keyMeta(name string) []byte { return append([]byte{spaceMeta}, name...) }
+
+func keyLedger(index uint64) []byte { return binary.BigEndian.AppendUint64([]byte{spaceLedger}, index) }
+func keyValue(name string) []byte   { return append([]byte{spaceValue}, name...) }
+func keyBlob(name string) []byte    { return append([]byte{spaceBlob}, name...) }
+
+func keyBlobPart(name string, part uint16) []byte {
+	return binary.BigEndian.AppendUint16(append(append([]byte{spaceBlobPart}, name...), 0), part)
+}
+
+func cutLedgerKey(key []byte) (uint64, error) {
+	if len(key) != 1+8 {
+		return 0, fault.New(fault.Corrupt, "ledger key of %d bytes", len(key))
+	}
+	return binary.BigEndian.Uint64(key[1:]), nil
+}
 
 // prefix is what all keys of a generation begin with.
 func prefix(generation uint64) []byte {

@@ -18,6 +18,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
@@ -81,7 +82,7 @@ func Open(o Options) (*Store, error) {
 	s.mu.idle = sync.NewCond(&s.mu)
 	s.mu.logs = map[uint64]*logEnd{}
 	s.volume = newVolume(o.FS, func(err error) { _ = s.fail(err) })
-	if err := makeDir(o.FS, o.Dir); err != nil {
+	if err := disk.MakeDir(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
 	if _, err := o.FS.Stat(o.FS.PathJoin(o.Dir, "KEYREGISTRY")); err == nil {

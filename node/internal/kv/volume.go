@@ -77,27 +77,6 @@ func (v *volume) change(swallow bool, what, name string, f func() error) error {
 	return errors.Join(errVolumeClosed, err)
 }
 
-// makeDir makes a directory and those above it, and makes their names durable.
-func makeDir(fs vfs.FS, dir string) error {
-	if _, err := fs.Stat(dir); err == nil {
-		return nil
-	}
-	parent := fs.PathDir(dir)
-	if parent != dir {
-		if err := makeDir(fs, parent); err != nil {
-			return err
-		}
-	}
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	d, err := fs.OpenDir(parent)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // Create makes a file.
 func (v *volume) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	return v.open(name, category, func() (vfs.File, error) { return v.FS.Create(name, category) })

@@ -3,8 +3,9 @@ package server
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
@@ -22,7 +23,6 @@ type identity struct {
 const (
 	identityFile    = "identity"
 	storeDir        = "store"
-	raftDir         = "raft"
 	indexDir        = "index"
 	identityVersion = 1
 )
@@ -30,16 +30,16 @@ const (
 var identityKind = disk.Kind{'O', 'S', 'I', 'D'}
 
 // loadIdentity reads the directory's identity, or makes one.
-func loadIdentity(dir string) (identity, error) {
+func loadIdentity(fs vfs.FS, dir string) (identity, error) {
 	path := filepath.Join(dir, identityFile)
-	_, body, err := disk.Load(disk.OS{}, path, identityKind, identityVersion)
+	_, body, err := disk.Load(disk.On(fs), path, identityKind, identityVersion)
 	if fault.Is(err, fault.NotFound) {
 		// The identity is written before anything else: data without one has lost it, and must not pass for another peer's.
-		if _, err := os.Stat(filepath.Join(dir, storeDir)); err == nil {
+		if _, err := fs.Stat(filepath.Join(dir, storeDir)); err == nil {
 			return identity{}, fault.New(fault.Corrupt, "%s is missing although the directory holds data: restore it, or empty the directory to come back as a new peer", path)
 		}
 		id := identity{PeerID: catalog.PeerID(rand.Uint64N(uint64(peer.MaxPeerID)) + 1)}
-		return id, id.save(dir)
+		return id, id.save(fs, dir)
 	}
 	if err != nil {
 		return identity{}, err
@@ -51,10 +51,10 @@ func loadIdentity(dir string) (identity, error) {
 	return id, nil
 }
 
-func (id identity) save(dir string) error {
+func (id identity) save(fs vfs.FS, dir string) error {
 	body, err := json.Marshal(id)
 	if err != nil {
 		return err
 	}
-	return disk.Save(disk.OS{}, filepath.Join(dir, identityFile), identityKind, identityVersion, body)
+	return disk.Save(disk.On(fs), filepath.Join(dir, identityFile), identityKind, identityVersion, body)
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -44,7 +43,7 @@ func (s *Server) openNetwork(context.Context) error {
 	s.opened("peer listener", n.mux.Close)
 
 	s.raft, err = consensus.Open(consensus.Options{
-		Dir: filepath.Join(s.opts.DataDir, raftDir), Self: s.id.PeerID, Address: s.opts.AdvertisePeer, Layer: n.mux.Raft(),
+		Store: s.store, Self: s.id.PeerID, Address: s.opts.AdvertisePeer, Layer: n.mux.Raft(),
 		Logger: s.logger, Await: s.awaitPeer,
 		// Both run only once a change is proposed, when the pool and the monitor exist.
 		Forward: forward(func(ctx context.Context, addr string, commands []byte) (uint64, []catalog.Result, error) {

@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -29,6 +31,10 @@ type Options struct {
 
 	// Listeners, where given, are used instead of listening on the addresses; the node closes them.
 	Listeners Listeners
+	// FS is what DataDir is on; nil: the operating system's files. IndexDir is where indexes are kept, always as the operating
+	// system's files; "" is a directory in DataDir, or, with FS, nowhere.
+	FS       vfs.FS
+	IndexDir string
 	// Dial opens connections to other peers; nil means TCP.
 	Dial peer.Dialer
 	// BeforeDiskWrite, if not nil, is called before each transaction of the store goes to the disk (kv.Options.BeforeWrite).
@@ -50,6 +56,12 @@ type Listeners struct{ HTTP, GRPC, Peer net.Listener }
 func (o Options) validated() (Options, error) {
 	if o.DataDir == "" || o.Name == "" {
 		return o, fault.New(fault.Invalid, "a node needs a data directory and a name")
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+		if o.IndexDir == "" {
+			o.IndexDir = filepath.Join(o.DataDir, indexDir)
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()

@@ -70,7 +70,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := disk.MakeDir(opts.DataDir); err != nil {
+	if err := disk.MakeDir(opts.FS, opts.DataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	if err := opts.listen(ctx); err != nil {
@@ -101,20 +101,20 @@ func (s *Server) openDisk(context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	dir := s.opts.DataDir
 	// The store comes first: its lock keeps a second process out of the directory.
-	known, err := loadIdentity(dir)
+	known, err := loadIdentity(s.opts.FS, dir)
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
 	}
 	s.id = known
 	s.store, err = kv.Open(kv.Options{
-		Dir: filepath.Join(dir, storeDir), Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
+		Dir: filepath.Join(dir, storeDir), FS: s.opts.FS, Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
 	})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.opened("store", s.store.Close)
 	s.membership = peer.NewMembership(known.ClusterID, func(id string) error {
-		return identity{PeerID: known.PeerID, ClusterID: id}.save(dir)
+		return identity{PeerID: known.PeerID, ClusterID: id}.save(s.opts.FS, dir)
 	})
 	return nil
 }
@@ -132,7 +132,7 @@ func (s *Server) openReplicas(context.Context) error {
 	var err error
 	s.replicas, err = replica.NewManager(replica.Options{
 		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
-		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: filepath.Join(s.opts.DataDir, indexDir),
+		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: s.opts.IndexDir,
 		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {
