@@ -53,7 +53,7 @@ type machine struct {
 	c      *cluster
 	name   string
 	disk   *vfs.MemFS
-	index  string // the directory of the indexes
+	index  string       // the directory of the indexes
 	life   atomic.Int64 // grows with every end
 	opts   server.Options
 	server *server.Server // nil while it is down; the nemesis' alone
