@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
@@ -16,6 +17,15 @@ type Observations struct {
 	// Status is what a replica said of itself; false when it did not answer. Without it, only what the metadata and the
 	// peers' liveness show is told.
 	Status func(ref catalog.ShardRef, r catalog.Replica) (replica.Status, bool)
+	// Gauge is how large things are on a peer, as it last said.
+	Gauge func(catalog.PeerID) peer.Gauge
+}
+
+func (o Observations) gauge(id catalog.PeerID) peer.Gauge {
+	if o.Gauge == nil {
+		return peer.Gauge{}
+	}
+	return o.Gauge(id)
 }
 
 func (o Observations) status(ref catalog.ShardRef, r catalog.Replica) (replica.Status, bool) {

@@ -22,7 +22,7 @@ type scene struct {
 	status map[catalog.ShardRef]map[catalog.PeerID]replica.Status
 }
 
-var now = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+var clock = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func newScene() *scene {
 	return &scene{
@@ -33,13 +33,13 @@ func newScene() *scene {
 
 func (s *scene) observe() cluster.Observations {
 	return cluster.Observations{
-		Now:   now,
+		Now:   clock,
 		Alive: func(id catalog.PeerID) bool { _, dead := s.silent[id]; return !dead },
 		LastSeen: func(id catalog.PeerID) time.Time {
 			if d, dead := s.silent[id]; dead && d == 0 {
 				return time.Time{}
 			}
-			return now.Add(-s.silent[id])
+			return clock.Add(-s.silent[id])
 		},
 		Status: func(ref catalog.ShardRef, r catalog.Replica) (replica.Status, bool) {
 			st, ok := s.status[ref][r.Peer]
@@ -192,7 +192,7 @@ func (s *scene) members() string {
 func describe(p *clusterpb.Peer) string {
 	seen := "never"
 	if p.LastSeenUnixMs != 0 {
-		seen = now.Sub(time.UnixMilli(p.LastSeenUnixMs)).String() + " ago"
+		seen = clock.Sub(time.UnixMilli(p.LastSeenUnixMs)).String() + " ago"
 	}
 	return fmt.Sprintf("%s (%d) grpc %s peer %s alive %v voter %v leader %v replaced %v replicas %d seen %s\n",
 		p.Name, p.Id, p.GrpcAddress, p.PeerAddress, p.Alive, p.Voter, p.Leader, p.Replaced, p.Replicas, seen)

@@ -12,6 +12,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 )
 
 // Metadata gives the current catalog.
@@ -38,7 +39,12 @@ type Statuses interface {
 	Statuses(ctx context.Context, refs []catalog.ShardRef) coordinator.Statuses
 }
 
-// Options configures a Service. Comparer, Events and Closing may be left out, and what needs them is Unsupported then; so
+// Gauges tell how large things are on a peer, as it last said; 0 is not known.
+type Gauges interface {
+	Of(catalog.PeerID) peer.Gauge
+}
+
+// Options configures a Service. Comparer, Proposer, Planner, Gauges, Events and Closing may be left out, and what needs them is Unsupported then; so
 // may CatchUp.
 type Options struct {
 	Self     catalog.PeerID
@@ -48,6 +54,9 @@ type Options struct {
 	Liveness Liveness
 	Statuses Statuses
 	Comparer Comparer
+	Proposer Proposer // nil: this node changes nothing
+	Planner  Planner  // nil: this node plans nothing
+	Gauges   Gauges   // nil: no size is known
 	Events   *event.Log
 	Closing  <-chan struct{} // ends the streams that follow
 	// CatchUp returns once this node shows every metadata change that was committed before the call: before it denies that a
@@ -68,6 +77,7 @@ type Service struct {
 	clusterpb.UnimplementedClusterServer
 	opts      Options
 	verifying chan struct{} // capacity 1
+	planning  chan struct{} // capacity plansAtOnce
 }
 
 // New returns a Service.
@@ -75,7 +85,7 @@ func New(opts Options) (*Service, error) {
 	if opts.Self == 0 || opts.Metadata == nil || opts.Raft == nil || opts.Liveness == nil || opts.Statuses == nil {
 		return nil, fault.New(fault.Invalid, "cluster service: an option is missing")
 	}
-	return &Service{opts: opts, verifying: make(chan struct{}, 1)}, nil
+	return &Service{opts: opts, verifying: make(chan struct{}, 1), planning: make(chan struct{}, plansAtOnce)}, nil
 }
 
 // Register makes a Service and attaches it to server.
@@ -130,8 +140,15 @@ func (s *Service) Warnings(ctx context.Context, col *catalog.Collection) []strin
 
 func (s *Service) observe(statuses coordinator.Statuses) Observations {
 	return Observations{
-		Now: time.Now(), Alive: s.opts.Liveness.Alive, LastSeen: s.opts.Liveness.LastSeen, Status: statuses.Of,
+		Now: time.Now(), Alive: s.opts.Liveness.Alive, LastSeen: s.opts.Liveness.LastSeen, Status: statuses.Of, Gauge: s.gauge,
 	}
+}
+
+func (s *Service) gauge(id catalog.PeerID) peer.Gauge {
+	if s.opts.Gauges == nil {
+		return peer.Gauge{}
+	}
+	return s.opts.Gauges.Of(id)
 }
 
 // find is choose on the present state, and once more on one that is up to date if something is missing.

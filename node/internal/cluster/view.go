@@ -20,9 +20,16 @@ func Members(state *catalog.State, self catalog.PeerID, version string, raft Sta
 		ClusterId: state.ClusterID, AnsweringPeer: uint64(self), Leader: uint64(raft.Leader),
 		Term: raft.Term, AppliedIndex: raft.Applied, Version: version,
 	}
+	primaries := map[catalog.PeerID]uint64{}
+	for _, sh := range state.Shards() {
+		primaries[sh.Primary]++
+	}
 	for _, p := range state.SortedPeers() {
 		_, voter := raft.Voters[p.ID]
+		gauge := obs.gauge(p.ID)
 		peer := &clusterpb.Peer{
+			State: peerStateToWire(p.State), Labels: p.Labels, Primaries: primaries[p.ID],
+			Bytes: gauge.ReplicaBytes, DiskFreeBytes: gauge.DiskFree, DiskTotalBytes: gauge.DiskTotal,
 			Id: uint64(p.ID), Name: p.Name, GrpcAddress: p.GRPCAddr, PeerAddress: p.PeerAddr, HttpAddress: p.HTTPAddr,
 			Zone: p.Zone, Version: p.Version, Alive: obs.Alive(p.ID) && !p.Replaced, Voter: voter,
 			Leader: p.ID == raft.Leader, Replaced: p.Replaced, Replicas: uint32(state.ReplicasOn(p.ID)),
@@ -38,18 +45,41 @@ func Members(state *catalog.State, self catalog.PeerID, version string, raft Sta
 // Placement describes where a collection is, declared and actual.
 func Placement(state *catalog.State, col *catalog.Collection, obs Observations) *clusterpb.CollectionPlacement {
 	p := &clusterpb.CollectionPlacement{
-		Collection: col.Name, ShardNumber: col.Config.ShardNumber, ReplicationFactor: col.Config.ReplicationFactor,
+		Collection: col.Name, ShardNumber: uint32(len(col.Owners())), ReplicationFactor: col.Config.ReplicationFactor,
 		WriteConsistencyFactor: col.Config.WriteConsistencyFactor, Warnings: Warnings(state, col, obs),
+		Epoch: col.Epoch, TargetShardNumber: col.Config.ShardNumber,
 	}
 	for _, sh := range col.Shards {
-		p.Shards = append(p.Shards, shardPlacement(look{state, col, sh, obs}))
+		l := look{state, col, sh, obs}
+		p.Shards = append(p.Shards, shardPlacement(l))
+		points, bytes := l.size()
+		p.Points += points
+		p.Bytes += bytes
+	}
+	for _, o := range state.Operations {
+		if o.State == catalog.Running && o.Collection == col.ID {
+			p.Operations = append(p.Operations, uint64(o.ID))
+		}
 	}
 	return p
 }
 
+// size is what the primary's copy holds, or, when it does not tell, the most that any copy does.
+func (l look) size() (points, bytes uint64) {
+	if st, ok := l.primary(); ok {
+		return st.Points, st.Bytes
+	}
+	for _, r := range l.sh.Replicas {
+		if st, ok := l.obs.status(l.ref(), r); ok {
+			points, bytes = max(points, st.Points), max(bytes, st.Bytes)
+		}
+	}
+	return points, bytes
+}
+
 func shardPlacement(l look) *clusterpb.ShardPlacement {
 	p := &clusterpb.ShardPlacement{
-		ShardId: uint32(l.sh.ID), DeclaredReplicas: l.col.Config.ReplicationFactor, ActiveReplicas: uint32(l.active()),
+		ShardId: uint32(l.sh.ID), DeclaredReplicas: uint32(l.col.Factor(l.sh)), Slots: uint32(l.sh.Owns()), Pinned: len(l.sh.Pinned) > 0, ActiveReplicas: uint32(l.active()),
 		Primary: uint64(l.sh.Primary), Term: l.sh.Term, WriteQuorum: l.sh.WriteQuorum, Writable: l.writable(),
 		Problem: l.problem(), Version: l.sh.Version, UnsafePromotions: l.sh.UnsafePromotions,
 	}
@@ -59,7 +89,7 @@ func shardPlacement(l look) *clusterpb.ShardPlacement {
 			Peer: uint64(r.Peer), State: stateToWire(r.State), Alive: l.obs.Alive(r.Peer) && !l.state.Gone(r.Peer),
 			LastIndex: st.LastIndex, AppliedIndex: st.AppliedIndex, Points: st.Points, Generation: uint64(r.Generation),
 			Transfer: transferToWire(st.Transfer),
-			Differs:  st.Differs,
+			Differs:  st.Differs, Bytes: st.Bytes,
 		})
 	}
 	return p

@@ -8,9 +8,6 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 )
 
-// diskReserve is the part of a disk, 1/diskReserve, that no new copy may use.
-const diskReserve = 10
-
 // loads is what the peers hold once all that has begun is done, what was planned in this round included.
 type loads struct {
 	peers     []catalog.PeerID // that may be given something, ordered by id
@@ -60,8 +57,7 @@ func (ls *loads) move(from, to catalog.PeerID, bytes uint64) {
 
 // room tells whether a peer's disk has room for so many bytes more, as far as it is known.
 func (p *planner) room(id catalog.PeerID, bytes uint64) bool {
-	h := p.obs.Peers[id]
-	return h.DiskTotal == 0 || h.DiskFree >= h.DiskTotal/diskReserve+p.loads.coming[id]+bytes
+	return p.obs.Peers[id].Room(p.loads.coming[id] + bytes)
 }
 
 // choose finds the best peer for one more copy of a shard, in the place of the one on a peer (0: of none): in the zone with

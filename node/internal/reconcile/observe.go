@@ -53,6 +53,14 @@ type Health struct {
 	DiskFree, DiskTotal uint64
 }
 
+// diskReserve is the part of a disk, 1/diskReserve, that no new copy may use.
+const diskReserve = 10
+
+// Room tells whether the disk has room for so many bytes more, as far as it is known: some of it stays free for what is written.
+func (h Health) Room(bytes uint64) bool {
+	return h.DiskTotal == 0 || h.DiskFree >= h.DiskTotal/diskReserve+bytes
+}
+
 func (o Observations) alive(id catalog.PeerID) bool { return o.Peers[id].Alive }
 
 // leaving tells whether a shard's primary is to be somewhere else than on a peer, whatever is declared.

@@ -17,11 +17,18 @@ import (
 // go and moves under way are brought to their end; then copies that lack are made, of the shards with the fewest first;
 // then those that are in the wrong place move: peers that are away, placement by hand, draining, zones; balance last, when
 // all else is done.
-func Plan(s *catalog.State, o Observations) []Step {
+func Plan(s *catalog.State, o Observations) []Step { return plan(s, o, 0) }
+
+// plan is Plan, of the shards of one collection alone if only is not 0.
+func plan(s *catalog.State, o Observations, only catalog.CollectionID) []Step {
 	p := newPlanner(s, o)
 	p.replacedPeers()
 	for i := range p.looks {
-		p.settle(&p.looks[i])
+		if l := &p.looks[i]; only == 0 || l.ref.Collection == only {
+			p.settle(l)
+		} else {
+			l.done = true
+		}
 	}
 	if !s.Settings.IsPaused() {
 		p.missing()

@@ -301,3 +301,29 @@ func TestAPlanTouchesEachShardOnceAndFillsFewAtATime(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsForeseenComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := genModel(t)
+		before := m.state.Describe()
+		f := reconcile.Foresee(m.state, m.obs, 0)
+		if !f.Rest {
+			t.Fatalf("no end is seen:\n%s", f.State.Describe())
+		}
+		if m.state.Describe() != before {
+			t.Fatalf("the present has changed")
+		}
+		if err := f.State.Check(); err != nil {
+			t.Fatalf("%v", err)
+		}
+		only := reconcile.Foresee(m.state, m.obs, 1)
+		for _, step := range only.Steps {
+			if ref, ok := step.Shard(); ok && ref.Collection != 1 {
+				t.Fatalf("only collection 1 was asked about: %s", step)
+			}
+		}
+		if !only.Rest {
+			t.Fatalf("no end is seen of collection 1:\n%s", only.State.Describe())
+		}
+	})
+}

@@ -54,6 +54,17 @@ func (s Step) Kind() string {
 	return "retire_replica"
 }
 
+// Shard returns the shard that a step is about, if it is about one.
+func (s Step) Shard() (catalog.ShardRef, bool) {
+	switch {
+	case s.Failover != nil:
+		return s.Failover.Ref, true
+	case s.Change != nil && s.Change.ChangeShard != nil:
+		return s.Change.ChangeShard.Ref, true
+	}
+	return catalog.ShardRef{}, false
+}
+
 // String returns the step in one line.
 func (s Step) String() string {
 	var what string

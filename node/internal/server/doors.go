@@ -60,7 +60,7 @@ func (s *Server) openClientDoor(context.Context) error {
 	s.clients = grpc.NewServer(api.ServerOptions(requests.Unary, refusals.Unary, s.gate)...)
 	view, err := cluster.Register(s.clients, cluster.Options{
 		Self: s.id.PeerID, Version: s.opts.Version, Metadata: s.raft, Raft: s.raft, Liveness: s.network.monitor, Statuses: s.routes,
-		Comparer: s.auditor, Events: s.events, Closing: s.ctx.Done(), CatchUp: s.routes.CatchUp,
+		Comparer: s.auditor, Proposer: s.raft, Planner: s.runner, Gauges: s.gauges, Events: s.events, Closing: s.ctx.Done(), CatchUp: s.routes.CatchUp,
 	})
 	if err != nil {
 		return fmt.Errorf("cluster service: %w", err)

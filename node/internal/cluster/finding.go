@@ -1,0 +1,166 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
+)
+
+func (q *question) found(severity clusterpb.PlanFinding_Severity, code, field, format string, args ...any) {
+	q.resp.Findings = append(q.resp.Findings, &clusterpb.PlanFinding{
+		Severity: severity, Code: code, Field: field, Text: fmt.Sprintf(format, args...),
+	})
+}
+
+// findings tells what stands against the plan or deserves attention: of the collection that is asked about, or of all.
+func (q *question) findings(before, after *catalog.State, f reconcile.Forecast) {
+	var cols []*catalog.Collection
+	for _, col := range after.Sorted() {
+		if q.collection == nil || q.col != nil && col.ID == q.col.ID {
+			cols = append(cols, col)
+		}
+	}
+	for _, col := range cols {
+		q.placeable(after, col)
+		if was, ok := before.Collections[col.ID]; ok {
+			q.working(before, was)
+		}
+	}
+	q.room(after, f, cols)
+	q.clusterwide(before, after)
+}
+
+// serving lists the peers that may hold copies: members that are in service.
+func serving(s *catalog.State) []*catalog.Peer {
+	return slices.DeleteFunc(s.SortedPeers(), func(p *catalog.Peer) bool { return p.Replaced || p.State == catalog.Draining })
+}
+
+// placeable tells whether there are peers and zones for as many copies as declared.
+func (q *question) placeable(s *catalog.State, col *catalog.Collection) {
+	peers, factor, w := serving(s), int(col.Config.ReplicationFactor), int(col.Config.WriteConsistencyFactor)
+	zones := map[string]bool{}
+	for _, p := range peers {
+		zones[p.Zone] = true
+	}
+	_, without := zones[""]
+	switch {
+	case w > len(peers):
+		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
+			"a write of %s needs %d copies, and %s can hold one: add peers, or lower write_consistency_factor", col.Name, w, count(len(peers), "peer"))
+	case factor > len(peers):
+		q.found(clusterpb.PlanFinding_ERROR, "replicas_exceed_peers", "replication_factor",
+			"%s is to have %d copies, and %s can hold one each: add peers, or lower replication_factor", col.Name, factor, count(len(peers), "peer"))
+	case factor > len(zones) && len(zones) > 1 || factor > 1 && len(zones) == 1 && !without:
+		q.found(clusterpb.PlanFinding_WARNING, "zones_too_few", "replication_factor",
+			"%s is to have %d copies in %s: the loss of one zone takes several of them; add peers in other zones", col.Name, factor, count(len(zones), "zone"))
+	}
+	if factor == 1 {
+		q.found(clusterpb.PlanFinding_WARNING, "single_copy", "replication_factor",
+			"%s is to have one copy: a lost node loses what it held; declare replication_factor 2 or more", col.Name)
+	}
+}
+
+// working tells what of a collection does not work now.
+func (q *question) working(s *catalog.State, col *catalog.Collection) {
+	var short, silent []catalog.ShardID
+	filling := 0
+	why := map[string]bool{}
+	for _, sh := range col.Shards {
+		l := look{s, col, sh, q.view}
+		n := l.active()
+		if n < int(sh.WriteQuorum) {
+			silent = append(silent, sh.ID)
+		}
+		if n < col.Factor(sh) {
+			short = append(short, sh.ID)
+		}
+		for _, r := range sh.Replicas {
+			if !q.view.Alive(r.Peer) && !s.Gone(r.Peer) {
+				why[name(s, r.Peer)+" "+q.view.silence(r.Peer)] = true
+			} else if r.State == catalog.Partial {
+				filling++
+			}
+		}
+	}
+	reason := ""
+	if len(why) > 0 {
+		reason = ": " + strings.Join(sortedWords(why), ", ")
+	}
+	if len(silent) > 0 {
+		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "",
+			"%s of %s: no writes, for too few copies count for the write consistency%s; bring the peers back", list(silent, len(col.Shards)), col.Name, reason)
+	}
+	if len(short) > 0 {
+		q.found(clusterpb.PlanFinding_WARNING, "under_replicated", "",
+			"%s of %s: fewer copies work than declared%s", list(short, len(col.Shards)), col.Name, reason)
+	}
+	if filling > 0 {
+		q.found(clusterpb.PlanFinding_INFO, "transfers_running", "", "%s of %s are being brought up to date: wait, or see ostraka watch", count(filling, "replica"), col.Name)
+	}
+}
+
+func sortedWords(words map[string]bool) []string {
+	list := make([]string, 0, len(words))
+	for w := range words {
+		list = append(list, w)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// room tells of copies that will lack although there are peers for them: their disks are too small.
+func (q *question) room(after *catalog.State, f reconcile.Forecast, cols []*catalog.Collection) {
+	peers := len(serving(after))
+	for _, col := range cols {
+		end, ok := f.State.Collections[col.ID]
+		if !ok {
+			continue
+		}
+		var lacking []catalog.ShardID
+		var bytes uint64
+		for _, sh := range end.Shards {
+			ref := catalog.ShardRef{Collection: end.ID, Shard: sh.ID}
+			if len(sh.Replicas) < min(end.Factor(sh), peers) && q.cramped(f.State, sh, q.obs.Bytes[ref]) {
+				lacking, bytes = append(lacking, sh.ID), max(bytes, q.obs.Bytes[ref])
+			}
+		}
+		if len(lacking) > 0 {
+			q.found(clusterpb.PlanFinding_ERROR, "disk_too_small", "replication_factor",
+				"%s of %s: no disk has room for another copy (up to %d bytes, and a tenth of each disk stays free): add peers or enlarge their disks",
+				list(lacking, len(end.Shards)), end.Name, bytes)
+		}
+	}
+}
+
+// cramped reports whether some peer could take a copy of a shard but for its disk.
+func (q *question) cramped(s *catalog.State, sh *catalog.Shard, bytes uint64) bool {
+	for _, p := range serving(s) {
+		h := q.obs.Peers[p.ID]
+		if _, has := sh.Replica(p.ID); !has && h.Alive && !h.Room(bytes) {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *question) clusterwide(before, after *catalog.State) {
+	if q.collection == nil && after.Members() == 2 {
+		q.found(clusterpb.PlanFinding_WARNING, "two_voters", "",
+			"the cluster has two members: while either is away, collections cannot change and no primary is replaced; add a third")
+	}
+	if before.Settings.IsPaused() {
+		q.found(clusterpb.PlanFinding_WARNING, "paused", "", "the cluster is paused: nothing but failover is done until `ostraka resume`")
+	}
+}
+
+// listed joins words for people, the first few of them.
+func listed(words []string) string {
+	if len(words) > maxListed {
+		return fmt.Sprintf("%s, ... (%d in all)", strings.Join(words[:maxListed], ", "), len(words))
+	}
+	return strings.Join(words, ", ")
+}

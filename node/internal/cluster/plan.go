@@ -1,0 +1,349 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+)
+
+const (
+	maxPlannedSteps = 10_000
+	plansAtOnce     = 2
+	stepSeconds     = 1 // what a copy takes beside its bytes
+)
+
+// Planner knows how the peers do: what reconcile.Plan needs beside the metadata.
+type Planner interface {
+	Health(*catalog.State) map[catalog.PeerID]reconcile.Health
+}
+
+// GetPlan tells what the cluster is about to do, or would do after a change, and what stands against it. Nothing is changed.
+func (s *Service) GetPlan(ctx context.Context, req *clusterpb.GetPlanRequest) (*clusterpb.GetPlanResponse, error) {
+	resp, err := s.plan(ctx, req)
+	return resp, statusOf(err)
+}
+
+func (s *Service) plan(ctx context.Context, req *clusterpb.GetPlanRequest) (*clusterpb.GetPlanResponse, error) {
+	if s.opts.Planner == nil {
+		return nil, fault.New(fault.Unsupported, "this node plans nothing")
+	}
+	select {
+	case s.planning <- struct{}{}:
+		defer func() { <-s.planning }()
+	case <-ctx.Done():
+		return nil, fault.Wrap(fault.Unavailable, ctx.Err(), "this node is planning for others")
+	}
+	q, err := s.question(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return q.answer(), nil
+}
+
+// question finds what a plan is asked for: the collection must exist, or all that makes one must be given.
+func (s *Service) question(ctx context.Context, req *clusterpb.GetPlanRequest) (*question, error) {
+	q := &question{collection: req.GetCollection(), peer: req.GetPeer()}
+	q.state, _ = s.opts.Metadata.Watch()
+	if q.collection != nil {
+		state, cols, err := s.find(ctx, []string{q.collection.GetCollection()})
+		q.state = state
+		switch {
+		case err == nil:
+			q.col = cols[0]
+		case fault.Is(err, fault.NotFound) && q.collection.ShardNumber != nil && q.collection.ReplicationFactor != nil && q.collection.WriteConsistencyFactor != nil:
+			q.state, _ = s.opts.Metadata.Watch()
+		default:
+			return nil, err
+		}
+	}
+	if q.peer != nil {
+		if p, ok := q.state.Peers[catalog.PeerID(q.peer.GetPeer())]; !ok || p.Replaced {
+			return nil, fault.New(fault.NotFound, "Peer %d does not exist", q.peer.GetPeer())
+		}
+	}
+	var refs []catalog.ShardRef
+	for ref := range q.state.Shards() {
+		if q.collection == nil || q.col != nil && ref.Collection == q.col.ID {
+			refs = append(refs, ref)
+		}
+	}
+	statuses := s.opts.Statuses.Statuses(ctx, refs)
+	var all []replica.Status
+	for _, of := range statuses {
+		for _, st := range of {
+			all = append(all, st)
+		}
+	}
+	q.view = s.observe(statuses)
+	q.obs = reconcile.Observations{Peers: s.opts.Planner.Health(q.state), Bytes: peer.Sizes(all)}
+	return q, nil
+}
+
+// question is a plan that is asked for, with everything that it is worked out from.
+type question struct {
+	state      *catalog.State
+	view       Observations
+	obs        reconcile.Observations
+	collection *clusterpb.CollectionChange // at most one of the two
+	col        *catalog.Collection         // that exists
+	peer       *clusterpb.PeerChange
+
+	resp *clusterpb.GetPlanResponse
+}
+
+func (q *question) answer() *clusterpb.GetPlanResponse {
+	q.resp = &clusterpb.GetPlanResponse{Paused: q.state.Settings.IsPaused()}
+	before := q.state
+	after, ok := q.change()
+	if !ok {
+		return q.resp // refused: there is nothing to plan
+	}
+	going := *after
+	off := false
+	going.Settings.Paused = &off // what will be done once it goes on
+	only := catalog.CollectionID(0)
+	if q.collection != nil {
+		only = q.col.ID
+	}
+	f := reconcile.Foresee(&going, q.obs, only)
+	for _, step := range f.Steps {
+		q.add(planned(f.State, before, step))
+	}
+	q.resp.Seconds = q.seconds(f)
+	q.findings(before, after, f)
+	return q.resp
+}
+
+func (q *question) add(step *clusterpb.PlannedStep) {
+	q.resp.Bytes += step.GetBytes()
+	if len(q.resp.Steps) >= maxPlannedSteps {
+		q.resp.StepsLeftOut++
+		return
+	}
+	q.resp.Steps = append(q.resp.Steps, step)
+}
+
+// planned describes a step. A collection that is gone in one state is named by the other.
+func planned(after, before *catalog.State, step reconcile.Foreseen) *clusterpb.PlannedStep {
+	w := &clusterpb.PlannedStep{Kind: step.Kind(), FromPeer: uint64(step.From), ToPeer: uint64(step.To), Bytes: step.Bytes, Why: step.Why}
+	ref, ok := step.Shard()
+	if !ok {
+		return w
+	}
+	shard := uint32(ref.Shard)
+	w.ShardId = &shard
+	for _, s := range []*catalog.State{after, before} {
+		if col, ok := s.Collections[ref.Collection]; ok {
+			w.Collection = col.Name
+		}
+	}
+	return w
+}
+
+// seconds estimates how long the copies take: what the busiest peer receives or gives, at the rate of the settings, and a moment
+// for each copy, as many at once as the settings allow.
+func (q *question) seconds(f reconcile.Forecast) uint64 {
+	in, out, copies := map[catalog.PeerID]uint64{}, map[catalog.PeerID]uint64{}, map[catalog.PeerID]int{}
+	for _, step := range f.Steps {
+		ref, ok := step.Shard()
+		if !ok || step.To == 0 || step.Failover != nil {
+			continue
+		}
+		in[step.To] += step.Bytes
+		copies[step.To]++
+		if _, sh, ok := q.state.Shard(ref); ok {
+			out[sh.Primary] += step.Bytes
+		}
+	}
+	var worst uint64
+	for id, n := range copies {
+		worst = max(worst, in[id]/q.state.Settings.BytesPerSecond()+uint64(n*stepSeconds/q.state.Settings.PerPeer())+1)
+	}
+	for _, bytes := range out {
+		worst = max(worst, bytes/q.state.Settings.BytesPerSecond()+1)
+	}
+	return worst
+}
+
+// change returns the state as if the change that is asked about had been made. What the metadata would refuse is a finding.
+func (q *question) change() (*catalog.State, bool) {
+	switch {
+	case q.collection != nil:
+		return q.changeCollection()
+	case q.peer != nil:
+		return q.changePeer()
+	}
+	return q.state, true
+}
+
+func (q *question) apply(s *catalog.State, cmd catalog.Command, field string) (*catalog.State, catalog.Result, bool) {
+	cmd, err := catalog.Prepare(s, cmd, func(id catalog.PeerID) bool { return q.obs.Peers[id].Alive && !q.obs.Peers[id].Draining })
+	var r catalog.Result
+	if err == nil {
+		s, r = catalog.Apply(s, cmd)
+		err = r.Err
+	}
+	if err != nil {
+		q.found(clusterpb.PlanFinding_ERROR, "refused", field, "the change would be refused: %v", err)
+	}
+	return s, r, err == nil
+}
+
+func (q *question) changeCollection() (*catalog.State, bool) {
+	c := q.collection
+	if q.col == nil {
+		return q.create()
+	}
+	next, s, ok := q.col.Config, q.state, true
+	if c.ReplicationFactor != nil {
+		next.ReplicationFactor = c.GetReplicationFactor()
+	}
+	if c.WriteConsistencyFactor != nil {
+		next.WriteConsistencyFactor = c.GetWriteConsistencyFactor()
+	}
+	if next.WriteConsistencyFactor > next.ReplicationFactor {
+		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
+			"a write of %s would need %d of %d copies, and could never succeed: declare write_consistency_factor %d at most",
+			q.col.Name, next.WriteConsistencyFactor, next.ReplicationFactor, next.ReplicationFactor)
+		return s, false
+	}
+	if !next.Equal(q.col.Config) {
+		update := &catalog.UpdateCollection{Name: q.col.Name, ID: q.col.ID, Base: q.col.Config, Config: next}
+		if s, _, ok = q.apply(s, catalog.Command{UpdateCollection: update}, "replication_factor"); !ok {
+			return s, false
+		}
+	}
+	if c.ShardNumber != nil && c.GetShardNumber() != next.ShardNumber {
+		reshard := &catalog.Reshard{Collection: q.col.ID, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
+		if s, _, ok = q.apply(s, catalog.Command{Reshard: reshard}, "shard_number"); !ok {
+			return s, false
+		}
+		q.slots(s.Collections[q.col.ID])
+	}
+	return s, true
+}
+
+// slots adds what resharding moves: a step per move that can begin at once, and one for what follows.
+func (q *question) slots(col *catalog.Collection) {
+	moving := catalog.PlanMoves(col)
+	_, bytes := q.size()
+	total := uint64(0)
+	for _, m := range moving.Begin {
+		n := 0
+		for _, r := range m.Slots {
+			n += r.Len()
+		}
+		shard := uint32(m.Target)
+		step := &clusterpb.PlannedStep{
+			Kind: "move_slots", Collection: col.Name, ShardId: &shard, Bytes: bytes * uint64(n) / slotCount,
+			Why: fmt.Sprintf("%d slots of shard %d go to shard %d", n, m.Source, m.Target),
+		}
+		if to, ok := col.Shard(m.Target); ok {
+			step.ToPeer = uint64(to.Primary)
+		}
+		if from, ok := col.Shard(m.Source); ok {
+			step.FromPeer = uint64(from.Primary)
+		}
+		total += uint64(n)
+		q.add(step)
+	}
+	if left := uint64(max(moving.Left, 0)); left > total {
+		q.add(&clusterpb.PlannedStep{
+			Kind: "move_slots", Collection: col.Name, Bytes: bytes * (left - total) / slotCount,
+			Why: fmt.Sprintf("%d slots follow once these moves are over", left-total),
+		})
+	}
+}
+
+const slotCount = 4096
+
+// size adds up one copy of every shard of the collection that is asked about.
+func (q *question) size() (points, bytes uint64) {
+	for _, sh := range q.col.Shards {
+		p, b := look{q.state, q.col, sh, q.view}.size()
+		points, bytes = points+p, bytes+b
+	}
+	return points, bytes
+}
+
+// create declares the collection that does not exist yet.
+func (q *question) create() (*catalog.State, bool) {
+	c := q.collection
+	if c.GetWriteConsistencyFactor() > c.GetReplicationFactor() {
+		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
+			"a write of %s would need %d of %d copies, and could never succeed: declare write_consistency_factor %d at most",
+			c.GetCollection(), c.GetWriteConsistencyFactor(), c.GetReplicationFactor(), c.GetReplicationFactor())
+		return q.state, false
+	}
+	config := catalog.Config{
+		ShardNumber: c.GetShardNumber(), ReplicationFactor: c.GetReplicationFactor(), WriteConsistencyFactor: c.GetWriteConsistencyFactor(),
+	}
+	s, r, ok := q.apply(q.state, catalog.Command{CreateCollection: &catalog.CreateCollection{Name: c.GetCollection(), Config: config}}, "")
+	if !ok {
+		return s, false
+	}
+	q.col = s.Collections[r.Collection]
+	for _, sh := range q.col.Shards {
+		shard := uint32(sh.ID)
+		where := make([]string, len(sh.Replicas))
+		for i, r := range sh.Replicas {
+			where[i] = name(s, r.Peer)
+		}
+		q.add(&clusterpb.PlannedStep{
+			Kind: "create_shard", Collection: q.col.Name, ShardId: &shard, ToPeer: uint64(sh.Primary), Why: "new, on " + listed(where),
+		})
+	}
+	return s, true
+}
+
+// changePeer declares the state, or takes the peer for gone.
+func (q *question) changePeer() (*catalog.State, bool) {
+	id := catalog.PeerID(q.peer.GetPeer())
+	if !q.peer.GetRemove() {
+		state, err := peerStateFromWire(q.peer.GetState())
+		if err != nil {
+			q.found(clusterpb.PlanFinding_ERROR, "refused", "state", "the change would be refused: %v", err)
+			return q.state, false
+		}
+		s, _, ok := q.apply(q.state, catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: id, State: &state, At: q.view.Now.UnixMilli()}}, "state")
+		return s, ok
+	}
+	if lost := q.lost(id); len(lost) > 0 {
+		q.found(clusterpb.PlanFinding_ERROR, "last_copy", "", "%s holds the last copy that counts of %s: drain it first, or say that they may be lost", name(q.state, id), listed(lost))
+		return q.state, false
+	}
+	s := *q.state
+	s.Peers = make(map[catalog.PeerID]*catalog.Peer, len(q.state.Peers))
+	for other, p := range q.state.Peers {
+		s.Peers[other] = p
+	}
+	gone := *s.Peers[id]
+	gone.Replaced = true
+	s.Peers[id] = &gone
+	return &s, true
+}
+
+// lost names the shards of which a peer holds the last copy that counts, or of which no other such copy answers.
+func (q *question) lost(id catalog.PeerID) []string {
+	var lost []string
+	for ref, sh := range q.state.Shards() {
+		r, held := sh.Replica(id)
+		if !held || r.State != catalog.Active {
+			continue
+		}
+		others := slices.ContainsFunc(sh.Replicas, func(r catalog.Replica) bool {
+			return r.Peer != id && r.State == catalog.Active && !q.state.Gone(r.Peer) && q.obs.Peers[r.Peer].Alive
+		})
+		if !others {
+			lost = append(lost, fmt.Sprintf("%s/%d", q.state.Collections[ref.Collection].Name, ref.Shard))
+		}
+	}
+	return lost
+}
