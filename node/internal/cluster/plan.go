@@ -201,7 +201,8 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 	if q.col == nil {
 		return q.create()
 	}
-	next, s, ok := q.col.Config, q.state, true
+	next, s := q.col.Config, q.state
+	var ok bool
 	if c.ReplicationFactor != nil {
 		next.ReplicationFactor = c.GetReplicationFactor()
 	}
