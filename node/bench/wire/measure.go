@@ -43,17 +43,23 @@ func Fill(ctx context.Context, s Server, set *dataset.Set, p Params) (l Load, er
 	return l, err
 }
 
+// calmLooks is how often a server must be found calm, two seconds apart, to be at rest.
+const calmLooks = 4
+
 // Rest waits until a server takes hardly any processor time, and reads its memory.
 func Rest(ctx context.Context, s Server, l *Load) error {
 	const look = 2 * time.Second
-	last := time.Duration(-1)
-	for range 30 {
+	last, calm := time.Duration(-1), 0
+	for range 60 {
 		u, err := UsageOf(s.Pid())
 		if err != nil {
 			return err
 		}
 		l.Resident, l.RestAnonymous = u.Resident, u.Anonymous
-		if last >= 0 && u.CPU-last < look/50 {
+		if calm++; last < 0 || u.CPU-last >= look/50 {
+			calm = 0
+		}
+		if calm == calmLooks {
 			return nil
 		}
 		last = u.CPU

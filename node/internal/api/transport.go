@@ -17,12 +17,17 @@ const MaxMessageBytes = 64 << 20
 // maxStreams bounds the requests in flight of one connection; clients wait for a free stream.
 const maxStreams = 1024
 
+// streamWorkers is how many goroutines handle requests again and again, so that their stacks need not grow each time. When
+// all are busy, others are made.
+const streamWorkers = 16
+
 // ServerOptions returns how a server that carries these services is to be set up. Interceptors, such as those that
 // measure, are called in the order given, before the one that words errors of foreign services.
 func ServerOptions(interceptors ...grpc.UnaryServerInterceptor) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.NumStreamWorkers(streamWorkers),
 		// The official Go client pings every 10 s, also without a call; the library's default would cut it off.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

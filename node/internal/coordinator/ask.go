@@ -35,6 +35,9 @@ type outcome[T any] struct {
 // the delay, and the first to answer count. It returns the answers, and what went wrong with the last failure if they are
 // too few. Attempts that are not needed any more are cancelled; their goroutines end as soon as they notice.
 func ask[T any](ctx context.Context, c *Coordinator, w wave, q question[T]) ([]answer[T], error) {
+	if len(w.sources) == 1 {
+		return askOnly(ctx, c, w.sources[0], q)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	outcomes := make(chan outcome[T], len(w.sources)) // nobody waits to be heard
@@ -80,6 +83,20 @@ func ask[T any](ctx context.Context, c *Coordinator, w wave, q question[T]) ([]a
 		}
 	}
 	return answers, last
+}
+
+// askOnly asks the one replica that can be asked: there is no other to turn to when it is slow, so nobody needs to watch.
+func askOnly[T any](ctx context.Context, c *Coordinator, s source, q question[T]) ([]answer[T], error) {
+	o := attempt(ctx, c, s, q, false)
+	switch {
+	case o.err == nil:
+		return []answer[T]{o.answer}, nil
+	case ctx.Err() != nil:
+		return nil, outOfTime(ctx, o.err)
+	case !elsewhere(o.err):
+		return nil, o.err
+	}
+	return nil, annotate(o.err, "%s", s.name())
 }
 
 func attempt[T any](ctx context.Context, c *Coordinator, s source, q question[T], hedge bool) outcome[T] {

@@ -87,6 +87,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 	}
+	s.wg.Go(func() { s.trim(s.ctx) })
 	s.logger.Info("serving", "peer", s.id.PeerID, "name", opts.Name, "grpc", opts.AdvertiseGRPC, "http", opts.AdvertiseHTTP)
 	return s, nil
 }
