@@ -366,8 +366,13 @@ func TestAccEveryExampleApplies(t *testing.T) {
 // needsFor skips the examples of what the nodes have not got yet.
 func (s *stage) needsFor(file string) {
 	s.t.Helper()
-	if strings.Contains(file, "ostraka_payload_index") {
+	switch {
+	case strings.Contains(file, "ostraka_payload_index"):
 		s.needsIndexes()
+	case strings.Contains(file, "ostraka_peer"):
+		s.needsPeers()
+	case strings.Contains(file, "ostraka_shard_key"):
+		s.needsShardKeys()
 	}
 }
 

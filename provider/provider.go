@@ -17,7 +17,9 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/alias"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/collection"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/payloadindex"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/quorum"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/shardkey"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/topology"
 )
 
@@ -41,7 +43,7 @@ func (p *ostraka) Metadata(_ context.Context, _ provider.MetadataRequest, resp *
 }
 
 func (p *ostraka) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{collection.New, alias.New, payloadindex.New}
+	return []func() resource.Resource{collection.New, alias.New, payloadindex.New, shardkey.New, peer.New}
 }
 
 func (p *ostraka) DataSources(context.Context) []func() datasource.DataSource {

@@ -101,9 +101,9 @@ func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *r
 	c.warnForeign(found, &resp.Diagnostics)
 	observed, diags := observe(ctx, state, found)
 	resp.Diagnostics.Append(diags...)
-	if isUnfinished(ctx, req.Private) || state.Heal.ValueBool() {
+	if session.IsUnfinished(ctx, req.Private) || state.Heal.ValueBool() {
 		if c.overlay(ctx, &observed) {
-			markUnfinished(ctx, resp.Private, false, &resp.Diagnostics)
+			session.MarkUnfinished(ctx, resp.Private, false, &resp.Diagnostics)
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, observed)...)
@@ -155,7 +155,7 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 		return
 	}
 	unfinished := resp.Diagnostics.HasError() && !c.overlayReached(ctx, &reached)
-	markUnfinished(ctx, resp.Private, unfinished, &resp.Diagnostics)
+	session.MarkUnfinished(ctx, resp.Private, unfinished, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
 }
 

@@ -13,28 +13,6 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
-// unfinishedKey marks, in the private part of the state, an update that ended before the placement was as declared. Until it
-// is, the state shows the shards and replicas that there are instead of those declared, so that the next plan is not empty
-// and its apply goes on waiting.
-const unfinishedKey = "unfinished"
-
-// private is the private part of a state, as the framework gives it.
-type private interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
-}
-
-func isUnfinished(ctx context.Context, p private) bool {
-	value, diags := p.GetKey(ctx, unfinishedKey)
-	return !diags.HasError() && string(value) == "true"
-}
-
-func markUnfinished(ctx context.Context, p private, unfinished bool, diags *diag.Diagnostics) {
-	if isUnfinished(ctx, p) != unfinished {
-		diags.Append(p.SetKey(ctx, unfinishedKey, []byte(fmt.Sprint(unfinished)))...)
-	}
-}
-
 // overlay puts what is there in the place of what is declared, and reports whether the two are the same. What cannot be
 // found out counts as not the same, and stays as declared.
 func (c *collection) overlay(ctx context.Context, m *model) bool {

@@ -35,6 +35,7 @@ type Cluster struct {
 		frozen      bool
 		operations  []*operation
 		findings    []*clusterpb.PlanFinding
+		points      uint64
 	}
 }
 

@@ -70,6 +70,9 @@ func (s *clusterService) Reshard(_ context.Context, r *clusterpb.ReshardRequest)
 	if !ok {
 		return nil, missing(r.GetCollection())
 	}
+	if r.GetShardKey() != nil {
+		return c.reshardKeyLocked(found, r)
+	}
 	p := found.config.GetParams()
 	if p.GetShardNumber() != r.GetShardNumber() {
 		c.mu.log = append(c.mu.log, fmt.Sprintf("reshard %s %d->%d", found.name, p.GetShardNumber(), r.GetShardNumber()))

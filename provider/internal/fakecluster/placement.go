@@ -18,11 +18,21 @@ type collection struct {
 	config *qdrant.CollectionConfig
 	schema map[string]*qdrant.PayloadSchemaInfo
 	shards []*shard
+	keys   []*shardKey
 }
 
 type shard struct {
 	replicas []uint64 // peers, the primary first
 	quorum   uint32
+	key      *shardKey // nil without custom sharding
+}
+
+// shardKey is one key and what was declared of it.
+type shardKey struct {
+	key       *clusterpb.ShardKey
+	shards    uint32
+	replicas  uint32
+	placement []uint64
 }
 
 // newCollection places what a node places at once: every replica for which there is a peer alive.
@@ -76,8 +86,12 @@ func (c *collection) step(peers []*clusterpb.Peer) {
 			c.shards = c.shards[:len(c.shards)-1]
 		}
 	}
-	declared := int(c.config.GetParams().GetReplicationFactor())
+	c.stepKeys(peers)
 	for i, s := range c.shards {
+		declared := int(c.config.GetParams().GetReplicationFactor())
+		if s.key != nil {
+			declared = int(s.key.replicas)
+		}
 		switch {
 		case len(s.replicas) > declared:
 			s.replicas = s.replicas[:len(s.replicas)-1]
@@ -107,9 +121,23 @@ func (s *clusterService) GetCluster(context.Context, *clusterpb.GetClusterReques
 		ClusterId: "fake", AnsweringPeer: c.mu.peers[0].GetId(), Leader: c.mu.peers[0].GetId(), Term: 3, AppliedIndex: 7, Version: "0.1.0",
 	}
 	for _, p := range c.mu.peers {
-		out.Peers = append(out.Peers, proto.Clone(p).(*clusterpb.Peer))
+		out.Peers = append(out.Peers, c.peerLocked(p))
 	}
 	return out, nil
+}
+
+// peerLocked is a peer with how many replicas it holds.
+func (c *Cluster) peerLocked(p *clusterpb.Peer) *clusterpb.Peer {
+	out := proto.Clone(p).(*clusterpb.Peer)
+	out.Replicas = 0
+	for _, found := range c.mu.collections {
+		for _, s := range found.shards {
+			if slices.Contains(s.replicas, p.GetId()) {
+				out.Replicas++
+			}
+		}
+	}
+	return out
 }
 
 func (s *clusterService) GetPlacement(_ context.Context, r *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
@@ -140,8 +168,17 @@ func (c *Cluster) placementLocked(found *collection) *clusterpb.CollectionPlacem
 		Collection: found.name, ShardNumber: uint32(len(found.shards)), TargetShardNumber: p.GetShardNumber(), ReplicationFactor: p.GetReplicationFactor(),
 		WriteConsistencyFactor: p.GetWriteConsistencyFactor(),
 	}
+	for _, k := range found.keys {
+		out.ShardKeys = append(out.ShardKeys, &clusterpb.ShardKeyPlacement{
+			Key: k.key, ShardNumber: found.count(k), TargetShardNumber: k.shards, ReplicationFactor: k.replicas, Placement: k.placement,
+		})
+	}
 	for i, s := range found.shards {
-		sp := c.shardLocked(uint32(i), s, p.GetReplicationFactor())
+		declared := p.GetReplicationFactor()
+		if s.key != nil {
+			declared = s.key.replicas
+		}
+		sp := c.shardLocked(uint32(i), s, declared)
 		out.Shards = append(out.Shards, sp)
 		if sp.GetProblem() != "" {
 			out.Warnings = append(out.Warnings, fmt.Sprintf("shard %d: %s", i, sp.GetProblem()))
@@ -159,7 +196,12 @@ func (c *Cluster) shardLocked(id uint32, s *shard, declared uint32) *clusterpb.S
 		if alive {
 			out.ActiveReplicas++
 		}
-		out.Replicas = append(out.Replicas, &clusterpb.ReplicaPlacement{Peer: peer, State: clusterpb.ReplicaState_ACTIVE, Alive: alive})
+		out.Replicas = append(out.Replicas, &clusterpb.ReplicaPlacement{
+			Peer: peer, State: clusterpb.ReplicaState_ACTIVE, Alive: alive, Points: c.mu.points,
+		})
+	}
+	if s.key != nil {
+		out.ShardKey = s.key.key
 	}
 	out.Writable = out.GetActiveReplicas() >= s.quorum
 	if out.GetActiveReplicas() != declared {

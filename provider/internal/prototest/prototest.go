@@ -238,10 +238,15 @@ func (p *Provider) Import(t T, resource, id string) (*Resource, Diagnostics) {
 // ImportIdentity imports by identity and reads.
 func (p *Provider) ImportIdentity(t T, resource string, identity map[string]string) (*Resource, Diagnostics) {
 	t.Helper()
+	schemas, err := p.server.GetResourceIdentitySchemas(context.Background(), &tfprotov6.GetResourceIdentitySchemasRequest{})
+	must(t, err, schemas.Diagnostics)
 	types := map[string]tftypes.Type{}
 	values := map[string]tftypes.Value{}
-	for key, value := range identity {
-		types[key], values[key] = tftypes.String, tftypes.NewValue(tftypes.String, value)
+	for _, a := range schemas.IdentitySchemas[resource].IdentityAttributes {
+		types[a.Name], values[a.Name] = a.Type, tftypes.NewValue(a.Type, nil)
+		if value, ok := identity[a.Name]; ok {
+			values[a.Name] = tftypes.NewValue(a.Type, value)
+		}
 	}
 	typ := tftypes.Object{AttributeTypes: types}
 	return p.importWith(t, resource, &tfprotov6.ImportResourceStateRequest{

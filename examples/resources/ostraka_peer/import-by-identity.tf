@@ -1,0 +1,6 @@
+import {
+  to = ostraka_peer.node_1
+  identity = {
+    name = "node-1"
+  }
+}

@@ -1,0 +1,7 @@
+import {
+  to = ostraka_shard_key.eu
+  identity = {
+    collection = "customers"
+    key        = "eu"
+  }
+}

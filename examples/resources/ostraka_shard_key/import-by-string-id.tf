@@ -1,0 +1,4 @@
+import {
+  to = ostraka_shard_key.eu
+  id = "customers/eu"
+}

@@ -1,0 +1,112 @@
+package provider_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/qdrant/go-client/qdrant"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+)
+
+func (s *stage) clusterService() clusterpb.ClusterClient {
+	return clusterpb.NewClusterClient(s.outsider.GetConnection())
+}
+
+func (s *stage) needsPeers() {
+	s.t.Helper()
+	s.needs("changes of peers", func() error {
+		_, err := s.clusterService().UpdatePeer(context.Background(), &clusterpb.UpdatePeerRequest{Peer: 1})
+		return err
+	})
+}
+
+func (s *stage) needsShardKeys() {
+	s.t.Helper()
+	s.needs("shard keys", func() error {
+		return s.outsider.CreateShardKey(context.Background(), "?", &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKey("x")})
+	})
+}
+
+const nodeAddress, keyAddress = "ostraka_peer.node", "ostraka_shard_key.eu"
+
+func at(address string, a plancheck.ResourceActionType) resource.ConfigPlanChecks {
+	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, a)}}
+}
+
+func node(extra string) string {
+	return `resource "ostraka_peer" "node" {
+  name       = "node-2"
+  on_destroy = "forget"
+  ` + extra + `
+}`
+}
+
+func TestAccPeerAdoptChangeDriftAndImport(t *testing.T) {
+	s := newStage(t)
+	s.needsPeers()
+	relabel := func() {
+		cluster, err := s.clusterService().GetCluster(context.Background(), &clusterpb.GetClusterRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range cluster.GetPeers() {
+			if p.GetName() == "node-2" {
+				_, err = s.clusterService().UpdatePeer(context.Background(), &clusterpb.UpdatePeerRequest{
+					Peer: p.GetId(), Labels: &clusterpb.LabelMap{Labels: map[string]string{"rack": "9"}},
+				})
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(path, value string) resource.TestCheckFunc {
+		return resource.TestCheckResourceAttr(nodeAddress, path, value)
+	}
+	s.run([]resource.TestStep{
+		{Config: node(""), ConfigPlanChecks: at(nodeAddress, plancheck.ResourceActionCreate), Check: is("state", "active")},
+		{Config: node(`labels = { rack = "7" }`), ConfigPlanChecks: at(nodeAddress, plancheck.ResourceActionUpdate), Check: is("labels.rack", "7")},
+		{ResourceName: nodeAddress, ImportState: true, ImportStateId: "node-2", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "name",
+			ImportStateVerifyIgnore: []string{"on_destroy"}},
+		{PreConfig: relabel, Config: node(`labels = { rack = "7" }`), ConfigPlanChecks: at(nodeAddress, plancheck.ResourceActionUpdate), Check: is("labels.rack", "7")},
+		{Config: node(`state = "maintenance"`), ConfigPlanChecks: at(nodeAddress, plancheck.ResourceActionUpdate), Check: is("state", "maintenance")},
+		{Config: node(""), Check: is("state", "active")},
+	})
+}
+
+func customers(extra string) string {
+	return `
+resource "ostraka_collection" "docs" {
+  name            = "docs"
+  vectors         = { "" = { size = 4, distance = "Dot" } }
+  sharding_method = "custom"
+}
+resource "ostraka_shard_key" "eu" {
+  collection = ostraka_collection.docs.name
+  key        = "eu"
+  ` + extra + `
+}`
+}
+
+func TestAccShardKeyCreateChangeDriftAndImport(t *testing.T) {
+	s := newStage(t)
+	s.needsShardKeys()
+	remove := func() {
+		if err := s.outsider.DeleteShardKey(context.Background(), "docs", &qdrant.DeleteShardKey{ShardKey: qdrant.NewShardKey("eu")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(path, value string) resource.TestCheckFunc {
+		return resource.TestCheckResourceAttr(keyAddress, path, value)
+	}
+	s.run([]resource.TestStep{
+		{Config: customers("shards_number = 1"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate), Check: is("replication_factor", "1")},
+		{ResourceName: keyAddress, ImportState: true, ImportStateId: "docs/eu", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "key"},
+		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, s.inPlaceIf(s.reshards())), Check: is("shards_number", "3")},
+		{PreConfig: remove, Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate)},
+		{Config: customers("shards_number = 3\n replication_factor = 2"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("replication_factor", "2")},
+	})
+}

@@ -1,0 +1,89 @@
+package shardkey
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/ostraka/terraform-provider-ostraka/client"
+)
+
+// ModifyPlan replaces the key where the cluster cannot cut it anew, and protects its points.
+func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.State.Raw.IsNull() || !s.session.Online() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, planDeadline)
+	defer cancel()
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		s.protect(ctx, state, "destroy", &resp.Diagnostics)
+		return
+	}
+	var plan model
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	replaces := !state.Collection.Equal(plan.Collection) || !state.Key.Equal(plan.Key) || !state.KeyNumber.Equal(plan.KeyNumber) ||
+		!state.Placement.Equal(plan.Placement) || !state.ReplicationFactor.Equal(plan.ReplicationFactor)
+	if !replaces && !plan.ShardsNumber.IsUnknown() && !state.ShardsNumber.Equal(plan.ShardsNumber) {
+		can, err := s.session.Capabilities(ctx)
+		if replaces = err == nil && !can.Reshard; replaces {
+			resp.RequiresReplace.Append(path.Root("shards_number"))
+			if s.session.First("replaced", state.id()) {
+				resp.Diagnostics.AddAttributeWarning(path.Root("shards_number"), "The change replaces the shard key", fmt.Sprintf(
+					"The cluster cannot cut shards anew in place: shard key %s is deleted with its points and created anew.", state.id()))
+			}
+		}
+	}
+	if replaces {
+		s.protect(ctx, state, "replace", &resp.Diagnostics)
+	}
+}
+
+// protect refuses to lose points, and warns of points that are lost.
+func (s *shardKey) protect(ctx context.Context, state model, act string, diags *diag.Diagnostics) {
+	points, err := s.points(ctx, state)
+	switch {
+	case err == nil && points == 0:
+	case state.DeletionProtection.ValueBool():
+		text := fmt.Sprintf("holds %d points", points)
+		if err != nil {
+			text = "may hold points: " + err.Error()
+		}
+		diags.AddAttributeError(path.Root("deletion_protection"), "Shard key is protected against deletion", fmt.Sprintf(
+			"The plan would %s shard key %s, which %s. Move or delete them, or apply deletion_protection = false first.", act, state.id(), text))
+	case err == nil && s.session.First("loses points", state.id()):
+		diags.AddWarning("Points are deleted with the shard key", fmt.Sprintf("Shard key %s holds %d points; to %s it deletes them.", state.id(), points, act))
+	}
+}
+
+// points counts the points of the key, each once.
+func (s *shardKey) points(ctx context.Context, m model) (uint64, error) {
+	placements, err := s.session.Client.Placement(ctx, m.Collection.ValueString())
+	if client.IsNotFound(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	total := uint64(0)
+	for _, p := range placements {
+		for _, shard := range p.Shards {
+			if shard.Key == nil || *shard.Key != m.key() || len(shard.Replicas) == 0 {
+				continue
+			}
+			total += slices.MaxFunc(shard.Replicas, func(a, b client.ReplicaPlacement) int { return int(a.Points) - int(b.Points) }).Points
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,147 @@
+package provider_test
+
+import (
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ostraka/terraform-provider-ostraka/provider"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/fakecluster"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/prototest"
+)
+
+const keyType = "ostraka_shard_key"
+
+func newKeyWorld(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, 3, nil)
+	w.apply(t, nil, minimal(prototest.Config{"sharding_method": "custom", "replication_factor": 2}))
+	w.cluster.Log()
+	return w
+}
+
+func eu(extra prototest.Config) prototest.Config {
+	config := prototest.Config{"collection": "docs", "key": "eu"}
+	for key, value := range extra {
+		config[key] = value
+	}
+	return config
+}
+
+func TestAShardKeyIsCreatedWithTheCollectionsNumbersOrItsOwn(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	for path, want := range map[string]string{"shards_number": "1", "replication_factor": "2", "placement": "null", "key_number": "null"} {
+		if got := prototest.Get(r.State, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	w.mustBeSettledOf(t, keyType, r, eu(nil))
+	own := prototest.Config{"collection": "docs", "key_number": 7, "shards_number": 2, "replication_factor": 1, "placement": []any{1002, 1003}}
+	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, nil, own), own)
+	collection := minimal(prototest.Config{"sharding_method": "custom", "replication_factor": 2})
+	imported, diags := w.Import(t, collectionType, "docs")
+	wantEqual(t, "errors", diags.Errors(), nil)
+	w.mustBeSettled(t, imported, collection)
+	wantEqual(t, "log", w.cluster.Log(), []string{"key docs eu0", "key docs 7"})
+	for id, want := range map[string]string{"docs/eu": "eu", "docs/7": "null"} {
+		r, diags := w.Import(t, keyType, id)
+		wantEqual(t, "errors", diags.Errors(), nil)
+		if got := prototest.Get(r.State, "key"); got != want {
+			t.Errorf("%s: the key is %s", id, got)
+		}
+	}
+	byIdentity, diags := w.ImportIdentity(t, keyType, map[string]string{"collection": "docs", "key": "eu"})
+	wantEqual(t, "errors", diags.Errors(), nil)
+	wantEqual(t, "import by identity differs in", prototest.Diff(r.State, byIdentity.State), nil)
+	for _, bad := range []string{"docs", "docs/", "/eu"} {
+		_, diags := w.Import(t, keyType, bad)
+		wantOne(t, bad, diags.Errors(), "COLLECTION/KEY")
+	}
+}
+
+func TestShardsOfAKeyChangeInPlaceAndEverythingElseReplaces(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	w.cluster.Log()
+	for _, shards := range []int{3, 2} {
+		r = w.applyOf(t, keyType, r, eu(prototest.Config{"shards_number": shards}))
+		w.mustBeSettledOf(t, keyType, r, eu(prototest.Config{"shards_number": shards}))
+	}
+	wantEqual(t, "log", w.cluster.Log(), []string{"reshard docs/eu0 1->3", "reshard docs/eu0 3->2"})
+	for path, config := range map[string]prototest.Config{
+		"replication_factor": eu(prototest.Config{"replication_factor": 3}), "placement": eu(prototest.Config{"placement": []any{1001}}),
+		"collection": {"collection": "other", "key": "eu"}, "key": {"collection": "docs", "key": "us"},
+	} {
+		wantEqual(t, "replaced because of", w.Plan(t, keyType, r, config).Replace, []string{path})
+	}
+	w.restart(t, nil)
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/Reshard", Err: status.Error(codes.Unimplemented, "not built")})
+	plan := w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 5}))
+	wantEqual(t, "replaced by old nodes because of", plan.Replace, []string{"shards_number"})
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "cannot cut shards anew")
+}
+
+func TestAReshardOfAKeyThatRunsOutOfTimeIsJoined(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	w.cluster.Freeze(true)
+	after := eu(prototest.Config{"shards_number": 4, "timeouts": prototest.Config{"update": "300ms"}})
+	r, diags := w.Apply(t, w.Plan(t, keyType, r, after))
+	wantOne(t, "errors", diags.Errors(), "1 -> 4 shards", "joins it")
+	r = w.refreshOf(t, keyType, r)
+	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), "shards_number"), []string{"shards_number"})
+	w.cluster.Freeze(false)
+	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, r, after), after)
+}
+
+func TestDeletingAKeyWithPoints(t *testing.T) {
+	w := newKeyWorld(t)
+	protected := eu(prototest.Config{"deletion_protection": true})
+	r := w.applyOf(t, keyType, nil, protected)
+	wantEqual(t, "errors without points", w.Plan(t, keyType, r, nil).Diagnostics.Errors(), nil)
+	stale := w.Plan(t, keyType, r, nil)
+	w.cluster.Points(5)
+	wantOne(t, "destroy", w.Plan(t, keyType, r, nil).Diagnostics.Errors(), "holds 5 points", "(at deletion_protection)")
+	moved := eu(prototest.Config{"deletion_protection": true, "replication_factor": 1})
+	wantOne(t, "replace", w.Plan(t, keyType, r, moved).Diagnostics.Errors(), "would replace")
+	_, diags := w.Apply(t, stale)
+	wantOne(t, "a plan that is older than the points", diags.Errors(), "holds 5 points")
+	r = w.applyOf(t, keyType, r, eu(nil))
+	plan := w.Plan(t, keyType, r, nil)
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "5 points")
+	w.applyOf(t, keyType, r, nil)
+}
+
+func TestAKeyThatIsGoneOrForeignOrImpossible(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	_, diags := w.Apply(t, w.Plan(t, keyType, w.None(keyType), eu(nil)))
+	wantOne(t, "foreign", diags.Errors(), "terraform import ostraka_shard_key.RESOURCE docs/eu")
+	for _, code := range []codes.Code{codes.Unavailable, codes.PermissionDenied} {
+		w.cluster.Inject(fakecluster.Fault{Method: "Collections/ListShardKeys", Err: status.Error(code, "injected")})
+		if out, diags := w.Refresh(t, keyType, r); len(diags.Errors()) != 1 || !out.Exists() {
+			t.Errorf("%s: errors %q, in the state: %t", code, diags.Errors(), out.Exists())
+		}
+		w.cluster.Heal()
+	}
+	w.cluster.DropKey("docs", "eu")
+	if gone := w.refreshOf(t, keyType, r); gone.Exists() {
+		t.Error("a key that is gone is still in the state")
+	}
+	_, diags = w.Apply(t, w.Plan(t, keyType, r, nil))
+	wantEqual(t, "errors of deleting what is gone", diags.Errors(), nil)
+	w.cluster.Inject(fakecluster.Fault{Method: "Collections/CreateShardKey", Err: errLost, After: true, Times: 1})
+	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, nil, eu(nil)), eu(nil))
+	w.cluster.Drop("docs")
+	_, diags = w.Apply(t, w.Plan(t, keyType, w.None(keyType), eu(nil)))
+	wantOne(t, "no collection", diags.Errors(), "(at collection)")
+
+	bare := &world{Provider: prototest.New(t, provider.New("test"))}
+	both := eu(prototest.Config{"key_number": 3})
+	if errs := bare.Validate(t, keyType, both).Errors(); len(errs) == 0 {
+		t.Error("a word and a number at once are accepted")
+	}
+	wantOne(t, "neither", bare.Validate(t, keyType, prototest.Config{"collection": "docs"}).Errors(), "key")
+}
