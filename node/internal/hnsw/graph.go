@@ -68,6 +68,11 @@ type Scorer interface {
 	Score(rows []uint32, out []float32)
 }
 
+// Hinter is a Scorer that can ask memory for rows which it will soon be given.
+type Hinter interface {
+	Hint(rows []uint32)
+}
+
 // Space compares rows with one another, on the same scale for all: out[i] is of row and rows[i]. It is used by one
 // goroutine at a time. Scores need not be those of the Scorers that search.
 type Space interface {

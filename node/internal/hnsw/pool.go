@@ -87,3 +87,13 @@ func (p *pool) pop() (candidate, bool) {
 	}
 	return 0, false
 }
+
+// peek returns what pop would.
+func (p *pool) peek() (candidate, bool) {
+	for i := p.next; i < len(p.items); i++ {
+		if c := p.items[i]; c&expanded == 0 {
+			return c, true
+		}
+	}
+	return 0, false
+}

@@ -76,7 +76,7 @@ func (w *walker) filtered(
 		if c.score() > limit {
 			break
 		}
-		rows := w.fresh(g.links.list(c.row(), 0))
+		rows := w.fresh(g.links.list(c.row(), 0), &w.batch)
 		s.Score(rows, w.scores[:len(rows)])
 		for i, row := range rows {
 			if score := w.scores[i]; score < limit || limit == float32(math.Inf(1)) {

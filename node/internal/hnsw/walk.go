@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // walker is what one walk needs, used again by later ones.
@@ -14,6 +17,7 @@ type walker struct {
 	rows    []uint32
 	scores  [batchCap]float32
 	batch   [batchCap]uint32
+	turns   [2][batchCap]uint32
 	kept    [batchCap]uint32
 	between betweenScorer
 	build   building
@@ -30,6 +34,12 @@ func (g *Graph) walker() *walker {
 type betweenScorer struct {
 	space Space
 	row   uint32
+}
+
+func (b *betweenScorer) Hint(rows []uint32) {
+	if h, ok := b.space.(Hinter); ok {
+		h.Hint(rows)
+	}
 }
 
 func (b *betweenScorer) Score(rows []uint32, out []float32) { b.space.Between(b.row, rows, out) }
@@ -60,42 +70,72 @@ func (w *walker) descend(g *Graph, s Scorer, to int) (candidate, bool) {
 }
 
 // level walks one level from a starting candidate; the pool then holds the nearest ef rows it has found.
+//
+// It is always one step ahead: the rows that the next candidate leads to are on their way from memory while those of the
+// one before are compared, though those may turn out to be nearer and would have had their turn first.
 func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, level, ef int) error {
 	w.seen.reset(g.links.capacity())
 	w.pool.reset(ef)
 	w.seen.add(from.row())
 	w.pool.add(from &^ expanded)
-	for n := 1; ; n++ {
+	hint, _ := s.(Hinter)
+	rows, next := w.step(g, level, hint, 0), []uint32(nil)
+	for n := 1; len(rows) > 0; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return fmt.Errorf("walk graph: %w", ctx.Err())
 		}
+		next = w.step(g, level, hint, n%2)
+		w.score(s, rows)
+		if rows = next; len(rows) == 0 {
+			rows = w.step(g, level, hint, n%2)
+		}
+	}
+	return nil
+}
+
+// step expands the best candidate that leads to rows which the walk has not seen.
+func (w *walker) step(g *Graph, level int, hint Hinter, turn int) []uint32 {
+	for {
 		c, ok := w.pool.pop()
 		if !ok {
 			return nil
 		}
-		rows := w.fresh(g.links.list(c.row(), level))
-		if len(rows) == 0 {
-			continue
+		if next, ok := w.pool.peek(); ok {
+			vec.Prefetch(g.links.list(next.row(), level))
 		}
-		s.Score(rows, w.scores[:len(rows)])
-		limit := w.pool.limit()
-		for i, row := range rows {
-			if score := w.scores[i]; score < limit || limit == float32(math.Inf(1)) {
-				w.pool.add(newCandidate(score, row))
-				limit = w.pool.limit()
+		if rows := w.fresh(g.links.list(c.row(), level), &w.turns[turn]); len(rows) > 0 {
+			if hint != nil {
+				hint.Hint(rows)
 			}
+			return rows
+		}
+	}
+}
+
+// score compares rows and keeps the best.
+func (w *walker) score(s Scorer, rows []uint32) {
+	s.Score(rows, w.scores[:len(rows)])
+	limit := w.pool.limit()
+	for i, row := range rows {
+		if score := w.scores[i]; score < limit || limit == float32(math.Inf(1)) {
+			w.pool.add(newCandidate(score, row))
+			limit = w.pool.limit()
 		}
 	}
 }
 
 // fresh returns the links of a list that the walk has not seen.
-func (w *walker) fresh(list []uint32) []uint32 {
+func (w *walker) fresh(list []uint32, batch *[batchCap]uint32) []uint32 {
 	n := 0
-	for _, row := range read(list, w.batch[:0]) {
-		if w.seen.add(row) {
-			w.batch[n] = row
+	for i := range list {
+		link := atomic.LoadUint32(&list[i])
+		if link == 0 {
+			break
+		}
+		batch[n%batchCap] = link - 1
+		if w.seen.add(link - 1) {
 			n++
 		}
 	}
-	return w.batch[:n]
+	return batch[:n]
 }

@@ -57,6 +57,8 @@ func (s *fullScorer) Between(row uint32, rows []uint32, out []float32) {
 	s.compare(t, arena.Slice[float32](t, row, s.size), rows, out)
 }
 
+func (s *fullScorer) Hint(rows []uint32) { hint(s.rows, rows, 4*s.size) }
+
 func (s *fullScorer) compare(t *vec.Table, query []float32, rows []uint32, out []float32) {
 	out = out[:len(rows)]
 	s.kernel.Gather(query, t, rows, out)

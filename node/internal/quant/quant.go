@@ -39,6 +39,8 @@ type Scorer interface {
 	Score(rows []uint32, out []float32)
 	// Between compares a row with other rows. It does not change the query.
 	Between(row uint32, rows []uint32, out []float32)
+	// Hint asks memory for rows that will soon be compared. It changes nothing but time.
+	Hint(rows []uint32)
 }
 
 func check(d vec.Distance, size int) error {
@@ -50,3 +52,9 @@ func check(d vec.Distance, size int) error {
 
 // batch is how many rows a scorer compares at a time.
 const batch = 64
+
+// hintBytes is how much of a row is asked for ahead of time: enough for the fetching to have begun, and not so much that
+// the processor has to wait until it can ask for more.
+const hintBytes = 128
+
+func hint(a *arena.Arena, rows []uint32, bytes int) { a.Table().Ahead(rows, min(bytes, hintBytes)) }

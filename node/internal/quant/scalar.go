@@ -143,6 +143,8 @@ func (s *scalarDifference) Between(row uint32, rows []uint32, out []float32) {
 	s.compare(t, arena.Slice[byte](t, row, s.codec.size), rows, out)
 }
 
+func (s *scalarDifference) Hint(rows []uint32) { hint(s.rows, rows, s.codec.Bytes()) }
+
 func (s *scalarDifference) compare(t *vec.Table, query []byte, rows []uint32, out []float32) {
 	for len(rows) > 0 {
 		n := min(len(rows), batch)
@@ -210,6 +212,8 @@ func (s *scalarDot) Between(row uint32, rows []uint32, out []float32) {
 		rows, out = rows[n:], out[n:]
 	}
 }
+
+func (s *scalarDot) Hint(rows []uint32) { hint(s.rows, rows, s.codec.Bytes()) }
 
 func (s *scalarDot) sum(t *vec.Table, row uint32) float32 {
 	return float32(*(*uint32)(unsafe.Add(t.At(row), s.codec.sumAt())))

@@ -10,99 +10,99 @@ import "unsafe"
 func dotFloat32AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotFloat32x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidFloat32AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidFloat32x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanFloat32AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanFloat32x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotBFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotBFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidBFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidBFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanBFloat16AVX2(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanBFloat16x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotInt8AVX2(query, row unsafe.Pointer, n int) int32
 
 //go:noescape
-func dotInt8x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]int32)
+func dotInt8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *int32)
 
 //go:noescape
 func dotUint8AVX2(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func dotUint8x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func dotUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func euclidUint8AVX2(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func euclidUint8x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func euclidUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func manhattanUint8AVX2(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func manhattanUint8x4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func manhattanUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func hammingAVX2(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func hammingx4AVX2(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func hammingManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 func (k *kernels) useAVX2() {
-	k.dotFloat32.one, k.dotFloat32.four = dotFloat32AVX2, dotFloat32x4AVX2
-	k.euclidFloat32.one, k.euclidFloat32.four = euclidFloat32AVX2, euclidFloat32x4AVX2
-	k.manhattanFloat32.one, k.manhattanFloat32.four = manhattanFloat32AVX2, manhattanFloat32x4AVX2
-	k.dotFloat16.one, k.dotFloat16.four = dotFloat16AVX2, dotFloat16x4AVX2
-	k.euclidFloat16.one, k.euclidFloat16.four = euclidFloat16AVX2, euclidFloat16x4AVX2
-	k.manhattanFloat16.one, k.manhattanFloat16.four = manhattanFloat16AVX2, manhattanFloat16x4AVX2
-	k.dotBFloat16.one, k.dotBFloat16.four = dotBFloat16AVX2, dotBFloat16x4AVX2
-	k.euclidBFloat16.one, k.euclidBFloat16.four = euclidBFloat16AVX2, euclidBFloat16x4AVX2
-	k.manhattanBFloat16.one, k.manhattanBFloat16.four = manhattanBFloat16AVX2, manhattanBFloat16x4AVX2
-	k.dotInt8.one, k.dotInt8.four = dotInt8AVX2, dotInt8x4AVX2
-	k.dotUint8.one, k.dotUint8.four = dotUint8AVX2, dotUint8x4AVX2
-	k.euclidUint8.one, k.euclidUint8.four = euclidUint8AVX2, euclidUint8x4AVX2
-	k.manhattanUint8.one, k.manhattanUint8.four = manhattanUint8AVX2, manhattanUint8x4AVX2
-	k.hamming.one, k.hamming.four = hammingAVX2, hammingx4AVX2
+	k.dotFloat32.one, k.dotFloat32.many = dotFloat32AVX2, dotFloat32ManyAVX2
+	k.euclidFloat32.one, k.euclidFloat32.many = euclidFloat32AVX2, euclidFloat32ManyAVX2
+	k.manhattanFloat32.one, k.manhattanFloat32.many = manhattanFloat32AVX2, manhattanFloat32ManyAVX2
+	k.dotFloat16.one, k.dotFloat16.many = dotFloat16AVX2, dotFloat16ManyAVX2
+	k.euclidFloat16.one, k.euclidFloat16.many = euclidFloat16AVX2, euclidFloat16ManyAVX2
+	k.manhattanFloat16.one, k.manhattanFloat16.many = manhattanFloat16AVX2, manhattanFloat16ManyAVX2
+	k.dotBFloat16.one, k.dotBFloat16.many = dotBFloat16AVX2, dotBFloat16ManyAVX2
+	k.euclidBFloat16.one, k.euclidBFloat16.many = euclidBFloat16AVX2, euclidBFloat16ManyAVX2
+	k.manhattanBFloat16.one, k.manhattanBFloat16.many = manhattanBFloat16AVX2, manhattanBFloat16ManyAVX2
+	k.dotInt8.one, k.dotInt8.many = dotInt8AVX2, dotInt8ManyAVX2
+	k.dotUint8.one, k.dotUint8.many = dotUint8AVX2, dotUint8ManyAVX2
+	k.euclidUint8.one, k.euclidUint8.many = euclidUint8AVX2, euclidUint8ManyAVX2
+	k.manhattanUint8.one, k.manhattanUint8.many = manhattanUint8AVX2, manhattanUint8ManyAVX2
+	k.hamming.one, k.hamming.many = hammingAVX2, hammingManyAVX2
 }

@@ -49,8 +49,8 @@ TEXT ·dotFloat32AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -16(CX), SI
-	CMPQ  BX, SI
+	LEAQ  16(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -59,19 +59,21 @@ main:
 	VMOVUPS     32(AX)(BX*4), Y2
 	VFMADD231PS 32(DX)(BX*4), Y2, Y1
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
 	VMOVUPS     (AX)(BX*4), Y2
 	VFMADD231PS (DX)(BX*4), Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -94,19 +96,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotFloat32x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotFloat32x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·dotFloat32ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -115,71 +136,74 @@ TEXT ·dotFloat32x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -16(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  16(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Y8
-	VFMADD231PS (DX)(R12*4), Y8, Y0
-	VFMADD231PS (SI)(R12*4), Y8, Y2
-	VFMADD231PS (R8)(R12*4), Y8, Y4
-	VFMADD231PS (R10)(R12*4), Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VFMADD231PS 32(DX)(R12*4), Y8, Y1
-	VFMADD231PS 32(SI)(R12*4), Y8, Y3
-	VFMADD231PS 32(R8)(R12*4), Y8, Y5
-	VFMADD231PS 32(R10)(R12*4), Y8, Y7
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Y8
+	VFMADD231PS (SI)(R13*4), Y8, Y0
+	VFMADD231PS (R8)(R13*4), Y8, Y2
+	VFMADD231PS (R10)(R13*4), Y8, Y4
+	VFMADD231PS (R12)(R13*4), Y8, Y6
+	VMOVUPS     32(AX)(R13*4), Y8
+	VFMADD231PS 32(SI)(R13*4), Y8, Y1
+	VFMADD231PS 32(R8)(R13*4), Y8, Y3
+	VFMADD231PS 32(R10)(R13*4), Y8, Y5
+	VFMADD231PS 32(R12)(R13*4), Y8, Y7
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Y8
-	VFMADD231PS (DX)(R12*4), Y8, Y0
-	VFMADD231PS (SI)(R12*4), Y8, Y2
-	VFMADD231PS (R8)(R12*4), Y8, Y4
-	VFMADD231PS (R10)(R12*4), Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Y8
+	VFMADD231PS (SI)(R13*4), Y8, Y0
+	VFMADD231PS (R8)(R13*4), Y8, Y2
+	VFMADD231PS (R10)(R13*4), Y8, Y4
+	VFMADD231PS (R12)(R13*4), Y8, Y6
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*4)
 	PREFETCHT0  -1(DI)(CX*4)
 	PREFETCHT0  -1(R9)(CX*4)
 	PREFETCHT0  -1(R11)(CX*4)
+	PREFETCHT0  -1(BX)(CX*4)
 	VADDPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y2
 	VADDPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	LEAQ        firstLanes<>+32(SB), BX
-	NEGQ        CX
-	VMOVDQU     (BX)(CX*4), Y1
-	VMASKMOVPS  (AX)(R12*4), Y1, Y3
-	VMASKMOVPS  (DX)(R12*4), Y1, Y5
+	LEAQ        firstLanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVDQU     (DI)(BX*4), Y1
+	VMASKMOVPS  (AX)(R13*4), Y1, Y3
+	VMASKMOVPS  (SI)(R13*4), Y1, Y5
 	VFMADD231PS Y5, Y3, Y0
-	VMASKMOVPS  (SI)(R12*4), Y1, Y5
+	VMASKMOVPS  (R8)(R13*4), Y1, Y5
 	VFMADD231PS Y5, Y3, Y2
-	VMASKMOVPS  (R8)(R12*4), Y1, Y5
+	VMASKMOVPS  (R10)(R13*4), Y1, Y5
 	VFMADD231PS Y5, Y3, Y4
-	VMASKMOVPS  (R10)(R12*4), Y1, Y1
+	VMASKMOVPS  (R12)(R13*4), Y1, Y1
 	VFMADD231PS Y1, Y3, Y6
 
 sum:
@@ -194,8 +218,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -208,8 +246,8 @@ TEXT ·euclidFloat32AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -16(CX), SI
-	CMPQ  BX, SI
+	LEAQ  16(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -220,12 +258,13 @@ main:
 	VSUBPS      32(DX)(BX*4), Y2, Y2
 	VFMADD231PS Y2, Y2, Y1
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -233,7 +272,8 @@ step:
 	VSUBPS      (DX)(BX*4), Y2, Y2
 	VFMADD231PS Y2, Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -257,19 +297,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidFloat32x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·euclidFloat32x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·euclidFloat32ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -278,86 +337,89 @@ TEXT ·euclidFloat32x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -16(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  16(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Y8
-	VSUBPS      (DX)(R12*4), Y8, Y9
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Y8
+	VSUBPS      (SI)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VSUBPS      (SI)(R12*4), Y8, Y9
+	VSUBPS      (R8)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VSUBPS      (R8)(R12*4), Y8, Y9
+	VSUBPS      (R10)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VSUBPS      (R10)(R12*4), Y8, Y8
+	VSUBPS      (R12)(R13*4), Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VSUBPS      32(DX)(R12*4), Y8, Y9
+	VMOVUPS     32(AX)(R13*4), Y8
+	VSUBPS      32(SI)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y1
-	VSUBPS      32(SI)(R12*4), Y8, Y9
+	VSUBPS      32(R8)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y3
-	VSUBPS      32(R8)(R12*4), Y8, Y9
+	VSUBPS      32(R10)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y5
-	VSUBPS      32(R10)(R12*4), Y8, Y8
+	VSUBPS      32(R12)(R13*4), Y8, Y8
 	VFMADD231PS Y8, Y8, Y7
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Y8
-	VSUBPS      (DX)(R12*4), Y8, Y9
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Y8
+	VSUBPS      (SI)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VSUBPS      (SI)(R12*4), Y8, Y9
+	VSUBPS      (R8)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VSUBPS      (R8)(R12*4), Y8, Y9
+	VSUBPS      (R10)(R13*4), Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VSUBPS      (R10)(R12*4), Y8, Y8
+	VSUBPS      (R12)(R13*4), Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*4)
 	PREFETCHT0  -1(DI)(CX*4)
 	PREFETCHT0  -1(R9)(CX*4)
 	PREFETCHT0  -1(R11)(CX*4)
+	PREFETCHT0  -1(BX)(CX*4)
 	VADDPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y2
 	VADDPS      Y5, Y4, Y4
 	VADDPS      Y7, Y6, Y6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	LEAQ        firstLanes<>+32(SB), BX
-	NEGQ        CX
-	VMOVDQU     (BX)(CX*4), Y1
-	VMASKMOVPS  (AX)(R12*4), Y1, Y3
-	VMASKMOVPS  (DX)(R12*4), Y1, Y5
+	LEAQ        firstLanes<>+32(SB), DI
+	NEGQ        BX
+	VMOVDQU     (DI)(BX*4), Y1
+	VMASKMOVPS  (AX)(R13*4), Y1, Y3
+	VMASKMOVPS  (SI)(R13*4), Y1, Y5
 	VSUBPS      Y5, Y3, Y5
 	VFMADD231PS Y5, Y5, Y0
-	VMASKMOVPS  (SI)(R12*4), Y1, Y5
+	VMASKMOVPS  (R8)(R13*4), Y1, Y5
 	VSUBPS      Y5, Y3, Y5
 	VFMADD231PS Y5, Y5, Y2
-	VMASKMOVPS  (R8)(R12*4), Y1, Y5
+	VMASKMOVPS  (R10)(R13*4), Y1, Y5
 	VSUBPS      Y5, Y3, Y5
 	VFMADD231PS Y5, Y5, Y4
-	VMASKMOVPS  (R10)(R12*4), Y1, Y1
+	VMASKMOVPS  (R12)(R13*4), Y1, Y1
 	VSUBPS      Y1, Y3, Y1
 	VFMADD231PS Y1, Y1, Y6
 
@@ -373,8 +435,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -390,8 +466,8 @@ TEXT ·manhattanFloat32AVX2(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Y2
 	XORQ         BX, BX
-	LEAQ         -16(CX), SI
-	CMPQ         BX, SI
+	LEAQ         16(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -404,12 +480,13 @@ main:
 	VANDPS  Y2, Y3, Y3
 	VADDPS  Y3, Y1, Y1
 	ADDQ    $+16, BX
-	CMPQ    BX, SI
+	LEAQ    16(BX), SI
+	CMPQ    SI, CX
 	JLE     main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -418,7 +495,8 @@ step:
 	VANDPS  Y2, Y3, Y3
 	VADDPS  Y3, Y0, Y0
 	ADDQ    $+8, BX
-	CMPQ    BX, SI
+	LEAQ    8(BX), SI
+	CMPQ    SI, CX
 	JLE     step
 
 after_step:
@@ -443,19 +521,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanFloat32x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanFloat32ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·manhattanFloat32x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanFloat32ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXOR        Y0, Y0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
@@ -464,104 +561,107 @@ TEXT ·manhattanFloat32x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR        Y5, Y5, Y5
 	VPXOR        Y6, Y6, Y6
 	VPXOR        Y7, Y7, Y7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Y8
-	XORQ         R12, R12
-	LEAQ         -16(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         16(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*4)
-	PREFETCHT0 (DI)(R12*4)
-	PREFETCHT0 (R9)(R12*4)
-	PREFETCHT0 (R11)(R12*4)
-	VMOVUPS    (AX)(R12*4), Y9
-	VSUBPS     (DX)(R12*4), Y9, Y10
+	PREFETCHT0 (DI)(R13*4)
+	PREFETCHT0 (R9)(R13*4)
+	PREFETCHT0 (R11)(R13*4)
+	PREFETCHT0 (BX)(R13*4)
+	VMOVUPS    (AX)(R13*4), Y9
+	VSUBPS     (SI)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VSUBPS     (SI)(R12*4), Y9, Y10
+	VSUBPS     (R8)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VSUBPS     (R8)(R12*4), Y9, Y10
+	VSUBPS     (R10)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VSUBPS     (R10)(R12*4), Y9, Y9
+	VSUBPS     (R12)(R13*4), Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	VMOVUPS    32(AX)(R12*4), Y9
-	VSUBPS     32(DX)(R12*4), Y9, Y10
+	VMOVUPS    32(AX)(R13*4), Y9
+	VSUBPS     32(SI)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y1, Y1
-	VSUBPS     32(SI)(R12*4), Y9, Y10
+	VSUBPS     32(R8)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y3, Y3
-	VSUBPS     32(R8)(R12*4), Y9, Y10
+	VSUBPS     32(R10)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y5, Y5
-	VSUBPS     32(R10)(R12*4), Y9, Y9
+	VSUBPS     32(R12)(R13*4), Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y7, Y7
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*4)
-	PREFETCHT0 (DI)(R12*4)
-	PREFETCHT0 (R9)(R12*4)
-	PREFETCHT0 (R11)(R12*4)
-	VMOVUPS    (AX)(R12*4), Y9
-	VSUBPS     (DX)(R12*4), Y9, Y10
+	PREFETCHT0 (DI)(R13*4)
+	PREFETCHT0 (R9)(R13*4)
+	PREFETCHT0 (R11)(R13*4)
+	PREFETCHT0 (BX)(R13*4)
+	VMOVUPS    (AX)(R13*4), Y9
+	VSUBPS     (SI)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VSUBPS     (SI)(R12*4), Y9, Y10
+	VSUBPS     (R8)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VSUBPS     (R8)(R12*4), Y9, Y10
+	VSUBPS     (R10)(R13*4), Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VSUBPS     (R10)(R12*4), Y9, Y9
+	VSUBPS     (R12)(R13*4), Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	ADDQ       $+8, R12
-	CMPQ       R12, R13
+	ADDQ       $+8, R13
+	LEAQ       8(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*4)
 	PREFETCHT0 -1(DI)(CX*4)
 	PREFETCHT0 -1(R9)(CX*4)
 	PREFETCHT0 -1(R11)(CX*4)
+	PREFETCHT0 -1(BX)(CX*4)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
 	VADDPS     Y7, Y6, Y6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	LEAQ       firstLanes<>+32(SB), BX
-	NEGQ       CX
-	VMOVDQU    (BX)(CX*4), Y1
-	VMASKMOVPS (AX)(R12*4), Y1, Y3
-	VMASKMOVPS (DX)(R12*4), Y1, Y5
+	LEAQ       firstLanes<>+32(SB), DI
+	NEGQ       BX
+	VMOVDQU    (DI)(BX*4), Y1
+	VMASKMOVPS (AX)(R13*4), Y1, Y3
+	VMASKMOVPS (SI)(R13*4), Y1, Y5
 	VSUBPS     Y5, Y3, Y5
 	VANDPS     Y8, Y5, Y5
 	VADDPS     Y5, Y0, Y0
-	VMASKMOVPS (SI)(R12*4), Y1, Y5
+	VMASKMOVPS (R8)(R13*4), Y1, Y5
 	VSUBPS     Y5, Y3, Y5
 	VANDPS     Y8, Y5, Y5
 	VADDPS     Y5, Y2, Y2
-	VMASKMOVPS (R8)(R12*4), Y1, Y5
+	VMASKMOVPS (R10)(R13*4), Y1, Y5
 	VSUBPS     Y5, Y3, Y5
 	VANDPS     Y8, Y5, Y5
 	VADDPS     Y5, Y4, Y4
-	VMASKMOVPS (R10)(R12*4), Y1, Y1
+	VMASKMOVPS (R12)(R13*4), Y1, Y1
 	VSUBPS     Y1, Y3, Y1
 	VANDPS     Y8, Y1, Y1
 	VADDPS     Y1, Y6, Y6
@@ -578,8 +678,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -592,8 +706,8 @@ TEXT ·dotFloat16AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -32(CX), SI
-	CMPQ  BX, SI
+	LEAQ  32(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -610,12 +724,13 @@ main:
 	VCVTPH2PS   48(DX)(BX*2), Y3
 	VFMADD231PS Y3, Y2, Y1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -623,7 +738,8 @@ step:
 	VCVTPH2PS   (DX)(BX*2), Y3
 	VFMADD231PS Y3, Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -652,19 +768,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·dotFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·dotFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -673,84 +808,86 @@ TEXT ·dotFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -32(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  32(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VCVTPH2PS   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VCVTPH2PS   (SI)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y0
-	VCVTPH2PS   (SI)(R12*2), Y9
+	VCVTPH2PS   (R8)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y2
-	VCVTPH2PS   (R8)(R12*2), Y9
+	VCVTPH2PS   (R10)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y4
-	VCVTPH2PS   (R10)(R12*2), Y9
+	VCVTPH2PS   (R12)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VCVTPH2PS   16(DX)(R12*2), Y9
+	VMOVUPS     32(AX)(R13*4), Y8
+	VCVTPH2PS   16(SI)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y1
-	VCVTPH2PS   16(SI)(R12*2), Y9
+	VCVTPH2PS   16(R8)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y3
-	VCVTPH2PS   16(R8)(R12*2), Y9
+	VCVTPH2PS   16(R10)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y5
-	VCVTPH2PS   16(R10)(R12*2), Y9
+	VCVTPH2PS   16(R12)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y7
-	VMOVUPS     64(AX)(R12*4), Y8
-	VCVTPH2PS   32(DX)(R12*2), Y9
+	VMOVUPS     64(AX)(R13*4), Y8
+	VCVTPH2PS   32(SI)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y0
-	VCVTPH2PS   32(SI)(R12*2), Y9
+	VCVTPH2PS   32(R8)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y2
-	VCVTPH2PS   32(R8)(R12*2), Y9
+	VCVTPH2PS   32(R10)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y4
-	VCVTPH2PS   32(R10)(R12*2), Y9
+	VCVTPH2PS   32(R12)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     96(AX)(R12*4), Y8
-	VCVTPH2PS   48(DX)(R12*2), Y9
+	VMOVUPS     96(AX)(R13*4), Y8
+	VCVTPH2PS   48(SI)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y1
-	VCVTPH2PS   48(SI)(R12*2), Y9
+	VCVTPH2PS   48(R8)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y3
-	VCVTPH2PS   48(R8)(R12*2), Y9
+	VCVTPH2PS   48(R10)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y5
-	VCVTPH2PS   48(R10)(R12*2), Y9
+	VCVTPH2PS   48(R12)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VCVTPH2PS   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VCVTPH2PS   (SI)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y0
-	VCVTPH2PS   (SI)(R12*2), Y9
+	VCVTPH2PS   (R8)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y2
-	VCVTPH2PS   (R8)(R12*2), Y9
+	VCVTPH2PS   (R10)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y4
-	VCVTPH2PS   (R10)(R12*2), Y9
+	VCVTPH2PS   (R12)(R13*2), Y9
 	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -759,32 +896,32 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (DX)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (SI)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VFMADD231SS X9, X8, X1
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (SI)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R8)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VFMADD231SS X9, X8, X3
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R8)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R10)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VFMADD231SS X9, X8, X5
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R10)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R12)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VFMADD231SS X9, X8, X7
-	INCQ        R12
-	CMPQ        R12, CX
+	INCQ        R13
+	CMPQ        R13, CX
 	JLT         element
 
 sum:
@@ -803,8 +940,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -817,8 +968,8 @@ TEXT ·euclidFloat16AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -32(CX), SI
-	CMPQ  BX, SI
+	LEAQ  32(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -839,12 +990,13 @@ main:
 	VSUBPS      Y3, Y2, Y2
 	VFMADD231PS Y2, Y2, Y1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -853,7 +1005,8 @@ step:
 	VSUBPS      Y3, Y2, Y2
 	VFMADD231PS Y2, Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -883,19 +1036,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·euclidFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·euclidFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -904,104 +1076,106 @@ TEXT ·euclidFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -32(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  32(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VCVTPH2PS   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VCVTPH2PS   (SI)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VCVTPH2PS   (SI)(R12*2), Y9
+	VCVTPH2PS   (R8)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VCVTPH2PS   (R8)(R12*2), Y9
+	VCVTPH2PS   (R10)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VCVTPH2PS   (R10)(R12*2), Y9
+	VCVTPH2PS   (R12)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VCVTPH2PS   16(DX)(R12*2), Y9
+	VMOVUPS     32(AX)(R13*4), Y8
+	VCVTPH2PS   16(SI)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y1
-	VCVTPH2PS   16(SI)(R12*2), Y9
+	VCVTPH2PS   16(R8)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y3
-	VCVTPH2PS   16(R8)(R12*2), Y9
+	VCVTPH2PS   16(R10)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y5
-	VCVTPH2PS   16(R10)(R12*2), Y9
+	VCVTPH2PS   16(R12)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y7
-	VMOVUPS     64(AX)(R12*4), Y8
-	VCVTPH2PS   32(DX)(R12*2), Y9
+	VMOVUPS     64(AX)(R13*4), Y8
+	VCVTPH2PS   32(SI)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VCVTPH2PS   32(SI)(R12*2), Y9
+	VCVTPH2PS   32(R8)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VCVTPH2PS   32(R8)(R12*2), Y9
+	VCVTPH2PS   32(R10)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VCVTPH2PS   32(R10)(R12*2), Y9
+	VCVTPH2PS   32(R12)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     96(AX)(R12*4), Y8
-	VCVTPH2PS   48(DX)(R12*2), Y9
+	VMOVUPS     96(AX)(R13*4), Y8
+	VCVTPH2PS   48(SI)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y1
-	VCVTPH2PS   48(SI)(R12*2), Y9
+	VCVTPH2PS   48(R8)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y3
-	VCVTPH2PS   48(R8)(R12*2), Y9
+	VCVTPH2PS   48(R10)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y5
-	VCVTPH2PS   48(R10)(R12*2), Y9
+	VCVTPH2PS   48(R12)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VCVTPH2PS   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VCVTPH2PS   (SI)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VCVTPH2PS   (SI)(R12*2), Y9
+	VCVTPH2PS   (R8)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VCVTPH2PS   (R8)(R12*2), Y9
+	VCVTPH2PS   (R10)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VCVTPH2PS   (R10)(R12*2), Y9
+	VCVTPH2PS   (R12)(R13*2), Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -1010,36 +1184,36 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (DX)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (SI)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X1
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (SI)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R8)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X3
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R8)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R10)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X5
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R10)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R12)(R13*2), BX
 	VMOVD       BX, X9
 	VCVTPH2PS   X9, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X7
-	INCQ        R12
-	CMPQ        R12, CX
+	INCQ        R13
+	CMPQ        R13, CX
 	JLT         element
 
 sum:
@@ -1058,8 +1232,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1075,8 +1263,8 @@ TEXT ·manhattanFloat16AVX2(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Y2
 	XORQ         BX, BX
-	LEAQ         -32(CX), SI
-	CMPQ         BX, SI
+	LEAQ         32(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -1101,12 +1289,13 @@ main:
 	VANDPS    Y2, Y3, Y3
 	VADDPS    Y3, Y1, Y1
 	ADDQ      $+32, BX
-	CMPQ      BX, SI
+	LEAQ      32(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1116,7 +1305,8 @@ step:
 	VANDPS    Y2, Y3, Y3
 	VADDPS    Y3, Y0, Y0
 	ADDQ      $+8, BX
-	CMPQ      BX, SI
+	LEAQ      8(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -1147,19 +1337,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·manhattanFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXOR        Y0, Y0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
@@ -1168,127 +1377,129 @@ TEXT ·manhattanFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR        Y5, Y5, Y5
 	VPXOR        Y6, Y6, Y6
 	VPXOR        Y7, Y7, Y7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Y8
-	XORQ         R12, R12
-	LEAQ         -32(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         32(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Y9
-	VCVTPH2PS  (DX)(R12*2), Y10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Y9
+	VCVTPH2PS  (SI)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VCVTPH2PS  (SI)(R12*2), Y10
+	VCVTPH2PS  (R8)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VCVTPH2PS  (R8)(R12*2), Y10
+	VCVTPH2PS  (R10)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VCVTPH2PS  (R10)(R12*2), Y10
+	VCVTPH2PS  (R12)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	VMOVUPS    32(AX)(R12*4), Y9
-	VCVTPH2PS  16(DX)(R12*2), Y10
+	VMOVUPS    32(AX)(R13*4), Y9
+	VCVTPH2PS  16(SI)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y1, Y1
-	VCVTPH2PS  16(SI)(R12*2), Y10
+	VCVTPH2PS  16(R8)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y3, Y3
-	VCVTPH2PS  16(R8)(R12*2), Y10
+	VCVTPH2PS  16(R10)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y5, Y5
-	VCVTPH2PS  16(R10)(R12*2), Y10
+	VCVTPH2PS  16(R12)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y7, Y7
-	VMOVUPS    64(AX)(R12*4), Y9
-	VCVTPH2PS  32(DX)(R12*2), Y10
+	VMOVUPS    64(AX)(R13*4), Y9
+	VCVTPH2PS  32(SI)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VCVTPH2PS  32(SI)(R12*2), Y10
+	VCVTPH2PS  32(R8)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VCVTPH2PS  32(R8)(R12*2), Y10
+	VCVTPH2PS  32(R10)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VCVTPH2PS  32(R10)(R12*2), Y10
+	VCVTPH2PS  32(R12)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	VMOVUPS    96(AX)(R12*4), Y9
-	VCVTPH2PS  48(DX)(R12*2), Y10
+	VMOVUPS    96(AX)(R13*4), Y9
+	VCVTPH2PS  48(SI)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y1, Y1
-	VCVTPH2PS  48(SI)(R12*2), Y10
+	VCVTPH2PS  48(R8)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y3, Y3
-	VCVTPH2PS  48(R8)(R12*2), Y10
+	VCVTPH2PS  48(R10)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y5, Y5
-	VCVTPH2PS  48(R10)(R12*2), Y10
+	VCVTPH2PS  48(R12)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y7, Y7
-	ADDQ       $+32, R12
-	CMPQ       R12, R13
+	ADDQ       $+32, R13
+	LEAQ       32(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Y9
-	VCVTPH2PS  (DX)(R12*2), Y10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Y9
+	VCVTPH2PS  (SI)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VCVTPH2PS  (SI)(R12*2), Y10
+	VCVTPH2PS  (R8)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VCVTPH2PS  (R8)(R12*2), Y10
+	VCVTPH2PS  (R10)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VCVTPH2PS  (R10)(R12*2), Y10
+	VCVTPH2PS  (R12)(R13*2), Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	ADDQ       $+8, R12
-	CMPQ       R12, R13
+	ADDQ       $+8, R13
+	LEAQ       8(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -1297,40 +1508,40 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS    (AX)(R12*4), X9
-	MOVWLZX   (DX)(R12*2), BX
+	VMOVSS    (AX)(R13*4), X9
+	MOVWLZX   (SI)(R13*2), BX
 	VMOVD     BX, X10
 	VCVTPH2PS X10, X10
 	VSUBSS    X10, X9, X9
 	VANDPS    X8, X9, X9
 	VADDSS    X9, X1, X1
-	VMOVSS    (AX)(R12*4), X9
-	MOVWLZX   (SI)(R12*2), BX
+	VMOVSS    (AX)(R13*4), X9
+	MOVWLZX   (R8)(R13*2), BX
 	VMOVD     BX, X10
 	VCVTPH2PS X10, X10
 	VSUBSS    X10, X9, X9
 	VANDPS    X8, X9, X9
 	VADDSS    X9, X3, X3
-	VMOVSS    (AX)(R12*4), X9
-	MOVWLZX   (R8)(R12*2), BX
+	VMOVSS    (AX)(R13*4), X9
+	MOVWLZX   (R10)(R13*2), BX
 	VMOVD     BX, X10
 	VCVTPH2PS X10, X10
 	VSUBSS    X10, X9, X9
 	VANDPS    X8, X9, X9
 	VADDSS    X9, X5, X5
-	VMOVSS    (AX)(R12*4), X9
-	MOVWLZX   (R10)(R12*2), BX
+	VMOVSS    (AX)(R13*4), X9
+	MOVWLZX   (R12)(R13*2), BX
 	VMOVD     BX, X10
 	VCVTPH2PS X10, X10
 	VSUBSS    X10, X9, X9
 	VANDPS    X8, X9, X9
 	VADDSS    X9, X7, X7
-	INCQ      R12
-	CMPQ      R12, CX
+	INCQ      R13
+	CMPQ      R13, CX
 	JLT       element
 
 sum:
@@ -1349,8 +1560,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1363,8 +1588,8 @@ TEXT ·dotBFloat16AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -32(CX), SI
-	CMPQ  BX, SI
+	LEAQ  32(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -1385,12 +1610,13 @@ main:
 	VPSLLD      $0x10, Y3, Y3
 	VFMADD231PS Y3, Y2, Y1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1399,7 +1625,8 @@ step:
 	VPSLLD      $0x10, Y3, Y3
 	VFMADD231PS Y3, Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -1428,19 +1655,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotBFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotBFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·dotBFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -1449,104 +1695,106 @@ TEXT ·dotBFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -32(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  32(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VPMOVZXWD   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VPMOVZXWD   (SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y0
-	VPMOVZXWD   (SI)(R12*2), Y9
+	VPMOVZXWD   (R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y2
-	VPMOVZXWD   (R8)(R12*2), Y9
+	VPMOVZXWD   (R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y4
-	VPMOVZXWD   (R10)(R12*2), Y9
+	VPMOVZXWD   (R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VPMOVZXWD   16(DX)(R12*2), Y9
+	VMOVUPS     32(AX)(R13*4), Y8
+	VPMOVZXWD   16(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y1
-	VPMOVZXWD   16(SI)(R12*2), Y9
+	VPMOVZXWD   16(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y3
-	VPMOVZXWD   16(R8)(R12*2), Y9
+	VPMOVZXWD   16(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y5
-	VPMOVZXWD   16(R10)(R12*2), Y9
+	VPMOVZXWD   16(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y7
-	VMOVUPS     64(AX)(R12*4), Y8
-	VPMOVZXWD   32(DX)(R12*2), Y9
+	VMOVUPS     64(AX)(R13*4), Y8
+	VPMOVZXWD   32(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y0
-	VPMOVZXWD   32(SI)(R12*2), Y9
+	VPMOVZXWD   32(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y2
-	VPMOVZXWD   32(R8)(R12*2), Y9
+	VPMOVZXWD   32(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y4
-	VPMOVZXWD   32(R10)(R12*2), Y9
+	VPMOVZXWD   32(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y6
-	VMOVUPS     96(AX)(R12*4), Y8
-	VPMOVZXWD   48(DX)(R12*2), Y9
+	VMOVUPS     96(AX)(R13*4), Y8
+	VPMOVZXWD   48(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y1
-	VPMOVZXWD   48(SI)(R12*2), Y9
+	VPMOVZXWD   48(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y3
-	VPMOVZXWD   48(R8)(R12*2), Y9
+	VPMOVZXWD   48(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y5
-	VPMOVZXWD   48(R10)(R12*2), Y9
+	VPMOVZXWD   48(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VPMOVZXWD   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VPMOVZXWD   (SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y0
-	VPMOVZXWD   (SI)(R12*2), Y9
+	VPMOVZXWD   (R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y2
-	VPMOVZXWD   (R8)(R12*2), Y9
+	VPMOVZXWD   (R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y4
-	VPMOVZXWD   (R10)(R12*2), Y9
+	VPMOVZXWD   (R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VFMADD231PS Y9, Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -1555,32 +1803,32 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (DX)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (SI)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VFMADD231SS X9, X8, X1
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (SI)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R8)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VFMADD231SS X9, X8, X3
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R8)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R10)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VFMADD231SS X9, X8, X5
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R10)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R12)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VFMADD231SS X9, X8, X7
-	INCQ        R12
-	CMPQ        R12, CX
+	INCQ        R13
+	CMPQ        R13, CX
 	JLT         element
 
 sum:
@@ -1599,8 +1847,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1613,8 +1875,8 @@ TEXT ·euclidBFloat16AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -32(CX), SI
-	CMPQ  BX, SI
+	LEAQ  32(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -1639,12 +1901,13 @@ main:
 	VSUBPS      Y3, Y2, Y2
 	VFMADD231PS Y2, Y2, Y1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1654,7 +1917,8 @@ step:
 	VSUBPS      Y3, Y2, Y2
 	VFMADD231PS Y2, Y2, Y0
 	ADDQ        $+8, BX
-	CMPQ        BX, SI
+	LEAQ        8(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -1684,19 +1948,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidBFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·euclidBFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·euclidBFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -1705,124 +1988,126 @@ TEXT ·euclidBFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -32(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  32(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VPMOVZXWD   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VPMOVZXWD   (SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VPMOVZXWD   (SI)(R12*2), Y9
+	VPMOVZXWD   (R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VPMOVZXWD   (R8)(R12*2), Y9
+	VPMOVZXWD   (R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VPMOVZXWD   (R10)(R12*2), Y9
+	VPMOVZXWD   (R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     32(AX)(R12*4), Y8
-	VPMOVZXWD   16(DX)(R12*2), Y9
+	VMOVUPS     32(AX)(R13*4), Y8
+	VPMOVZXWD   16(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y1
-	VPMOVZXWD   16(SI)(R12*2), Y9
+	VPMOVZXWD   16(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y3
-	VPMOVZXWD   16(R8)(R12*2), Y9
+	VPMOVZXWD   16(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y5
-	VPMOVZXWD   16(R10)(R12*2), Y9
+	VPMOVZXWD   16(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y7
-	VMOVUPS     64(AX)(R12*4), Y8
-	VPMOVZXWD   32(DX)(R12*2), Y9
+	VMOVUPS     64(AX)(R13*4), Y8
+	VPMOVZXWD   32(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VPMOVZXWD   32(SI)(R12*2), Y9
+	VPMOVZXWD   32(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VPMOVZXWD   32(R8)(R12*2), Y9
+	VPMOVZXWD   32(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VPMOVZXWD   32(R10)(R12*2), Y9
+	VPMOVZXWD   32(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	VMOVUPS     96(AX)(R12*4), Y8
-	VPMOVZXWD   48(DX)(R12*2), Y9
+	VMOVUPS     96(AX)(R13*4), Y8
+	VPMOVZXWD   48(SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y1
-	VPMOVZXWD   48(SI)(R12*2), Y9
+	VPMOVZXWD   48(R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y3
-	VPMOVZXWD   48(R8)(R12*2), Y9
+	VPMOVZXWD   48(R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y5
-	VPMOVZXWD   48(R10)(R12*2), Y9
+	VPMOVZXWD   48(R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Y8
-	VPMOVZXWD   (DX)(R12*2), Y9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Y8
+	VPMOVZXWD   (SI)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y0
-	VPMOVZXWD   (SI)(R12*2), Y9
+	VPMOVZXWD   (R8)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y2
-	VPMOVZXWD   (R8)(R12*2), Y9
+	VPMOVZXWD   (R10)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y9
 	VFMADD231PS Y9, Y9, Y4
-	VPMOVZXWD   (R10)(R12*2), Y9
+	VPMOVZXWD   (R12)(R13*2), Y9
 	VPSLLD      $0x10, Y9, Y9
 	VSUBPS      Y9, Y8, Y8
 	VFMADD231PS Y8, Y8, Y6
-	ADDQ        $+8, R12
-	CMPQ        R12, R13
+	ADDQ        $+8, R13
+	LEAQ        8(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -1831,36 +2116,36 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (DX)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (SI)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X1
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (SI)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R8)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X3
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R8)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R10)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X5
-	VMOVSS      (AX)(R12*4), X8
-	MOVWLZX     (R10)(R12*2), BX
+	VMOVSS      (AX)(R13*4), X8
+	MOVWLZX     (R12)(R13*2), BX
 	SHLL        $0x10, BX
 	VMOVD       BX, X9
 	VSUBSS      X9, X8, X8
 	VFMADD231SS X8, X8, X7
-	INCQ        R12
-	CMPQ        R12, CX
+	INCQ        R13
+	CMPQ        R13, CX
 	JLT         element
 
 sum:
@@ -1879,8 +2164,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1896,8 +2195,8 @@ TEXT ·manhattanBFloat16AVX2(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Y2
 	XORQ         BX, BX
-	LEAQ         -32(CX), SI
-	CMPQ         BX, SI
+	LEAQ         32(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -1926,12 +2225,13 @@ main:
 	VANDPS    Y2, Y3, Y3
 	VADDPS    Y3, Y1, Y1
 	ADDQ      $+32, BX
-	CMPQ      BX, SI
+	LEAQ      32(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1942,7 +2242,8 @@ step:
 	VANDPS    Y2, Y3, Y3
 	VADDPS    Y3, Y0, Y0
 	ADDQ      $+8, BX
-	CMPQ      BX, SI
+	LEAQ      8(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -1973,19 +2274,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanBFloat16x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanBFloat16ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·manhattanBFloat16x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanBFloat16ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXOR        Y0, Y0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
@@ -1994,147 +2314,149 @@ TEXT ·manhattanBFloat16x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR        Y5, Y5, Y5
 	VPXOR        Y6, Y6, Y6
 	VPXOR        Y7, Y7, Y7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Y8
-	XORQ         R12, R12
-	LEAQ         -32(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         32(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Y9
-	VPMOVZXWD  (DX)(R12*2), Y10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Y9
+	VPMOVZXWD  (SI)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VPMOVZXWD  (SI)(R12*2), Y10
+	VPMOVZXWD  (R8)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VPMOVZXWD  (R8)(R12*2), Y10
+	VPMOVZXWD  (R10)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VPMOVZXWD  (R10)(R12*2), Y10
+	VPMOVZXWD  (R12)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	VMOVUPS    32(AX)(R12*4), Y9
-	VPMOVZXWD  16(DX)(R12*2), Y10
+	VMOVUPS    32(AX)(R13*4), Y9
+	VPMOVZXWD  16(SI)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y1, Y1
-	VPMOVZXWD  16(SI)(R12*2), Y10
+	VPMOVZXWD  16(R8)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y3, Y3
-	VPMOVZXWD  16(R8)(R12*2), Y10
+	VPMOVZXWD  16(R10)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y5, Y5
-	VPMOVZXWD  16(R10)(R12*2), Y10
+	VPMOVZXWD  16(R12)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y7, Y7
-	VMOVUPS    64(AX)(R12*4), Y9
-	VPMOVZXWD  32(DX)(R12*2), Y10
+	VMOVUPS    64(AX)(R13*4), Y9
+	VPMOVZXWD  32(SI)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VPMOVZXWD  32(SI)(R12*2), Y10
+	VPMOVZXWD  32(R8)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VPMOVZXWD  32(R8)(R12*2), Y10
+	VPMOVZXWD  32(R10)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VPMOVZXWD  32(R10)(R12*2), Y10
+	VPMOVZXWD  32(R12)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	VMOVUPS    96(AX)(R12*4), Y9
-	VPMOVZXWD  48(DX)(R12*2), Y10
+	VMOVUPS    96(AX)(R13*4), Y9
+	VPMOVZXWD  48(SI)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y1, Y1
-	VPMOVZXWD  48(SI)(R12*2), Y10
+	VPMOVZXWD  48(R8)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y3, Y3
-	VPMOVZXWD  48(R8)(R12*2), Y10
+	VPMOVZXWD  48(R10)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y5, Y5
-	VPMOVZXWD  48(R10)(R12*2), Y10
+	VPMOVZXWD  48(R12)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y7, Y7
-	ADDQ       $+32, R12
-	CMPQ       R12, R13
+	ADDQ       $+32, R13
+	LEAQ       32(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Y9
-	VPMOVZXWD  (DX)(R12*2), Y10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Y9
+	VPMOVZXWD  (SI)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y0, Y0
-	VPMOVZXWD  (SI)(R12*2), Y10
+	VPMOVZXWD  (R8)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y2, Y2
-	VPMOVZXWD  (R8)(R12*2), Y10
+	VPMOVZXWD  (R10)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y10
 	VANDPS     Y8, Y10, Y10
 	VADDPS     Y10, Y4, Y4
-	VPMOVZXWD  (R10)(R12*2), Y10
+	VPMOVZXWD  (R12)(R13*2), Y10
 	VPSLLD     $0x10, Y10, Y10
 	VSUBPS     Y10, Y9, Y9
 	VANDPS     Y8, Y9, Y9
 	VADDPS     Y9, Y6, Y6
-	ADDQ       $+8, R12
-	CMPQ       R12, R13
+	ADDQ       $+8, R13
+	LEAQ       8(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*2)
 	PREFETCHT0 -1(DI)(CX*2)
 	PREFETCHT0 -1(R9)(CX*2)
 	PREFETCHT0 -1(R11)(CX*2)
+	PREFETCHT0 -1(BX)(CX*2)
 	VADDPS     Y1, Y0, Y0
 	VADDPS     Y3, Y2, Y2
 	VADDPS     Y5, Y4, Y4
@@ -2143,40 +2465,40 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	VMOVSS  (AX)(R12*4), X9
-	MOVWLZX (DX)(R12*2), BX
+	VMOVSS  (AX)(R13*4), X9
+	MOVWLZX (SI)(R13*2), BX
 	SHLL    $0x10, BX
 	VMOVD   BX, X10
 	VSUBSS  X10, X9, X9
 	VANDPS  X8, X9, X9
 	VADDSS  X9, X1, X1
-	VMOVSS  (AX)(R12*4), X9
-	MOVWLZX (SI)(R12*2), BX
+	VMOVSS  (AX)(R13*4), X9
+	MOVWLZX (R8)(R13*2), BX
 	SHLL    $0x10, BX
 	VMOVD   BX, X10
 	VSUBSS  X10, X9, X9
 	VANDPS  X8, X9, X9
 	VADDSS  X9, X3, X3
-	VMOVSS  (AX)(R12*4), X9
-	MOVWLZX (R8)(R12*2), BX
+	VMOVSS  (AX)(R13*4), X9
+	MOVWLZX (R10)(R13*2), BX
 	SHLL    $0x10, BX
 	VMOVD   BX, X10
 	VSUBSS  X10, X9, X9
 	VANDPS  X8, X9, X9
 	VADDSS  X9, X5, X5
-	VMOVSS  (AX)(R12*4), X9
-	MOVWLZX (R10)(R12*2), BX
+	VMOVSS  (AX)(R13*4), X9
+	MOVWLZX (R12)(R13*2), BX
 	SHLL    $0x10, BX
 	VMOVD   BX, X10
 	VSUBSS  X10, X9, X9
 	VANDPS  X8, X9, X9
 	VADDSS  X9, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -2195,8 +2517,22 @@ sum:
 	VHADDPS      X2, X0, X0
 	VHADDPS      X6, X4, X4
 	VHADDPS      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2209,8 +2545,8 @@ TEXT ·dotInt8AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -64(CX), SI
-	CMPQ  BX, SI
+	LEAQ  64(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -2231,12 +2567,13 @@ main:
 	VPMADDWD  Y3, Y2, Y3
 	VPADDD    Y3, Y1, Y1
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2245,7 +2582,8 @@ step:
 	VPMADDWD  Y3, Y2, Y3
 	VPADDD    Y3, Y0, Y0
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2275,19 +2613,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotInt8x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]int32)
+// func dotInt8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·dotInt8x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·dotInt8ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -2296,104 +2653,106 @@ TEXT ·dotInt8x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -64(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  64(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVSXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVSXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVSXBW  16(AX)(R12*1), Y8
-	VPMOVZXBW  16(DX)(R12*1), Y9
+	VPMOVSXBW  16(AX)(R13*1), Y8
+	VPMOVZXBW  16(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  16(SI)(R12*1), Y9
+	VPMOVZXBW  16(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  16(R8)(R12*1), Y9
+	VPMOVZXBW  16(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  16(R10)(R12*1), Y9
+	VPMOVZXBW  16(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y7, Y7
-	VPMOVSXBW  32(AX)(R12*1), Y8
-	VPMOVZXBW  32(DX)(R12*1), Y9
+	VPMOVSXBW  32(AX)(R13*1), Y8
+	VPMOVZXBW  32(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  32(SI)(R12*1), Y9
+	VPMOVZXBW  32(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  32(R8)(R12*1), Y9
+	VPMOVZXBW  32(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  32(R10)(R12*1), Y9
+	VPMOVZXBW  32(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVSXBW  48(AX)(R12*1), Y8
-	VPMOVZXBW  48(DX)(R12*1), Y9
+	VPMOVSXBW  48(AX)(R13*1), Y8
+	VPMOVZXBW  48(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  48(SI)(R12*1), Y9
+	VPMOVZXBW  48(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  48(R8)(R12*1), Y9
+	VPMOVZXBW  48(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  48(R10)(R12*1), Y9
+	VPMOVZXBW  48(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y7, Y7
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVSXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVSXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Y1, Y0, Y0
 	VPADDD     Y3, Y2, Y2
 	VPADDD     Y5, Y4, Y4
@@ -2402,32 +2761,32 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	MOVBLSX (AX)(R12*1), BX
-	MOVBLZX (DX)(R12*1), DI
+	MOVBLSX (AX)(R13*1), BX
+	MOVBLZX (SI)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X1, X1
-	MOVBLSX (AX)(R12*1), BX
-	MOVBLZX (SI)(R12*1), DI
+	MOVBLSX (AX)(R13*1), BX
+	MOVBLZX (R8)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X3, X3
-	MOVBLSX (AX)(R12*1), BX
-	MOVBLZX (R8)(R12*1), DI
+	MOVBLSX (AX)(R13*1), BX
+	MOVBLZX (R10)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X5, X5
-	MOVBLSX (AX)(R12*1), BX
-	MOVBLZX (R10)(R12*1), DI
+	MOVBLSX (AX)(R13*1), BX
+	MOVBLZX (R12)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -2446,8 +2805,22 @@ sum:
 	VPHADDD      X2, X0, X0
 	VPHADDD      X6, X4, X4
 	VPHADDD      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2460,8 +2833,8 @@ TEXT ·dotUint8AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -64(CX), SI
-	CMPQ  BX, SI
+	LEAQ  64(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -2482,12 +2855,13 @@ main:
 	VPMADDWD  Y3, Y2, Y3
 	VPADDD    Y3, Y1, Y1
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2496,7 +2870,8 @@ step:
 	VPMADDWD  Y3, Y2, Y3
 	VPADDD    Y3, Y0, Y0
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2526,19 +2901,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotUint8x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func dotUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·dotUint8x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·dotUint8ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -2547,104 +2941,106 @@ TEXT ·dotUint8x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -64(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  64(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVZXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVZXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVZXBW  16(AX)(R12*1), Y8
-	VPMOVZXBW  16(DX)(R12*1), Y9
+	VPMOVZXBW  16(AX)(R13*1), Y8
+	VPMOVZXBW  16(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  16(SI)(R12*1), Y9
+	VPMOVZXBW  16(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  16(R8)(R12*1), Y9
+	VPMOVZXBW  16(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  16(R10)(R12*1), Y9
+	VPMOVZXBW  16(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y7, Y7
-	VPMOVZXBW  32(AX)(R12*1), Y8
-	VPMOVZXBW  32(DX)(R12*1), Y9
+	VPMOVZXBW  32(AX)(R13*1), Y8
+	VPMOVZXBW  32(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  32(SI)(R12*1), Y9
+	VPMOVZXBW  32(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  32(R8)(R12*1), Y9
+	VPMOVZXBW  32(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  32(R10)(R12*1), Y9
+	VPMOVZXBW  32(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVZXBW  48(AX)(R12*1), Y8
-	VPMOVZXBW  48(DX)(R12*1), Y9
+	VPMOVZXBW  48(AX)(R13*1), Y8
+	VPMOVZXBW  48(SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  48(SI)(R12*1), Y9
+	VPMOVZXBW  48(R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  48(R8)(R12*1), Y9
+	VPMOVZXBW  48(R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  48(R10)(R12*1), Y9
+	VPMOVZXBW  48(R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y7, Y7
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVZXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVZXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPMADDWD   Y9, Y8, Y9
 	VPADDD     Y9, Y6, Y6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Y1, Y0, Y0
 	VPADDD     Y3, Y2, Y2
 	VPADDD     Y5, Y4, Y4
@@ -2653,32 +3049,32 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (DX)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (SI)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X1, X1
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (SI)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R8)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X3, X3
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R8)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R10)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X5, X5
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R10)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R12)(R13*1), DI
 	IMULL   DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -2697,8 +3093,22 @@ sum:
 	VPHADDD      X2, X0, X0
 	VPHADDD      X6, X4, X4
 	VPHADDD      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2711,8 +3121,8 @@ TEXT ·euclidUint8AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -64(CX), SI
-	CMPQ  BX, SI
+	LEAQ  64(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -2737,12 +3147,13 @@ main:
 	VPMADDWD  Y3, Y3, Y3
 	VPADDD    Y3, Y1, Y1
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2752,7 +3163,8 @@ step:
 	VPMADDWD  Y3, Y3, Y3
 	VPADDD    Y3, Y0, Y0
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2783,19 +3195,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidUint8x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func euclidUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·euclidUint8x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·euclidUint8ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -2804,124 +3235,126 @@ TEXT ·euclidUint8x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -64(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  64(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVZXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVZXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVZXBW  16(AX)(R12*1), Y8
-	VPMOVZXBW  16(DX)(R12*1), Y9
+	VPMOVZXBW  16(AX)(R13*1), Y8
+	VPMOVZXBW  16(SI)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  16(SI)(R12*1), Y9
+	VPMOVZXBW  16(R8)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  16(R8)(R12*1), Y9
+	VPMOVZXBW  16(R10)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  16(R10)(R12*1), Y9
+	VPMOVZXBW  16(R12)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y7, Y7
-	VPMOVZXBW  32(AX)(R12*1), Y8
-	VPMOVZXBW  32(DX)(R12*1), Y9
+	VPMOVZXBW  32(AX)(R13*1), Y8
+	VPMOVZXBW  32(SI)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  32(SI)(R12*1), Y9
+	VPMOVZXBW  32(R8)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  32(R8)(R12*1), Y9
+	VPMOVZXBW  32(R10)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  32(R10)(R12*1), Y9
+	VPMOVZXBW  32(R12)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y6, Y6
-	VPMOVZXBW  48(AX)(R12*1), Y8
-	VPMOVZXBW  48(DX)(R12*1), Y9
+	VPMOVZXBW  48(AX)(R13*1), Y8
+	VPMOVZXBW  48(SI)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y1, Y1
-	VPMOVZXBW  48(SI)(R12*1), Y9
+	VPMOVZXBW  48(R8)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y3, Y3
-	VPMOVZXBW  48(R8)(R12*1), Y9
+	VPMOVZXBW  48(R10)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y5, Y5
-	VPMOVZXBW  48(R10)(R12*1), Y9
+	VPMOVZXBW  48(R12)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y7, Y7
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VPMOVZXBW  (AX)(R12*1), Y8
-	VPMOVZXBW  (DX)(R12*1), Y9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VPMOVZXBW  (AX)(R13*1), Y8
+	VPMOVZXBW  (SI)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y0, Y0
-	VPMOVZXBW  (SI)(R12*1), Y9
+	VPMOVZXBW  (R8)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y2, Y2
-	VPMOVZXBW  (R8)(R12*1), Y9
+	VPMOVZXBW  (R10)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y4, Y4
-	VPMOVZXBW  (R10)(R12*1), Y9
+	VPMOVZXBW  (R12)(R13*1), Y9
 	VPSUBW     Y9, Y8, Y9
 	VPMADDWD   Y9, Y9, Y9
 	VPADDD     Y9, Y6, Y6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Y1, Y0, Y0
 	VPADDD     Y3, Y2, Y2
 	VPADDD     Y5, Y4, Y4
@@ -2930,36 +3363,36 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (DX)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (SI)(R13*1), DI
 	SUBL    DI, BX
 	IMULL   BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X1, X1
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (SI)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R8)(R13*1), DI
 	SUBL    DI, BX
 	IMULL   BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X3, X3
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R8)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R10)(R13*1), DI
 	SUBL    DI, BX
 	IMULL   BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X5, X5
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R10)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R12)(R13*1), DI
 	SUBL    DI, BX
 	IMULL   BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -2978,8 +3411,22 @@ sum:
 	VPHADDD      X2, X0, X0
 	VPHADDD      X6, X4, X4
 	VPHADDD      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2992,8 +3439,8 @@ TEXT ·manhattanUint8AVX2(SB), NOSPLIT, $0-28
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  BX, BX
-	LEAQ  -64(CX), SI
-	CMPQ  BX, SI
+	LEAQ  64(BX), SI
+	CMPQ  SI, CX
 	JGT   after_main
 
 main:
@@ -3010,12 +3457,13 @@ main:
 	VPSADBW 48(DX)(BX*1), X2, X2
 	VPADDQ  X2, X1, X1
 	ADDQ    $+64, BX
-	CMPQ    BX, SI
+	LEAQ    64(BX), SI
+	CMPQ    SI, CX
 	JLE     main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -3023,7 +3471,8 @@ step:
 	VPSADBW (DX)(BX*1), X2, X2
 	VPADDQ  X2, X0, X0
 	ADDQ    $+16, BX
-	CMPQ    BX, SI
+	LEAQ    16(BX), SI
+	CMPQ    SI, CX
 	JLE     step
 
 after_step:
@@ -3057,19 +3506,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanUint8x4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func manhattanUint8ManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·manhattanUint8x4AVX2(SB), NOSPLIT, $0-88
-	MOVQ  query+0(FP), AX
-	MOVQ  n+8(FP), CX
-	MOVQ  row0+16(FP), DX
-	MOVQ  next0+48(FP), BX
-	MOVQ  row1+24(FP), SI
-	MOVQ  next1+56(FP), DI
-	MOVQ  row2+32(FP), R8
-	MOVQ  next2+64(FP), R9
-	MOVQ  row3+40(FP), R10
-	MOVQ  next3+72(FP), R11
+TEXT ·manhattanUint8ManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ  (DX), SI
+	MOVQ  -32(DX)(BX*8), DI
+	MOVQ  8(DX), R8
+	MOVQ  -24(DX)(BX*8), R9
+	MOVQ  16(DX), R10
+	MOVQ  -16(DX)(BX*8), R11
+	MOVQ  24(DX), R12
+	MOVQ  -8(DX)(BX*8), BX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -3078,84 +3546,86 @@ TEXT ·manhattanUint8x4AVX2(SB), NOSPLIT, $0-88
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	XORQ  R12, R12
-	LEAQ  -64(CX), R13
-	CMPQ  R12, R13
+	XORQ  R13, R13
+	LEAQ  64(R13), R14
+	CMPQ  R14, CX
 	JGT   after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU    (AX)(R12*1), X8
-	VPSADBW    (DX)(R12*1), X8, X9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU    (AX)(R13*1), X8
+	VPSADBW    (SI)(R13*1), X8, X9
 	VPADDQ     X9, X0, X0
-	VPSADBW    (SI)(R12*1), X8, X9
+	VPSADBW    (R8)(R13*1), X8, X9
 	VPADDQ     X9, X2, X2
-	VPSADBW    (R8)(R12*1), X8, X9
+	VPSADBW    (R10)(R13*1), X8, X9
 	VPADDQ     X9, X4, X4
-	VPSADBW    (R10)(R12*1), X8, X8
+	VPSADBW    (R12)(R13*1), X8, X8
 	VPADDQ     X8, X6, X6
-	VMOVDQU    16(AX)(R12*1), X8
-	VPSADBW    16(DX)(R12*1), X8, X9
+	VMOVDQU    16(AX)(R13*1), X8
+	VPSADBW    16(SI)(R13*1), X8, X9
 	VPADDQ     X9, X1, X1
-	VPSADBW    16(SI)(R12*1), X8, X9
+	VPSADBW    16(R8)(R13*1), X8, X9
 	VPADDQ     X9, X3, X3
-	VPSADBW    16(R8)(R12*1), X8, X9
+	VPSADBW    16(R10)(R13*1), X8, X9
 	VPADDQ     X9, X5, X5
-	VPSADBW    16(R10)(R12*1), X8, X8
+	VPSADBW    16(R12)(R13*1), X8, X8
 	VPADDQ     X8, X7, X7
-	VMOVDQU    32(AX)(R12*1), X8
-	VPSADBW    32(DX)(R12*1), X8, X9
+	VMOVDQU    32(AX)(R13*1), X8
+	VPSADBW    32(SI)(R13*1), X8, X9
 	VPADDQ     X9, X0, X0
-	VPSADBW    32(SI)(R12*1), X8, X9
+	VPSADBW    32(R8)(R13*1), X8, X9
 	VPADDQ     X9, X2, X2
-	VPSADBW    32(R8)(R12*1), X8, X9
+	VPSADBW    32(R10)(R13*1), X8, X9
 	VPADDQ     X9, X4, X4
-	VPSADBW    32(R10)(R12*1), X8, X8
+	VPSADBW    32(R12)(R13*1), X8, X8
 	VPADDQ     X8, X6, X6
-	VMOVDQU    48(AX)(R12*1), X8
-	VPSADBW    48(DX)(R12*1), X8, X9
+	VMOVDQU    48(AX)(R13*1), X8
+	VPSADBW    48(SI)(R13*1), X8, X9
 	VPADDQ     X9, X1, X1
-	VPSADBW    48(SI)(R12*1), X8, X9
+	VPSADBW    48(R8)(R13*1), X8, X9
 	VPADDQ     X9, X3, X3
-	VPSADBW    48(R8)(R12*1), X8, X9
+	VPSADBW    48(R10)(R13*1), X8, X9
 	VPADDQ     X9, X5, X5
-	VPSADBW    48(R10)(R12*1), X8, X8
+	VPSADBW    48(R12)(R13*1), X8, X8
 	VPADDQ     X8, X7, X7
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU    (AX)(R12*1), X8
-	VPSADBW    (DX)(R12*1), X8, X9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU    (AX)(R13*1), X8
+	VPSADBW    (SI)(R13*1), X8, X9
 	VPADDQ     X9, X0, X0
-	VPSADBW    (SI)(R12*1), X8, X9
+	VPSADBW    (R8)(R13*1), X8, X9
 	VPADDQ     X9, X2, X2
-	VPSADBW    (R8)(R12*1), X8, X9
+	VPSADBW    (R10)(R13*1), X8, X9
 	VPADDQ     X9, X4, X4
-	VPSADBW    (R10)(R12*1), X8, X8
+	VPSADBW    (R12)(R13*1), X8, X8
 	VPADDQ     X8, X6, X6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Y1, Y0, Y0
 	VPADDD     Y3, Y2, Y2
 	VPADDD     Y5, Y4, Y4
@@ -3164,12 +3634,12 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (DX)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (SI)(R13*1), DI
 	SUBL    DI, BX
 	MOVL    BX, DI
 	SARL    $0x1f, DI
@@ -3177,8 +3647,8 @@ element:
 	SUBL    DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X1, X1
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (SI)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R8)(R13*1), DI
 	SUBL    DI, BX
 	MOVL    BX, DI
 	SARL    $0x1f, DI
@@ -3186,8 +3656,8 @@ element:
 	SUBL    DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X3, X3
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R8)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R10)(R13*1), DI
 	SUBL    DI, BX
 	MOVL    BX, DI
 	SARL    $0x1f, DI
@@ -3195,8 +3665,8 @@ element:
 	SUBL    DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X5, X5
-	MOVBLZX (AX)(R12*1), BX
-	MOVBLZX (R10)(R12*1), DI
+	MOVBLZX (AX)(R13*1), BX
+	MOVBLZX (R12)(R13*1), DI
 	SUBL    DI, BX
 	MOVL    BX, DI
 	SARL    $0x1f, DI
@@ -3204,8 +3674,8 @@ element:
 	SUBL    DI, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -3224,8 +3694,22 @@ sum:
 	VPHADDD      X2, X0, X0
 	VPHADDD      X6, X4, X4
 	VPHADDD      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -3243,8 +3727,8 @@ TEXT ·hammingAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTI128 bitsOfHalf<>+0(SB), Y3
 	VPXOR          Y4, Y4, Y4
 	XORQ           BX, BX
-	LEAQ           -8(CX), SI
-	CMPQ           BX, SI
+	LEAQ           8(BX), SI
+	CMPQ           SI, CX
 	JGT            after_main
 
 main:
@@ -3269,12 +3753,13 @@ main:
 	VPSADBW Y4, Y5, Y5
 	VPADDQ  Y5, Y1, Y1
 	ADDQ    $+8, BX
-	CMPQ    BX, SI
+	LEAQ    8(BX), SI
+	CMPQ    SI, CX
 	JLE     main
 
 after_main:
-	LEAQ -4(CX), SI
-	CMPQ BX, SI
+	LEAQ 4(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -3289,7 +3774,8 @@ step:
 	VPSADBW Y4, Y5, Y5
 	VPADDQ  Y5, Y0, Y0
 	ADDQ    $+4, BX
-	CMPQ    BX, SI
+	LEAQ    4(BX), SI
+	CMPQ    SI, CX
 	JLE     step
 
 after_step:
@@ -3319,19 +3805,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func hammingx4AVX2(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func hammingManyAVX2(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, MMX+, POPCNT
-TEXT ·hammingx4AVX2(SB), NOSPLIT, $0-88
-	MOVQ           query+0(FP), AX
-	MOVQ           n+8(FP), CX
-	MOVQ           row0+16(FP), DX
-	MOVQ           next0+48(FP), BX
-	MOVQ           row1+24(FP), SI
-	MOVQ           next1+56(FP), DI
-	MOVQ           row2+32(FP), R8
-	MOVQ           next2+64(FP), R9
-	MOVQ           row3+40(FP), R10
-	MOVQ           next3+72(FP), R11
+TEXT ·hammingManyAVX2(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ           (DX), SI
+	MOVQ           -32(DX)(BX*8), DI
+	MOVQ           8(DX), R8
+	MOVQ           -24(DX)(BX*8), R9
+	MOVQ           16(DX), R10
+	MOVQ           -16(DX)(BX*8), R11
+	MOVQ           24(DX), R12
+	MOVQ           -8(DX)(BX*8), BX
 	VPXOR          Y0, Y0, Y0
 	VPXOR          Y1, Y1, Y1
 	VPXOR          Y2, Y2, Y2
@@ -3340,23 +3845,23 @@ TEXT ·hammingx4AVX2(SB), NOSPLIT, $0-88
 	VPXOR          Y5, Y5, Y5
 	VPXOR          Y6, Y6, Y6
 	VPXOR          Y7, Y7, Y7
-	MOVL           $0x0f0f0f0f, R12
-	VMOVD          R12, X8
+	MOVL           $0x0f0f0f0f, R13
+	VMOVD          R13, X8
 	VPBROADCASTD   X8, Y8
 	VBROADCASTI128 bitsOfHalf<>+0(SB), Y9
 	VPXOR          Y10, Y10, Y10
-	XORQ           R12, R12
-	LEAQ           -8(CX), R13
-	CMPQ           R12, R13
+	XORQ           R13, R13
+	LEAQ           8(R13), R14
+	CMPQ           R14, CX
 	JGT            after_main
 
 main:
-	PREFETCHT0 (BX)(R12*8)
-	PREFETCHT0 (DI)(R12*8)
-	PREFETCHT0 (R9)(R12*8)
-	PREFETCHT0 (R11)(R12*8)
-	VMOVDQU    (AX)(R12*8), Y11
-	VPXOR      (DX)(R12*8), Y11, Y12
+	PREFETCHT0 (DI)(R13*8)
+	PREFETCHT0 (R9)(R13*8)
+	PREFETCHT0 (R11)(R13*8)
+	PREFETCHT0 (BX)(R13*8)
+	VMOVDQU    (AX)(R13*8), Y11
+	VPXOR      (SI)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3365,7 +3870,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y0, Y0
-	VPXOR      (SI)(R12*8), Y11, Y12
+	VPXOR      (R8)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3374,7 +3879,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y2, Y2
-	VPXOR      (R8)(R12*8), Y11, Y12
+	VPXOR      (R10)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3383,7 +3888,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y4, Y4
-	VPXOR      (R10)(R12*8), Y11, Y11
+	VPXOR      (R12)(R13*8), Y11, Y11
 	VPSRLW     $0x04, Y11, Y12
 	VPAND      Y8, Y11, Y11
 	VPAND      Y8, Y12, Y12
@@ -3392,8 +3897,8 @@ main:
 	VPADDB     Y11, Y12, Y11
 	VPSADBW    Y10, Y11, Y11
 	VPADDQ     Y11, Y6, Y6
-	VMOVDQU    32(AX)(R12*8), Y11
-	VPXOR      32(DX)(R12*8), Y11, Y12
+	VMOVDQU    32(AX)(R13*8), Y11
+	VPXOR      32(SI)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3402,7 +3907,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y1, Y1
-	VPXOR      32(SI)(R12*8), Y11, Y12
+	VPXOR      32(R8)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3411,7 +3916,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y3, Y3
-	VPXOR      32(R8)(R12*8), Y11, Y12
+	VPXOR      32(R10)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3420,7 +3925,7 @@ main:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y5, Y5
-	VPXOR      32(R10)(R12*8), Y11, Y11
+	VPXOR      32(R12)(R13*8), Y11, Y11
 	VPSRLW     $0x04, Y11, Y12
 	VPAND      Y8, Y11, Y11
 	VPAND      Y8, Y12, Y12
@@ -3429,22 +3934,23 @@ main:
 	VPADDB     Y11, Y12, Y11
 	VPSADBW    Y10, Y11, Y11
 	VPADDQ     Y11, Y7, Y7
-	ADDQ       $+8, R12
-	CMPQ       R12, R13
+	ADDQ       $+8, R13
+	LEAQ       8(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -4(CX), R13
-	CMPQ R12, R13
+	LEAQ 4(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*8)
-	PREFETCHT0 (DI)(R12*8)
-	PREFETCHT0 (R9)(R12*8)
-	PREFETCHT0 (R11)(R12*8)
-	VMOVDQU    (AX)(R12*8), Y11
-	VPXOR      (DX)(R12*8), Y11, Y12
+	PREFETCHT0 (DI)(R13*8)
+	PREFETCHT0 (R9)(R13*8)
+	PREFETCHT0 (R11)(R13*8)
+	PREFETCHT0 (BX)(R13*8)
+	VMOVDQU    (AX)(R13*8), Y11
+	VPXOR      (SI)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3453,7 +3959,7 @@ step:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y0, Y0
-	VPXOR      (SI)(R12*8), Y11, Y12
+	VPXOR      (R8)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3462,7 +3968,7 @@ step:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y2, Y2
-	VPXOR      (R8)(R12*8), Y11, Y12
+	VPXOR      (R10)(R13*8), Y11, Y12
 	VPSRLW     $0x04, Y12, Y13
 	VPAND      Y8, Y12, Y12
 	VPAND      Y8, Y13, Y13
@@ -3471,7 +3977,7 @@ step:
 	VPADDB     Y12, Y13, Y12
 	VPSADBW    Y10, Y12, Y12
 	VPADDQ     Y12, Y4, Y4
-	VPXOR      (R10)(R12*8), Y11, Y11
+	VPXOR      (R12)(R13*8), Y11, Y11
 	VPSRLW     $0x04, Y11, Y12
 	VPAND      Y8, Y11, Y11
 	VPAND      Y8, Y12, Y12
@@ -3480,15 +3986,16 @@ step:
 	VPADDB     Y11, Y12, Y11
 	VPSADBW    Y10, Y11, Y11
 	VPADDQ     Y11, Y6, Y6
-	ADDQ       $+4, R12
-	CMPQ       R12, R13
+	ADDQ       $+4, R13
+	LEAQ       4(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*8)
 	PREFETCHT0 -1(DI)(CX*8)
 	PREFETCHT0 -1(R9)(CX*8)
 	PREFETCHT0 -1(R11)(CX*8)
+	PREFETCHT0 -1(BX)(CX*8)
 	VPADDD     Y1, Y0, Y0
 	VPADDD     Y3, Y2, Y2
 	VPADDD     Y5, Y4, Y4
@@ -3497,32 +4004,32 @@ after_step:
 	VPXOR      Y3, Y3, Y3
 	VPXOR      Y5, Y5, Y5
 	VPXOR      Y7, Y7, Y7
-	CMPQ       R12, CX
+	CMPQ       R13, CX
 	JGE        sum
 
 element:
-	MOVQ    (AX)(R12*8), BX
-	XORQ    (DX)(R12*8), BX
+	MOVQ    (AX)(R13*8), BX
+	XORQ    (SI)(R13*8), BX
 	POPCNTQ BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X1, X1
-	MOVQ    (AX)(R12*8), BX
-	XORQ    (SI)(R12*8), BX
+	MOVQ    (AX)(R13*8), BX
+	XORQ    (R8)(R13*8), BX
 	POPCNTQ BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X3, X3
-	MOVQ    (AX)(R12*8), BX
-	XORQ    (R8)(R12*8), BX
+	MOVQ    (AX)(R13*8), BX
+	XORQ    (R10)(R13*8), BX
 	POPCNTQ BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X5, X5
-	MOVQ    (AX)(R12*8), BX
-	XORQ    (R10)(R12*8), BX
+	MOVQ    (AX)(R13*8), BX
+	XORQ    (R12)(R13*8), BX
 	POPCNTQ BX, BX
 	VMOVD   BX, X8
 	VPADDD  X8, X7, X7
-	INCQ    R12
-	CMPQ    R12, CX
+	INCQ    R13
+	CMPQ    R13, CX
 	JLT     element
 
 sum:
@@ -3541,7 +4048,21 @@ sum:
 	VPHADDD      X2, X0, X0
 	VPHADDD      X6, X4, X4
 	VPHADDD      X4, X0, X0
-	MOVQ         sums+80(FP), AX
-	VMOVUPS      X0, (AX)
+	MOVQ         sums+32(FP), BX
+	VMOVUPS      X0, (BX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x10, sums+32(FP)
+	SUBQ         $0x04, count+24(FP)
+	JEQ          done
+	MOVQ         count+24(FP), BX
+	SUBQ         $0x04, BX
+	JGE          group
+	LEAQ         (DX)(BX*8), DX
+	SHLQ         $0x02, BX
+	ADDQ         BX, sums+32(FP)
+	MOVQ         $0x00000004, count+24(FP)
+	JMP          group
+
+done:
 	VZEROUPPER
 	RET

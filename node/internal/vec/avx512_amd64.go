@@ -10,105 +10,105 @@ import "unsafe"
 func dotFloat32AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotFloat32x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidFloat32AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidFloat32x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanFloat32AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanFloat32x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotBFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func dotBFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func dotBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func euclidBFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func euclidBFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func euclidBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func manhattanBFloat16AVX512(query, row unsafe.Pointer, n int) float32
 
 //go:noescape
-func manhattanBFloat16x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]float32)
+func manhattanBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 
 //go:noescape
 func dotInt8VNNI(query, row unsafe.Pointer, n int) int32
 
 //go:noescape
-func dotInt8x4VNNI(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]int32)
+func dotInt8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *int32)
 
 //go:noescape
 func dotUint8VNNI(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func dotUint8x4VNNI(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func dotUint8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func euclidUint8VNNI(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func euclidUint8x4VNNI(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func euclidUint8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func manhattanUint8AVX512(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func manhattanUint8x4AVX512(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func manhattanUint8ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 //go:noescape
 func hammingVPOPCNTDQ(query, row unsafe.Pointer, n int) uint32
 
 //go:noescape
-func hammingx4VPOPCNTDQ(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]uint32)
+func hammingManyVPOPCNTDQ(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 
 func (k *kernels) useAVX512() {
-	k.dotFloat32.one, k.dotFloat32.four = dotFloat32AVX512, dotFloat32x4AVX512
-	k.euclidFloat32.one, k.euclidFloat32.four = euclidFloat32AVX512, euclidFloat32x4AVX512
-	k.manhattanFloat32.one, k.manhattanFloat32.four = manhattanFloat32AVX512, manhattanFloat32x4AVX512
-	k.dotFloat16.one, k.dotFloat16.four = dotFloat16AVX512, dotFloat16x4AVX512
-	k.euclidFloat16.one, k.euclidFloat16.four = euclidFloat16AVX512, euclidFloat16x4AVX512
-	k.manhattanFloat16.one, k.manhattanFloat16.four = manhattanFloat16AVX512, manhattanFloat16x4AVX512
-	k.dotBFloat16.one, k.dotBFloat16.four = dotBFloat16AVX512, dotBFloat16x4AVX512
-	k.euclidBFloat16.one, k.euclidBFloat16.four = euclidBFloat16AVX512, euclidBFloat16x4AVX512
-	k.manhattanBFloat16.one, k.manhattanBFloat16.four = manhattanBFloat16AVX512, manhattanBFloat16x4AVX512
-	k.manhattanUint8.one, k.manhattanUint8.four = manhattanUint8AVX512, manhattanUint8x4AVX512
+	k.dotFloat32.one, k.dotFloat32.many = dotFloat32AVX512, dotFloat32ManyAVX512
+	k.euclidFloat32.one, k.euclidFloat32.many = euclidFloat32AVX512, euclidFloat32ManyAVX512
+	k.manhattanFloat32.one, k.manhattanFloat32.many = manhattanFloat32AVX512, manhattanFloat32ManyAVX512
+	k.dotFloat16.one, k.dotFloat16.many = dotFloat16AVX512, dotFloat16ManyAVX512
+	k.euclidFloat16.one, k.euclidFloat16.many = euclidFloat16AVX512, euclidFloat16ManyAVX512
+	k.manhattanFloat16.one, k.manhattanFloat16.many = manhattanFloat16AVX512, manhattanFloat16ManyAVX512
+	k.dotBFloat16.one, k.dotBFloat16.many = dotBFloat16AVX512, dotBFloat16ManyAVX512
+	k.euclidBFloat16.one, k.euclidBFloat16.many = euclidBFloat16AVX512, euclidBFloat16ManyAVX512
+	k.manhattanBFloat16.one, k.manhattanBFloat16.many = manhattanBFloat16AVX512, manhattanBFloat16ManyAVX512
+	k.manhattanUint8.one, k.manhattanUint8.many = manhattanUint8AVX512, manhattanUint8ManyAVX512
 }
 
 func (k *kernels) useVNNI() {
-	k.dotInt8.one, k.dotInt8.four = dotInt8VNNI, dotInt8x4VNNI
-	k.dotUint8.one, k.dotUint8.four = dotUint8VNNI, dotUint8x4VNNI
-	k.euclidUint8.one, k.euclidUint8.four = euclidUint8VNNI, euclidUint8x4VNNI
+	k.dotInt8.one, k.dotInt8.many = dotInt8VNNI, dotInt8ManyVNNI
+	k.dotUint8.one, k.dotUint8.many = dotUint8VNNI, dotUint8ManyVNNI
+	k.euclidUint8.one, k.euclidUint8.many = euclidUint8VNNI, euclidUint8ManyVNNI
 }
 
 func (k *kernels) useVPOPCNTDQ() {
-	k.hamming.one, k.hamming.four = hammingVPOPCNTDQ, hammingx4VPOPCNTDQ
+	k.hamming.one, k.hamming.many = hammingVPOPCNTDQ, hammingManyVPOPCNTDQ
 }

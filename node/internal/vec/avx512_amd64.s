@@ -23,6 +23,31 @@ line:
 end:
 	RET
 
+// func ahead(rows *unsafe.Pointer, count int, n int)
+// Requires: MMX+
+TEXT ·ahead(SB), NOSPLIT, $0-24
+	MOVQ rows+0(FP), AX
+	MOVQ count+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+
+row:
+	CMPQ BX, CX
+	JGE  end
+	MOVQ (AX)(BX*8), SI
+	XORQ DI, DI
+
+line:
+	PREFETCHT0 (SI)(DI*1)
+	ADDQ       $0x40, DI
+	CMPQ       DI, DX
+	JLT        line
+	INCQ       BX
+	JMP        row
+
+end:
+	RET
+
 // func dotFloat32AVX512(query unsafe.Pointer, row unsafe.Pointer, n int) float32
 // Requires: AVX, AVX2, AVX512BW, AVX512F, BMI2
 TEXT ·dotFloat32AVX512(SB), NOSPLIT, $0-28
@@ -32,8 +57,8 @@ TEXT ·dotFloat32AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -42,19 +67,21 @@ main:
 	VMOVUPS     64(AX)(BX*4), Z2
 	VFMADD231PS 64(DX)(BX*4), Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
 	VMOVUPS     (AX)(BX*4), Z2
 	VFMADD231PS (DX)(BX*4), Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -79,19 +106,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotFloat32x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·dotFloat32x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·dotFloat32ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -100,99 +146,116 @@ TEXT ·dotFloat32x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Z8
-	VFMADD231PS (DX)(R12*4), Z8, Z0
-	VFMADD231PS (SI)(R12*4), Z8, Z2
-	VFMADD231PS (R8)(R12*4), Z8, Z4
-	VFMADD231PS (R10)(R12*4), Z8, Z6
-	PREFETCHT0  64(BX)(R12*4)
-	PREFETCHT0  64(DI)(R12*4)
-	PREFETCHT0  64(R9)(R12*4)
-	PREFETCHT0  64(R11)(R12*4)
-	VMOVUPS     64(AX)(R12*4), Z8
-	VFMADD231PS 64(DX)(R12*4), Z8, Z1
-	VFMADD231PS 64(SI)(R12*4), Z8, Z3
-	VFMADD231PS 64(R8)(R12*4), Z8, Z5
-	VFMADD231PS 64(R10)(R12*4), Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Z8
+	VFMADD231PS (SI)(R13*4), Z8, Z0
+	VFMADD231PS (R8)(R13*4), Z8, Z2
+	VFMADD231PS (R10)(R13*4), Z8, Z4
+	VFMADD231PS (R12)(R13*4), Z8, Z6
+	PREFETCHT0  64(DI)(R13*4)
+	PREFETCHT0  64(R9)(R13*4)
+	PREFETCHT0  64(R11)(R13*4)
+	PREFETCHT0  64(BX)(R13*4)
+	VMOVUPS     64(AX)(R13*4), Z8
+	VFMADD231PS 64(SI)(R13*4), Z8, Z1
+	VFMADD231PS 64(R8)(R13*4), Z8, Z3
+	VFMADD231PS 64(R10)(R13*4), Z8, Z5
+	VFMADD231PS 64(R12)(R13*4), Z8, Z7
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Z8
-	VFMADD231PS (DX)(R12*4), Z8, Z0
-	VFMADD231PS (SI)(R12*4), Z8, Z2
-	VFMADD231PS (R8)(R12*4), Z8, Z4
-	VFMADD231PS (R10)(R12*4), Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Z8
+	VFMADD231PS (SI)(R13*4), Z8, Z0
+	VFMADD231PS (R8)(R13*4), Z8, Z2
+	VFMADD231PS (R10)(R13*4), Z8, Z4
+	VFMADD231PS (R12)(R13*4), Z8, Z6
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*4)
 	PREFETCHT0  -1(DI)(CX*4)
 	PREFETCHT0  -1(R9)(CX*4)
 	PREFETCHT0  -1(R11)(CX*4)
+	PREFETCHT0  -1(BX)(CX*4)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVUPS.Z   (DX)(R12*4), K1, Z3
-	VFMADD231PS Z3, Z1, Z0
-	VMOVUPS.Z   (SI)(R12*4), K1, Z3
-	VFMADD231PS Z3, Z1, Z2
-	VMOVUPS.Z   (R8)(R12*4), K1, Z3
-	VFMADD231PS Z3, Z1, Z4
-	VMOVUPS.Z   (R10)(R12*4), K1, Z3
-	VFMADD231PS Z3, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVUPS.Z   (SI)(R13*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z0
+	VMOVUPS.Z   (R8)(R13*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z2
+	VMOVUPS.Z   (R10)(R13*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z4
+	VMOVUPS.Z   (R12)(R13*4), K1, Z9
+	VFMADD231PS Z9, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -205,8 +268,8 @@ TEXT ·euclidFloat32AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -217,12 +280,13 @@ main:
 	VSUBPS      64(DX)(BX*4), Z2, Z2
 	VFMADD231PS Z2, Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -230,7 +294,8 @@ step:
 	VSUBPS      (DX)(BX*4), Z2, Z2
 	VFMADD231PS Z2, Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -256,19 +321,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidFloat32x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·euclidFloat32x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·euclidFloat32ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -277,115 +361,132 @@ TEXT ·euclidFloat32x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Z8
-	VSUBPS      (DX)(R12*4), Z8, Z9
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Z8
+	VSUBPS      (SI)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VSUBPS      (SI)(R12*4), Z8, Z9
+	VSUBPS      (R8)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VSUBPS      (R8)(R12*4), Z8, Z9
+	VSUBPS      (R10)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VSUBPS      (R10)(R12*4), Z8, Z8
+	VSUBPS      (R12)(R13*4), Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	PREFETCHT0  64(BX)(R12*4)
-	PREFETCHT0  64(DI)(R12*4)
-	PREFETCHT0  64(R9)(R12*4)
-	PREFETCHT0  64(R11)(R12*4)
-	VMOVUPS     64(AX)(R12*4), Z8
-	VSUBPS      64(DX)(R12*4), Z8, Z9
+	PREFETCHT0  64(DI)(R13*4)
+	PREFETCHT0  64(R9)(R13*4)
+	PREFETCHT0  64(R11)(R13*4)
+	PREFETCHT0  64(BX)(R13*4)
+	VMOVUPS     64(AX)(R13*4), Z8
+	VSUBPS      64(SI)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z1
-	VSUBPS      64(SI)(R12*4), Z8, Z9
+	VSUBPS      64(R8)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z3
-	VSUBPS      64(R8)(R12*4), Z8, Z9
+	VSUBPS      64(R10)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z5
-	VSUBPS      64(R10)(R12*4), Z8, Z8
+	VSUBPS      64(R12)(R13*4), Z8, Z8
 	VFMADD231PS Z8, Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*4)
-	PREFETCHT0  (DI)(R12*4)
-	PREFETCHT0  (R9)(R12*4)
-	PREFETCHT0  (R11)(R12*4)
-	VMOVUPS     (AX)(R12*4), Z8
-	VSUBPS      (DX)(R12*4), Z8, Z9
+	PREFETCHT0  (DI)(R13*4)
+	PREFETCHT0  (R9)(R13*4)
+	PREFETCHT0  (R11)(R13*4)
+	PREFETCHT0  (BX)(R13*4)
+	VMOVUPS     (AX)(R13*4), Z8
+	VSUBPS      (SI)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VSUBPS      (SI)(R12*4), Z8, Z9
+	VSUBPS      (R8)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VSUBPS      (R8)(R12*4), Z8, Z9
+	VSUBPS      (R10)(R13*4), Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VSUBPS      (R10)(R12*4), Z8, Z8
+	VSUBPS      (R12)(R13*4), Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*4)
 	PREFETCHT0  -1(DI)(CX*4)
 	PREFETCHT0  -1(R9)(CX*4)
 	PREFETCHT0  -1(R11)(CX*4)
+	PREFETCHT0  -1(BX)(CX*4)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVUPS.Z   (DX)(R12*4), K1, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z0
-	VMOVUPS.Z   (SI)(R12*4), K1, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z2
-	VMOVUPS.Z   (R8)(R12*4), K1, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z4
-	VMOVUPS.Z   (R10)(R12*4), K1, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD231PS Z1, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVUPS.Z   (SI)(R13*4), K1, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z0
+	VMOVUPS.Z   (R8)(R13*4), K1, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z2
+	VMOVUPS.Z   (R10)(R13*4), K1, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z4
+	VMOVUPS.Z   (R12)(R13*4), K1, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMADD231PS Z8, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -401,8 +502,8 @@ TEXT ·manhattanFloat32AVX512(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Z2
 	XORQ         BX, BX
-	LEAQ         -32(CX), SI
-	CMPQ         BX, SI
+	LEAQ         32(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -415,12 +516,13 @@ main:
 	VANDPS  Z2, Z3, Z3
 	VADDPS  Z3, Z1, Z1
 	ADDQ    $+32, BX
-	CMPQ    BX, SI
+	LEAQ    32(BX), SI
+	CMPQ    SI, CX
 	JLE     main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -429,7 +531,8 @@ step:
 	VANDPS  Z2, Z3, Z3
 	VADDPS  Z3, Z0, Z0
 	ADDQ    $+16, BX
-	CMPQ    BX, SI
+	LEAQ    16(BX), SI
+	CMPQ    SI, CX
 	JLE     step
 
 after_step:
@@ -456,19 +559,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanFloat32x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanFloat32ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·manhattanFloat32x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanFloat32ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -477,134 +599,151 @@ TEXT ·manhattanFloat32x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Z8
-	XORQ         R12, R12
-	LEAQ         -32(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         32(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*4)
-	PREFETCHT0 (DI)(R12*4)
-	PREFETCHT0 (R9)(R12*4)
-	PREFETCHT0 (R11)(R12*4)
-	VMOVUPS    (AX)(R12*4), Z9
-	VSUBPS     (DX)(R12*4), Z9, Z10
+	PREFETCHT0 (DI)(R13*4)
+	PREFETCHT0 (R9)(R13*4)
+	PREFETCHT0 (R11)(R13*4)
+	PREFETCHT0 (BX)(R13*4)
+	VMOVUPS    (AX)(R13*4), Z9
+	VSUBPS     (SI)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VSUBPS     (SI)(R12*4), Z9, Z10
+	VSUBPS     (R8)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VSUBPS     (R8)(R12*4), Z9, Z10
+	VSUBPS     (R10)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VSUBPS     (R10)(R12*4), Z9, Z9
+	VSUBPS     (R12)(R13*4), Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	PREFETCHT0 64(BX)(R12*4)
-	PREFETCHT0 64(DI)(R12*4)
-	PREFETCHT0 64(R9)(R12*4)
-	PREFETCHT0 64(R11)(R12*4)
-	VMOVUPS    64(AX)(R12*4), Z9
-	VSUBPS     64(DX)(R12*4), Z9, Z10
+	PREFETCHT0 64(DI)(R13*4)
+	PREFETCHT0 64(R9)(R13*4)
+	PREFETCHT0 64(R11)(R13*4)
+	PREFETCHT0 64(BX)(R13*4)
+	VMOVUPS    64(AX)(R13*4), Z9
+	VSUBPS     64(SI)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z1, Z1
-	VSUBPS     64(SI)(R12*4), Z9, Z10
+	VSUBPS     64(R8)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z3, Z3
-	VSUBPS     64(R8)(R12*4), Z9, Z10
+	VSUBPS     64(R10)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z5, Z5
-	VSUBPS     64(R10)(R12*4), Z9, Z9
+	VSUBPS     64(R12)(R13*4), Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z7, Z7
-	ADDQ       $+32, R12
-	CMPQ       R12, R13
+	ADDQ       $+32, R13
+	LEAQ       32(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*4)
-	PREFETCHT0 (DI)(R12*4)
-	PREFETCHT0 (R9)(R12*4)
-	PREFETCHT0 (R11)(R12*4)
-	VMOVUPS    (AX)(R12*4), Z9
-	VSUBPS     (DX)(R12*4), Z9, Z10
+	PREFETCHT0 (DI)(R13*4)
+	PREFETCHT0 (R9)(R13*4)
+	PREFETCHT0 (R11)(R13*4)
+	PREFETCHT0 (BX)(R13*4)
+	VMOVUPS    (AX)(R13*4), Z9
+	VSUBPS     (SI)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VSUBPS     (SI)(R12*4), Z9, Z10
+	VSUBPS     (R8)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VSUBPS     (R8)(R12*4), Z9, Z10
+	VSUBPS     (R10)(R13*4), Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VSUBPS     (R10)(R12*4), Z9, Z9
+	VSUBPS     (R12)(R13*4), Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*4)
 	PREFETCHT0 -1(DI)(CX*4)
 	PREFETCHT0 -1(R9)(CX*4)
 	PREFETCHT0 -1(R11)(CX*4)
+	PREFETCHT0 -1(BX)(CX*4)
 	VADDPS     Z1, Z0, Z0
 	VADDPS     Z3, Z2, Z2
 	VADDPS     Z5, Z4, Z4
 	VADDPS     Z7, Z6, Z6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	MOVQ       $-1, BX
-	BZHIQ      CX, BX, BX
-	KMOVQ      BX, K1
-	VMOVUPS.Z  (AX)(R12*4), K1, Z1
-	VMOVUPS.Z  (DX)(R12*4), K1, Z3
-	VSUBPS     Z3, Z1, Z3
-	VANDPS     Z8, Z3, Z3
-	VADDPS     Z3, Z0, Z0
-	VMOVUPS.Z  (SI)(R12*4), K1, Z3
-	VSUBPS     Z3, Z1, Z3
-	VANDPS     Z8, Z3, Z3
-	VADDPS     Z3, Z2, Z2
-	VMOVUPS.Z  (R8)(R12*4), K1, Z3
-	VSUBPS     Z3, Z1, Z3
-	VANDPS     Z8, Z3, Z3
-	VADDPS     Z3, Z4, Z4
-	VMOVUPS.Z  (R10)(R12*4), K1, Z3
-	VSUBPS     Z3, Z1, Z1
-	VANDPS     Z8, Z1, Z1
-	VADDPS     Z1, Z6, Z6
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVQ      DI, K1
+	VMOVUPS.Z  (AX)(R13*4), K1, Z9
+	VMOVUPS.Z  (SI)(R13*4), K1, Z10
+	VSUBPS     Z10, Z9, Z10
+	VANDPS     Z8, Z10, Z10
+	VADDPS     Z10, Z0, Z0
+	VMOVUPS.Z  (R8)(R13*4), K1, Z10
+	VSUBPS     Z10, Z9, Z10
+	VANDPS     Z8, Z10, Z10
+	VADDPS     Z10, Z2, Z2
+	VMOVUPS.Z  (R10)(R13*4), K1, Z10
+	VSUBPS     Z10, Z9, Z10
+	VANDPS     Z8, Z10, Z10
+	VADDPS     Z10, Z4, Z4
+	VMOVUPS.Z  (R12)(R13*4), K1, Z10
+	VSUBPS     Z10, Z9, Z9
+	VANDPS     Z8, Z9, Z9
+	VADDPS     Z9, Z6, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -617,8 +756,8 @@ TEXT ·dotFloat16AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -629,12 +768,13 @@ main:
 	VCVTPH2PS   32(DX)(BX*2), Z3
 	VFMADD231PS Z3, Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -642,7 +782,8 @@ step:
 	VCVTPH2PS   (DX)(BX*2), Z3
 	VFMADD231PS Z3, Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -668,19 +809,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·dotFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·dotFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -689,111 +849,128 @@ TEXT ·dotFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VCVTPH2PS   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VCVTPH2PS   (SI)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z0
-	VCVTPH2PS   (SI)(R12*2), Z9
+	VCVTPH2PS   (R8)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z2
-	VCVTPH2PS   (R8)(R12*2), Z9
+	VCVTPH2PS   (R10)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z4
-	VCVTPH2PS   (R10)(R12*2), Z9
+	VCVTPH2PS   (R12)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z6
-	VMOVUPS     64(AX)(R12*4), Z8
-	VCVTPH2PS   32(DX)(R12*2), Z9
+	VMOVUPS     64(AX)(R13*4), Z8
+	VCVTPH2PS   32(SI)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z1
-	VCVTPH2PS   32(SI)(R12*2), Z9
+	VCVTPH2PS   32(R8)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z3
-	VCVTPH2PS   32(R8)(R12*2), Z9
+	VCVTPH2PS   32(R10)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z5
-	VCVTPH2PS   32(R10)(R12*2), Z9
+	VCVTPH2PS   32(R12)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VCVTPH2PS   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VCVTPH2PS   (SI)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z0
-	VCVTPH2PS   (SI)(R12*2), Z9
+	VCVTPH2PS   (R8)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z2
-	VCVTPH2PS   (R8)(R12*2), Z9
+	VCVTPH2PS   (R10)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z4
-	VCVTPH2PS   (R10)(R12*2), Z9
+	VCVTPH2PS   (R12)(R13*2), Z9
 	VFMADD231PS Z9, Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VFMADD231PS Z3, Z1, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VFMADD231PS Z3, Z1, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VFMADD231PS Z3, Z1, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VFMADD231PS Z3, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVDQU16.Z (SI)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VFMADD231PS Z9, Z8, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VFMADD231PS Z9, Z8, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VFMADD231PS Z9, Z8, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VFMADD231PS Z9, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -806,8 +983,8 @@ TEXT ·euclidFloat16AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -820,12 +997,13 @@ main:
 	VSUBPS      Z3, Z2, Z2
 	VFMADD231PS Z2, Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -834,7 +1012,8 @@ step:
 	VSUBPS      Z3, Z2, Z2
 	VFMADD231PS Z2, Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -861,19 +1040,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·euclidFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·euclidFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -882,127 +1080,144 @@ TEXT ·euclidFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VCVTPH2PS   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VCVTPH2PS   (SI)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VCVTPH2PS   (SI)(R12*2), Z9
+	VCVTPH2PS   (R8)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VCVTPH2PS   (R8)(R12*2), Z9
+	VCVTPH2PS   (R10)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VCVTPH2PS   (R10)(R12*2), Z9
+	VCVTPH2PS   (R12)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	VMOVUPS     64(AX)(R12*4), Z8
-	VCVTPH2PS   32(DX)(R12*2), Z9
+	VMOVUPS     64(AX)(R13*4), Z8
+	VCVTPH2PS   32(SI)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z1
-	VCVTPH2PS   32(SI)(R12*2), Z9
+	VCVTPH2PS   32(R8)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z3
-	VCVTPH2PS   32(R8)(R12*2), Z9
+	VCVTPH2PS   32(R10)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z5
-	VCVTPH2PS   32(R10)(R12*2), Z9
+	VCVTPH2PS   32(R12)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VCVTPH2PS   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VCVTPH2PS   (SI)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VCVTPH2PS   (SI)(R12*2), Z9
+	VCVTPH2PS   (R8)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VCVTPH2PS   (R8)(R12*2), Z9
+	VCVTPH2PS   (R10)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VCVTPH2PS   (R10)(R12*2), Z9
+	VCVTPH2PS   (R12)(R13*2), Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD231PS Z1, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVDQU16.Z (SI)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y9
+	VCVTPH2PS   Y9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMADD231PS Z8, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1018,8 +1233,8 @@ TEXT ·manhattanFloat16AVX512(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Z2
 	XORQ         BX, BX
-	LEAQ         -32(CX), SI
-	CMPQ         BX, SI
+	LEAQ         32(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -1034,12 +1249,13 @@ main:
 	VANDPS    Z2, Z3, Z3
 	VADDPS    Z3, Z1, Z1
 	ADDQ      $+32, BX
-	CMPQ      BX, SI
+	LEAQ      32(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1049,7 +1265,8 @@ step:
 	VANDPS    Z2, Z3, Z3
 	VADDPS    Z3, Z0, Z0
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -1077,19 +1294,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·manhattanFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -1098,146 +1334,163 @@ TEXT ·manhattanFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Z8
-	XORQ         R12, R12
-	LEAQ         -32(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         32(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Z9
-	VCVTPH2PS  (DX)(R12*2), Z10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Z9
+	VCVTPH2PS  (SI)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VCVTPH2PS  (SI)(R12*2), Z10
+	VCVTPH2PS  (R8)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VCVTPH2PS  (R8)(R12*2), Z10
+	VCVTPH2PS  (R10)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VCVTPH2PS  (R10)(R12*2), Z10
+	VCVTPH2PS  (R12)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	VMOVUPS    64(AX)(R12*4), Z9
-	VCVTPH2PS  32(DX)(R12*2), Z10
+	VMOVUPS    64(AX)(R13*4), Z9
+	VCVTPH2PS  32(SI)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z1, Z1
-	VCVTPH2PS  32(SI)(R12*2), Z10
+	VCVTPH2PS  32(R8)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z3, Z3
-	VCVTPH2PS  32(R8)(R12*2), Z10
+	VCVTPH2PS  32(R10)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z5, Z5
-	VCVTPH2PS  32(R10)(R12*2), Z10
+	VCVTPH2PS  32(R12)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z7, Z7
-	ADDQ       $+32, R12
-	CMPQ       R12, R13
+	ADDQ       $+32, R13
+	LEAQ       32(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Z9
-	VCVTPH2PS  (DX)(R12*2), Z10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Z9
+	VCVTPH2PS  (SI)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VCVTPH2PS  (SI)(R12*2), Z10
+	VCVTPH2PS  (R8)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VCVTPH2PS  (R8)(R12*2), Z10
+	VCVTPH2PS  (R10)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VCVTPH2PS  (R10)(R12*2), Z10
+	VCVTPH2PS  (R12)(R13*2), Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z0, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z4, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VCVTPH2PS   Y3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VANDPS      Z8, Z1, Z1
-	VADDPS      Z1, Z6, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z9
+	VMOVDQU16.Z (SI)(R13*2), K1, Y10
+	VCVTPH2PS   Y10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z0, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y10
+	VCVTPH2PS   Y10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z2, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y10
+	VCVTPH2PS   Y10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z4, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y10
+	VCVTPH2PS   Y10, Z10
+	VSUBPS      Z10, Z9, Z9
+	VANDPS      Z8, Z9, Z9
+	VADDPS      Z9, Z6, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1250,8 +1503,8 @@ TEXT ·dotBFloat16AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -1264,12 +1517,13 @@ main:
 	VPSLLD      $0x10, Z3, Z3
 	VFMADD231PS Z3, Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1278,7 +1532,8 @@ step:
 	VPSLLD      $0x10, Z3, Z3
 	VFMADD231PS Z3, Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -1305,19 +1560,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotBFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func dotBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·dotBFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·dotBFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1326,127 +1600,144 @@ TEXT ·dotBFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VPMOVZXWD   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VPMOVZXWD   (SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z0
-	VPMOVZXWD   (SI)(R12*2), Z9
+	VPMOVZXWD   (R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z2
-	VPMOVZXWD   (R8)(R12*2), Z9
+	VPMOVZXWD   (R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z4
-	VPMOVZXWD   (R10)(R12*2), Z9
+	VPMOVZXWD   (R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z6
-	VMOVUPS     64(AX)(R12*4), Z8
-	VPMOVZXWD   32(DX)(R12*2), Z9
+	VMOVUPS     64(AX)(R13*4), Z8
+	VPMOVZXWD   32(SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z1
-	VPMOVZXWD   32(SI)(R12*2), Z9
+	VPMOVZXWD   32(R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z3
-	VPMOVZXWD   32(R8)(R12*2), Z9
+	VPMOVZXWD   32(R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z5
-	VPMOVZXWD   32(R10)(R12*2), Z9
+	VPMOVZXWD   32(R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VPMOVZXWD   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VPMOVZXWD   (SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z0
-	VPMOVZXWD   (SI)(R12*2), Z9
+	VPMOVZXWD   (R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z2
-	VPMOVZXWD   (R8)(R12*2), Z9
+	VPMOVZXWD   (R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z4
-	VPMOVZXWD   (R10)(R12*2), Z9
+	VPMOVZXWD   (R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VFMADD231PS Z9, Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VFMADD231PS Z3, Z1, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VFMADD231PS Z3, Z1, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VFMADD231PS Z3, Z1, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VFMADD231PS Z3, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVDQU16.Z (SI)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VFMADD231PS Z9, Z8, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VFMADD231PS Z9, Z8, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VFMADD231PS Z9, Z8, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VFMADD231PS Z9, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1459,8 +1750,8 @@ TEXT ·euclidBFloat16AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -32(CX), SI
-	CMPQ   BX, SI
+	LEAQ   32(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -1475,12 +1766,13 @@ main:
 	VSUBPS      Z3, Z2, Z2
 	VFMADD231PS Z2, Z2, Z1
 	ADDQ        $+32, BX
-	CMPQ        BX, SI
+	LEAQ        32(BX), SI
+	CMPQ        SI, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1490,7 +1782,8 @@ step:
 	VSUBPS      Z3, Z2, Z2
 	VFMADD231PS Z2, Z2, Z0
 	ADDQ        $+16, BX
-	CMPQ        BX, SI
+	LEAQ        16(BX), SI
+	CMPQ        SI, CX
 	JLE         step
 
 after_step:
@@ -1518,19 +1811,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidBFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func euclidBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·euclidBFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·euclidBFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -1539,143 +1851,160 @@ TEXT ·euclidBFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -32(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   32(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VPMOVZXWD   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VPMOVZXWD   (SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VPMOVZXWD   (SI)(R12*2), Z9
+	VPMOVZXWD   (R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VPMOVZXWD   (R8)(R12*2), Z9
+	VPMOVZXWD   (R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VPMOVZXWD   (R10)(R12*2), Z9
+	VPMOVZXWD   (R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	VMOVUPS     64(AX)(R12*4), Z8
-	VPMOVZXWD   32(DX)(R12*2), Z9
+	VMOVUPS     64(AX)(R13*4), Z8
+	VPMOVZXWD   32(SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z1
-	VPMOVZXWD   32(SI)(R12*2), Z9
+	VPMOVZXWD   32(R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z3
-	VPMOVZXWD   32(R8)(R12*2), Z9
+	VPMOVZXWD   32(R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z5
-	VPMOVZXWD   32(R10)(R12*2), Z9
+	VPMOVZXWD   32(R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z7
-	ADDQ        $+32, R12
-	CMPQ        R12, R13
+	ADDQ        $+32, R13
+	LEAQ        32(R13), R14
+	CMPQ        R14, CX
 	JLE         main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0  (BX)(R12*2)
-	PREFETCHT0  (DI)(R12*2)
-	PREFETCHT0  (R9)(R12*2)
-	PREFETCHT0  (R11)(R12*2)
-	VMOVUPS     (AX)(R12*4), Z8
-	VPMOVZXWD   (DX)(R12*2), Z9
+	PREFETCHT0  (DI)(R13*2)
+	PREFETCHT0  (R9)(R13*2)
+	PREFETCHT0  (R11)(R13*2)
+	PREFETCHT0  (BX)(R13*2)
+	VMOVUPS     (AX)(R13*4), Z8
+	VPMOVZXWD   (SI)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z0
-	VPMOVZXWD   (SI)(R12*2), Z9
+	VPMOVZXWD   (R8)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z2
-	VPMOVZXWD   (R8)(R12*2), Z9
+	VPMOVZXWD   (R10)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z9
 	VFMADD231PS Z9, Z9, Z4
-	VPMOVZXWD   (R10)(R12*2), Z9
+	VPMOVZXWD   (R12)(R13*2), Z9
 	VPSLLD      $0x10, Z9, Z9
 	VSUBPS      Z9, Z8, Z8
 	VFMADD231PS Z8, Z8, Z6
-	ADDQ        $+16, R12
-	CMPQ        R12, R13
+	ADDQ        $+16, R13
+	LEAQ        16(R13), R14
+	CMPQ        R14, CX
 	JLE         step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VFMADD231PS Z3, Z3, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VFMADD231PS Z1, Z1, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z8
+	VMOVDQU16.Z (SI)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VSUBPS      Z9, Z8, Z9
+	VFMADD231PS Z9, Z9, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y9
+	VPMOVZXWD   Y9, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VSUBPS      Z9, Z8, Z8
+	VFMADD231PS Z8, Z8, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1691,8 +2020,8 @@ TEXT ·manhattanBFloat16AVX512(SB), NOSPLIT, $0-28
 	VMOVD        BX, X2
 	VPBROADCASTD X2, Z2
 	XORQ         BX, BX
-	LEAQ         -32(CX), SI
-	CMPQ         BX, SI
+	LEAQ         32(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -1709,12 +2038,13 @@ main:
 	VANDPS    Z2, Z3, Z3
 	VADDPS    Z3, Z1, Z1
 	ADDQ      $+32, BX
-	CMPQ      BX, SI
+	LEAQ      32(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -16(CX), SI
-	CMPQ BX, SI
+	LEAQ 16(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1725,7 +2055,8 @@ step:
 	VANDPS    Z2, Z3, Z3
 	VADDPS    Z3, Z0, Z0
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -1754,19 +2085,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanBFloat16x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]float32)
+// func manhattanBFloat16ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·manhattanBFloat16x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·manhattanBFloat16ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -1775,162 +2125,179 @@ TEXT ·manhattanBFloat16x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	MOVL         $0x7fffffff, R12
-	VMOVD        R12, X8
+	MOVL         $0x7fffffff, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Z8
-	XORQ         R12, R12
-	LEAQ         -32(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         32(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Z9
-	VPMOVZXWD  (DX)(R12*2), Z10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Z9
+	VPMOVZXWD  (SI)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VPMOVZXWD  (SI)(R12*2), Z10
+	VPMOVZXWD  (R8)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VPMOVZXWD  (R8)(R12*2), Z10
+	VPMOVZXWD  (R10)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VPMOVZXWD  (R10)(R12*2), Z10
+	VPMOVZXWD  (R12)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	VMOVUPS    64(AX)(R12*4), Z9
-	VPMOVZXWD  32(DX)(R12*2), Z10
+	VMOVUPS    64(AX)(R13*4), Z9
+	VPMOVZXWD  32(SI)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z1, Z1
-	VPMOVZXWD  32(SI)(R12*2), Z10
+	VPMOVZXWD  32(R8)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z3, Z3
-	VPMOVZXWD  32(R8)(R12*2), Z10
+	VPMOVZXWD  32(R10)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z5, Z5
-	VPMOVZXWD  32(R10)(R12*2), Z10
+	VPMOVZXWD  32(R12)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z7, Z7
-	ADDQ       $+32, R12
-	CMPQ       R12, R13
+	ADDQ       $+32, R13
+	LEAQ       32(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -16(CX), R13
-	CMPQ R12, R13
+	LEAQ 16(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*2)
-	PREFETCHT0 (DI)(R12*2)
-	PREFETCHT0 (R9)(R12*2)
-	PREFETCHT0 (R11)(R12*2)
-	VMOVUPS    (AX)(R12*4), Z9
-	VPMOVZXWD  (DX)(R12*2), Z10
+	PREFETCHT0 (DI)(R13*2)
+	PREFETCHT0 (R9)(R13*2)
+	PREFETCHT0 (R11)(R13*2)
+	PREFETCHT0 (BX)(R13*2)
+	VMOVUPS    (AX)(R13*4), Z9
+	VPMOVZXWD  (SI)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z0, Z0
-	VPMOVZXWD  (SI)(R12*2), Z10
+	VPMOVZXWD  (R8)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z2, Z2
-	VPMOVZXWD  (R8)(R12*2), Z10
+	VPMOVZXWD  (R10)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z10
 	VANDPS     Z8, Z10, Z10
 	VADDPS     Z10, Z4, Z4
-	VPMOVZXWD  (R10)(R12*2), Z10
+	VPMOVZXWD  (R12)(R13*2), Z10
 	VPSLLD     $0x10, Z10, Z10
 	VSUBPS     Z10, Z9, Z9
 	VANDPS     Z8, Z9, Z9
 	VADDPS     Z9, Z6, Z6
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*2)
 	PREFETCHT0  -1(DI)(CX*2)
 	PREFETCHT0  -1(R9)(CX*2)
 	PREFETCHT0  -1(R11)(CX*2)
+	PREFETCHT0  -1(BX)(CX*2)
 	VADDPS      Z1, Z0, Z0
 	VADDPS      Z3, Z2, Z2
 	VADDPS      Z5, Z4, Z4
 	VADDPS      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVUPS.Z   (AX)(R12*4), K1, Z1
-	VMOVDQU16.Z (DX)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z0, Z0
-	VMOVDQU16.Z (SI)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z2, Z2
-	VMOVDQU16.Z (R8)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z3
-	VANDPS      Z8, Z3, Z3
-	VADDPS      Z3, Z4, Z4
-	VMOVDQU16.Z (R10)(R12*2), K1, Y3
-	VPMOVZXWD   Y3, Z3
-	VPSLLD      $0x10, Z3, Z3
-	VSUBPS      Z3, Z1, Z1
-	VANDPS      Z8, Z1, Z1
-	VADDPS      Z1, Z6, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVUPS.Z   (AX)(R13*4), K1, Z9
+	VMOVDQU16.Z (SI)(R13*2), K1, Y10
+	VPMOVZXWD   Y10, Z10
+	VPSLLD      $0x10, Z10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z0, Z0
+	VMOVDQU16.Z (R8)(R13*2), K1, Y10
+	VPMOVZXWD   Y10, Z10
+	VPSLLD      $0x10, Z10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z2, Z2
+	VMOVDQU16.Z (R10)(R13*2), K1, Y10
+	VPMOVZXWD   Y10, Z10
+	VPSLLD      $0x10, Z10, Z10
+	VSUBPS      Z10, Z9, Z10
+	VANDPS      Z8, Z10, Z10
+	VADDPS      Z10, Z4, Z4
+	VMOVDQU16.Z (R12)(R13*2), K1, Y10
+	VPMOVZXWD   Y10, Z10
+	VPSLLD      $0x10, Z10, Z10
+	VSUBPS      Z10, Z9, Z9
+	VANDPS      Z8, Z9, Z9
+	VADDPS      Z9, Z6, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VADDPS        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VADDPS        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VADDPS        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VADDPS        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VADDPS        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VADDPS        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VADDPS        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VADDPS        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VADDPS        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VADDPS        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VADDPS        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VADDPS        X8, X6, X6
 	VHADDPS       X2, X0, X0
 	VHADDPS       X6, X4, X4
 	VHADDPS       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -1943,8 +2310,8 @@ TEXT ·dotInt8VNNI(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -128(CX), SI
-	CMPQ   BX, SI
+	LEAQ   128(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -1955,12 +2322,13 @@ main:
 	VMOVDQU64 64(DX)(BX*1), Z3
 	VPDPBUSD  Z2, Z3, Z1
 	ADDQ      $+128, BX
-	CMPQ      BX, SI
+	LEAQ      128(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -64(CX), SI
-	CMPQ BX, SI
+	LEAQ 64(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -1968,7 +2336,8 @@ step:
 	VMOVDQU64 (DX)(BX*1), Z3
 	VPDPBUSD  Z2, Z3, Z0
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -1994,19 +2363,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotInt8x4VNNI(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]int32)
+// func dotInt8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *int32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, BMI2, MMX+
-TEXT ·dotInt8x4VNNI(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·dotInt8ManyVNNI(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2015,111 +2403,128 @@ TEXT ·dotInt8x4VNNI(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -128(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   128(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z8
-	VMOVDQU64  (DX)(R12*1), Z9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z8
+	VMOVDQU64  (SI)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z0
-	VMOVDQU64  (SI)(R12*1), Z9
+	VMOVDQU64  (R8)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z2
-	VMOVDQU64  (R8)(R12*1), Z9
+	VMOVDQU64  (R10)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z4
-	VMOVDQU64  (R10)(R12*1), Z9
+	VMOVDQU64  (R12)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z6
-	PREFETCHT0 64(BX)(R12*1)
-	PREFETCHT0 64(DI)(R12*1)
-	PREFETCHT0 64(R9)(R12*1)
-	PREFETCHT0 64(R11)(R12*1)
-	VMOVDQU64  64(AX)(R12*1), Z8
-	VMOVDQU64  64(DX)(R12*1), Z9
+	PREFETCHT0 64(DI)(R13*1)
+	PREFETCHT0 64(R9)(R13*1)
+	PREFETCHT0 64(R11)(R13*1)
+	PREFETCHT0 64(BX)(R13*1)
+	VMOVDQU64  64(AX)(R13*1), Z8
+	VMOVDQU64  64(SI)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z1
-	VMOVDQU64  64(SI)(R12*1), Z9
+	VMOVDQU64  64(R8)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z3
-	VMOVDQU64  64(R8)(R12*1), Z9
+	VMOVDQU64  64(R10)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z5
-	VMOVDQU64  64(R10)(R12*1), Z9
+	VMOVDQU64  64(R12)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z7
-	ADDQ       $+128, R12
-	CMPQ       R12, R13
+	ADDQ       $+128, R13
+	LEAQ       128(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -64(CX), R13
-	CMPQ R12, R13
+	LEAQ 64(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z8
-	VMOVDQU64  (DX)(R12*1), Z9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z8
+	VMOVDQU64  (SI)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z0
-	VMOVDQU64  (SI)(R12*1), Z9
+	VMOVDQU64  (R8)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z2
-	VMOVDQU64  (R8)(R12*1), Z9
+	VMOVDQU64  (R10)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z4
-	VMOVDQU64  (R10)(R12*1), Z9
+	VMOVDQU64  (R12)(R13*1), Z9
 	VPDPBUSD   Z8, Z9, Z6
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Z1, Z0, Z0
 	VPADDD     Z3, Z2, Z2
 	VPADDD     Z5, Z4, Z4
 	VPADDD     Z7, Z6, Z6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	MOVQ       $-1, BX
-	BZHIQ      CX, BX, BX
-	KMOVQ      BX, K1
-	VMOVDQU8.Z (AX)(R12*1), K1, Z1
-	VMOVDQU8.Z (DX)(R12*1), K1, Z3
-	VPDPBUSD   Z1, Z3, Z0
-	VMOVDQU8.Z (SI)(R12*1), K1, Z3
-	VPDPBUSD   Z1, Z3, Z2
-	VMOVDQU8.Z (R8)(R12*1), K1, Z3
-	VPDPBUSD   Z1, Z3, Z4
-	VMOVDQU8.Z (R10)(R12*1), K1, Z3
-	VPDPBUSD   Z1, Z3, Z6
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVQ      DI, K1
+	VMOVDQU8.Z (AX)(R13*1), K1, Z8
+	VMOVDQU8.Z (SI)(R13*1), K1, Z9
+	VPDPBUSD   Z8, Z9, Z0
+	VMOVDQU8.Z (R8)(R13*1), K1, Z9
+	VPDPBUSD   Z8, Z9, Z2
+	VMOVDQU8.Z (R10)(R13*1), K1, Z9
+	VPDPBUSD   Z8, Z9, Z4
+	VMOVDQU8.Z (R12)(R13*1), K1, Z9
+	VPDPBUSD   Z8, Z9, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDD        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VPADDD        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VPADDD        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VPADDD        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VPADDD        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VPADDD        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VPADDD        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VPADDD        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VPADDD        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VPADDD        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VPADDD        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VPADDD        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VPADDD        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VPADDD        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VPADDD        X8, X6, X6
 	VPHADDD       X2, X0, X0
 	VPHADDD       X6, X4, X4
 	VPHADDD       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2139,8 +2544,8 @@ TEXT ·dotUint8VNNI(SB), NOSPLIT, $0-28
 	VPBROADCASTD X3, Z3
 	VPXORD       Z4, Z4, Z4
 	XORQ         BX, BX
-	LEAQ         -128(CX), SI
-	CMPQ         BX, SI
+	LEAQ         128(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -2153,12 +2558,13 @@ main:
 	VPXORD    64(DX)(BX*1), Z2, Z6
 	VPDPBUSD  Z6, Z5, Z1
 	ADDQ      $+128, BX
-	CMPQ      BX, SI
+	LEAQ      128(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -64(CX), SI
-	CMPQ BX, SI
+	LEAQ 64(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2167,7 +2573,8 @@ step:
 	VPXORD    (DX)(BX*1), Z2, Z6
 	VPDPBUSD  Z6, Z5, Z0
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2197,19 +2604,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func dotUint8x4VNNI(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func dotUint8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, BMI2, MMX+
-TEXT ·dotUint8x4VNNI(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·dotUint8ManyVNNI(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -2218,131 +2644,148 @@ TEXT ·dotUint8x4VNNI(SB), NOSPLIT, $0-88
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	MOVL         $0x80808080, R12
-	VMOVD        R12, X8
+	MOVL         $0x80808080, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Z8
-	MOVL         $0x01010101, R12
-	VMOVD        R12, X9
+	MOVL         $0x01010101, R13
+	VMOVD        R13, X9
 	VPBROADCASTD X9, Z9
 	VPXORD       Z10, Z10, Z10
-	XORQ         R12, R12
-	LEAQ         -128(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         128(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z11
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z11
 	VPDPBUSD   Z9, Z11, Z10
-	VPXORD     (DX)(R12*1), Z8, Z12
+	VPXORD     (SI)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z0
-	VPXORD     (SI)(R12*1), Z8, Z12
+	VPXORD     (R8)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z2
-	VPXORD     (R8)(R12*1), Z8, Z12
+	VPXORD     (R10)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z4
-	VPXORD     (R10)(R12*1), Z8, Z12
+	VPXORD     (R12)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z6
-	PREFETCHT0 64(BX)(R12*1)
-	PREFETCHT0 64(DI)(R12*1)
-	PREFETCHT0 64(R9)(R12*1)
-	PREFETCHT0 64(R11)(R12*1)
-	VMOVDQU64  64(AX)(R12*1), Z11
+	PREFETCHT0 64(DI)(R13*1)
+	PREFETCHT0 64(R9)(R13*1)
+	PREFETCHT0 64(R11)(R13*1)
+	PREFETCHT0 64(BX)(R13*1)
+	VMOVDQU64  64(AX)(R13*1), Z11
 	VPDPBUSD   Z9, Z11, Z10
-	VPXORD     64(DX)(R12*1), Z8, Z12
+	VPXORD     64(SI)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z1
-	VPXORD     64(SI)(R12*1), Z8, Z12
+	VPXORD     64(R8)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z3
-	VPXORD     64(R8)(R12*1), Z8, Z12
+	VPXORD     64(R10)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z5
-	VPXORD     64(R10)(R12*1), Z8, Z12
+	VPXORD     64(R12)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z7
-	ADDQ       $+128, R12
-	CMPQ       R12, R13
+	ADDQ       $+128, R13
+	LEAQ       128(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -64(CX), R13
-	CMPQ R12, R13
+	LEAQ 64(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z11
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z11
 	VPDPBUSD   Z9, Z11, Z10
-	VPXORD     (DX)(R12*1), Z8, Z12
+	VPXORD     (SI)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z0
-	VPXORD     (SI)(R12*1), Z8, Z12
+	VPXORD     (R8)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z2
-	VPXORD     (R8)(R12*1), Z8, Z12
+	VPXORD     (R10)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z4
-	VPXORD     (R10)(R12*1), Z8, Z12
+	VPXORD     (R12)(R13*1), Z8, Z12
 	VPDPBUSD   Z12, Z11, Z6
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Z1, Z0, Z0
 	VPADDD     Z3, Z2, Z2
 	VPADDD     Z5, Z4, Z4
 	VPADDD     Z7, Z6, Z6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	MOVQ       $-1, BX
-	BZHIQ      CX, BX, BX
-	KMOVQ      BX, K1
-	VMOVDQU8.Z (AX)(R12*1), K1, Z1
-	VPDPBUSD   Z9, Z1, Z10
-	VMOVDQU8.Z (DX)(R12*1), K1, Z3
-	VPXORD     Z3, Z8, Z3
-	VPDPBUSD   Z3, Z1, Z0
-	VMOVDQU8.Z (SI)(R12*1), K1, Z3
-	VPXORD     Z3, Z8, Z3
-	VPDPBUSD   Z3, Z1, Z2
-	VMOVDQU8.Z (R8)(R12*1), K1, Z3
-	VPXORD     Z3, Z8, Z3
-	VPDPBUSD   Z3, Z1, Z4
-	VMOVDQU8.Z (R10)(R12*1), K1, Z3
-	VPXORD     Z3, Z8, Z3
-	VPDPBUSD   Z3, Z1, Z6
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVQ      DI, K1
+	VMOVDQU8.Z (AX)(R13*1), K1, Z11
+	VPDPBUSD   Z9, Z11, Z10
+	VMOVDQU8.Z (SI)(R13*1), K1, Z9
+	VPXORD     Z9, Z8, Z9
+	VPDPBUSD   Z9, Z11, Z0
+	VMOVDQU8.Z (R8)(R13*1), K1, Z9
+	VPXORD     Z9, Z8, Z9
+	VPDPBUSD   Z9, Z11, Z2
+	VMOVDQU8.Z (R10)(R13*1), K1, Z9
+	VPXORD     Z9, Z8, Z9
+	VPDPBUSD   Z9, Z11, Z4
+	VMOVDQU8.Z (R12)(R13*1), K1, Z9
+	VPXORD     Z9, Z8, Z8
+	VPDPBUSD   Z8, Z11, Z6
 
 sum:
 	VPSLLD        $0x07, Z10, Z10
 	VPADDD        Z10, Z0, Z0
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDD        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VPADDD        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VPADDD        X8, X0, X0
 	VPADDD        Z10, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VPADDD        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VPADDD        X1, X2, X2
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VPADDD        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VPADDD        X8, X2, X2
 	VPADDD        Z10, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VPADDD        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VPADDD        X1, X4, X4
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VPADDD        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VPADDD        X8, X4, X4
 	VPADDD        Z10, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VPADDD        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VPADDD        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VPADDD        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VPADDD        X8, X6, X6
 	VPHADDD       X2, X0, X0
 	VPHADDD       X6, X4, X4
 	VPHADDD       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2362,8 +2805,8 @@ TEXT ·euclidUint8VNNI(SB), NOSPLIT, $0-28
 	VPBROADCASTD X3, Z3
 	VPXORD       Z4, Z4, Z4
 	XORQ         BX, BX
-	LEAQ         -128(CX), SI
-	CMPQ         BX, SI
+	LEAQ         128(BX), SI
+	CMPQ         SI, CX
 	JGT          after_main
 
 main:
@@ -2382,12 +2825,13 @@ main:
 	VPDPBUSD  Z6, Z5, Z1
 	VPDPBUSD  Z3, Z5, Z4
 	ADDQ      $+128, BX
-	CMPQ      BX, SI
+	LEAQ      128(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -64(CX), SI
-	CMPQ BX, SI
+	LEAQ 64(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2399,7 +2843,8 @@ step:
 	VPDPBUSD  Z6, Z5, Z0
 	VPDPBUSD  Z3, Z5, Z4
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2432,19 +2877,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func euclidUint8x4VNNI(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func euclidUint8ManyVNNI(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, BMI2, MMX+
-TEXT ·euclidUint8x4VNNI(SB), NOSPLIT, $0-88
-	MOVQ         query+0(FP), AX
-	MOVQ         n+8(FP), CX
-	MOVQ         row0+16(FP), DX
-	MOVQ         next0+48(FP), BX
-	MOVQ         row1+24(FP), SI
-	MOVQ         next1+56(FP), DI
-	MOVQ         row2+32(FP), R8
-	MOVQ         next2+64(FP), R9
-	MOVQ         row3+40(FP), R10
-	MOVQ         next3+72(FP), R11
+TEXT ·euclidUint8ManyVNNI(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ         (DX), SI
+	MOVQ         -32(DX)(BX*8), DI
+	MOVQ         8(DX), R8
+	MOVQ         -24(DX)(BX*8), R9
+	MOVQ         16(DX), R10
+	MOVQ         -16(DX)(BX*8), R11
+	MOVQ         24(DX), R12
+	MOVQ         -8(DX)(BX*8), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -2453,197 +2917,214 @@ TEXT ·euclidUint8x4VNNI(SB), NOSPLIT, $0-88
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	MOVL         $0x80808080, R12
-	VMOVD        R12, X8
+	MOVL         $0x80808080, R13
+	VMOVD        R13, X8
 	VPBROADCASTD X8, Z8
-	MOVL         $0x01010101, R12
-	VMOVD        R12, X9
+	MOVL         $0x01010101, R13
+	VMOVD        R13, X9
 	VPBROADCASTD X9, Z9
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z11, Z11, Z11
 	VPXORD       Z12, Z12, Z12
 	VPXORD       Z13, Z13, Z13
-	XORQ         R12, R12
-	LEAQ         -128(CX), R13
-	CMPQ         R12, R13
+	XORQ         R13, R13
+	LEAQ         128(R13), R14
+	CMPQ         R14, CX
 	JGT          after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z14
-	VPMAXUB    (DX)(R12*1), Z14, Z15
-	VPMINUB    (DX)(R12*1), Z14, Z16
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z14
+	VPMAXUB    (SI)(R13*1), Z14, Z15
+	VPMINUB    (SI)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z0
 	VPDPBUSD   Z9, Z16, Z10
-	VPMAXUB    (SI)(R12*1), Z14, Z15
-	VPMINUB    (SI)(R12*1), Z14, Z16
+	VPMAXUB    (R8)(R13*1), Z14, Z15
+	VPMINUB    (R8)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z2
 	VPDPBUSD   Z9, Z16, Z11
-	VPMAXUB    (R8)(R12*1), Z14, Z15
-	VPMINUB    (R8)(R12*1), Z14, Z16
+	VPMAXUB    (R10)(R13*1), Z14, Z15
+	VPMINUB    (R10)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z4
 	VPDPBUSD   Z9, Z16, Z12
-	VPMAXUB    (R10)(R12*1), Z14, Z15
-	VPMINUB    (R10)(R12*1), Z14, Z14
+	VPMAXUB    (R12)(R13*1), Z14, Z15
+	VPMINUB    (R12)(R13*1), Z14, Z14
 	VPSUBB     Z14, Z15, Z14
 	VPXORD     Z14, Z8, Z15
 	VPDPBUSD   Z15, Z14, Z6
 	VPDPBUSD   Z9, Z14, Z13
-	PREFETCHT0 64(BX)(R12*1)
-	PREFETCHT0 64(DI)(R12*1)
-	PREFETCHT0 64(R9)(R12*1)
-	PREFETCHT0 64(R11)(R12*1)
-	VMOVDQU64  64(AX)(R12*1), Z14
-	VPMAXUB    64(DX)(R12*1), Z14, Z15
-	VPMINUB    64(DX)(R12*1), Z14, Z16
+	PREFETCHT0 64(DI)(R13*1)
+	PREFETCHT0 64(R9)(R13*1)
+	PREFETCHT0 64(R11)(R13*1)
+	PREFETCHT0 64(BX)(R13*1)
+	VMOVDQU64  64(AX)(R13*1), Z14
+	VPMAXUB    64(SI)(R13*1), Z14, Z15
+	VPMINUB    64(SI)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z1
 	VPDPBUSD   Z9, Z16, Z10
-	VPMAXUB    64(SI)(R12*1), Z14, Z15
-	VPMINUB    64(SI)(R12*1), Z14, Z16
+	VPMAXUB    64(R8)(R13*1), Z14, Z15
+	VPMINUB    64(R8)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z3
 	VPDPBUSD   Z9, Z16, Z11
-	VPMAXUB    64(R8)(R12*1), Z14, Z15
-	VPMINUB    64(R8)(R12*1), Z14, Z16
+	VPMAXUB    64(R10)(R13*1), Z14, Z15
+	VPMINUB    64(R10)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z5
 	VPDPBUSD   Z9, Z16, Z12
-	VPMAXUB    64(R10)(R12*1), Z14, Z15
-	VPMINUB    64(R10)(R12*1), Z14, Z14
+	VPMAXUB    64(R12)(R13*1), Z14, Z15
+	VPMINUB    64(R12)(R13*1), Z14, Z14
 	VPSUBB     Z14, Z15, Z14
 	VPXORD     Z14, Z8, Z15
 	VPDPBUSD   Z15, Z14, Z7
 	VPDPBUSD   Z9, Z14, Z13
-	ADDQ       $+128, R12
-	CMPQ       R12, R13
+	ADDQ       $+128, R13
+	LEAQ       128(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -64(CX), R13
-	CMPQ R12, R13
+	LEAQ 64(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z14
-	VPMAXUB    (DX)(R12*1), Z14, Z15
-	VPMINUB    (DX)(R12*1), Z14, Z16
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z14
+	VPMAXUB    (SI)(R13*1), Z14, Z15
+	VPMINUB    (SI)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z0
 	VPDPBUSD   Z9, Z16, Z10
-	VPMAXUB    (SI)(R12*1), Z14, Z15
-	VPMINUB    (SI)(R12*1), Z14, Z16
+	VPMAXUB    (R8)(R13*1), Z14, Z15
+	VPMINUB    (R8)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z2
 	VPDPBUSD   Z9, Z16, Z11
-	VPMAXUB    (R8)(R12*1), Z14, Z15
-	VPMINUB    (R8)(R12*1), Z14, Z16
+	VPMAXUB    (R10)(R13*1), Z14, Z15
+	VPMINUB    (R10)(R13*1), Z14, Z16
 	VPSUBB     Z16, Z15, Z16
 	VPXORD     Z16, Z8, Z15
 	VPDPBUSD   Z15, Z16, Z4
 	VPDPBUSD   Z9, Z16, Z12
-	VPMAXUB    (R10)(R12*1), Z14, Z15
-	VPMINUB    (R10)(R12*1), Z14, Z14
+	VPMAXUB    (R12)(R13*1), Z14, Z15
+	VPMINUB    (R12)(R13*1), Z14, Z14
 	VPSUBB     Z14, Z15, Z14
 	VPXORD     Z14, Z8, Z15
 	VPDPBUSD   Z15, Z14, Z6
 	VPDPBUSD   Z9, Z14, Z13
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Z1, Z0, Z0
 	VPADDD     Z3, Z2, Z2
 	VPADDD     Z5, Z4, Z4
 	VPADDD     Z7, Z6, Z6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	MOVQ       $-1, BX
-	BZHIQ      CX, BX, BX
-	KMOVQ      BX, K1
-	VMOVDQU8.Z (AX)(R12*1), K1, Z1
-	VMOVDQU8.Z (DX)(R12*1), K1, Z3
-	VPMAXUB    Z3, Z1, Z5
-	VPMINUB    Z3, Z1, Z3
-	VPSUBB     Z3, Z5, Z3
-	VPXORD     Z3, Z8, Z5
-	VPDPBUSD   Z5, Z3, Z0
-	VPDPBUSD   Z9, Z3, Z10
-	VMOVDQU8.Z (SI)(R12*1), K1, Z3
-	VPMAXUB    Z3, Z1, Z5
-	VPMINUB    Z3, Z1, Z3
-	VPSUBB     Z3, Z5, Z3
-	VPXORD     Z3, Z8, Z5
-	VPDPBUSD   Z5, Z3, Z2
-	VPDPBUSD   Z9, Z3, Z11
-	VMOVDQU8.Z (R8)(R12*1), K1, Z3
-	VPMAXUB    Z3, Z1, Z5
-	VPMINUB    Z3, Z1, Z3
-	VPSUBB     Z3, Z5, Z3
-	VPXORD     Z3, Z8, Z5
-	VPDPBUSD   Z5, Z3, Z4
-	VPDPBUSD   Z9, Z3, Z12
-	VMOVDQU8.Z (R10)(R12*1), K1, Z3
-	VPMAXUB    Z3, Z1, Z5
-	VPMINUB    Z3, Z1, Z1
-	VPSUBB     Z1, Z5, Z1
-	VPXORD     Z1, Z8, Z5
-	VPDPBUSD   Z5, Z1, Z6
-	VPDPBUSD   Z9, Z1, Z13
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVQ      DI, K1
+	VMOVDQU8.Z (AX)(R13*1), K1, Z14
+	VMOVDQU8.Z (SI)(R13*1), K1, Z15
+	VPMAXUB    Z15, Z14, Z16
+	VPMINUB    Z15, Z14, Z15
+	VPSUBB     Z15, Z16, Z15
+	VPXORD     Z15, Z8, Z16
+	VPDPBUSD   Z16, Z15, Z0
+	VPDPBUSD   Z9, Z15, Z10
+	VMOVDQU8.Z (R8)(R13*1), K1, Z15
+	VPMAXUB    Z15, Z14, Z16
+	VPMINUB    Z15, Z14, Z15
+	VPSUBB     Z15, Z16, Z15
+	VPXORD     Z15, Z8, Z16
+	VPDPBUSD   Z16, Z15, Z2
+	VPDPBUSD   Z9, Z15, Z11
+	VMOVDQU8.Z (R10)(R13*1), K1, Z15
+	VPMAXUB    Z15, Z14, Z16
+	VPMINUB    Z15, Z14, Z15
+	VPSUBB     Z15, Z16, Z15
+	VPXORD     Z15, Z8, Z16
+	VPDPBUSD   Z16, Z15, Z4
+	VPDPBUSD   Z9, Z15, Z12
+	VMOVDQU8.Z (R12)(R13*1), K1, Z15
+	VPMAXUB    Z15, Z14, Z16
+	VPMINUB    Z15, Z14, Z14
+	VPSUBB     Z14, Z16, Z14
+	VPXORD     Z14, Z8, Z16
+	VPDPBUSD   Z16, Z14, Z6
+	VPDPBUSD   Z9, Z14, Z13
 
 sum:
 	VPSLLD        $0x07, Z10, Z10
 	VPADDD        Z10, Z0, Z0
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDD        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VPADDD        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VPADDD        X8, X0, X0
 	VPSLLD        $0x07, Z11, Z11
 	VPADDD        Z11, Z2, Z2
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VPADDD        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VPADDD        X1, X2, X2
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VPADDD        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VPADDD        X8, X2, X2
 	VPSLLD        $0x07, Z12, Z12
 	VPADDD        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VPADDD        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VPADDD        X1, X4, X4
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VPADDD        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VPADDD        X8, X4, X4
 	VPSLLD        $0x07, Z13, Z13
 	VPADDD        Z13, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VPADDD        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VPADDD        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VPADDD        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VPADDD        X8, X6, X6
 	VPHADDD       X2, X0, X0
 	VPHADDD       X6, X4, X4
 	VPHADDD       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2656,8 +3137,8 @@ TEXT ·manhattanUint8AVX512(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -128(CX), SI
-	CMPQ   BX, SI
+	LEAQ   128(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -2668,12 +3149,13 @@ main:
 	VPSADBW   64(DX)(BX*1), Z2, Z2
 	VPADDQ    Z2, Z1, Z1
 	ADDQ      $+128, BX
-	CMPQ      BX, SI
+	LEAQ      128(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -64(CX), SI
-	CMPQ BX, SI
+	LEAQ 64(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2681,7 +3163,8 @@ step:
 	VPSADBW   (DX)(BX*1), Z2, Z2
 	VPADDQ    Z2, Z0, Z0
 	ADDQ      $+64, BX
-	CMPQ      BX, SI
+	LEAQ      64(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2708,19 +3191,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func manhattanUint8x4AVX512(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func manhattanUint8ManyAVX512(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·manhattanUint8x4AVX512(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·manhattanUint8ManyAVX512(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2729,115 +3231,132 @@ TEXT ·manhattanUint8x4AVX512(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -128(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   128(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z8
-	VPSADBW    (DX)(R12*1), Z8, Z9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z8
+	VPSADBW    (SI)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z0, Z0
-	VPSADBW    (SI)(R12*1), Z8, Z9
+	VPSADBW    (R8)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z2, Z2
-	VPSADBW    (R8)(R12*1), Z8, Z9
+	VPSADBW    (R10)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z4, Z4
-	VPSADBW    (R10)(R12*1), Z8, Z8
+	VPSADBW    (R12)(R13*1), Z8, Z8
 	VPADDQ     Z8, Z6, Z6
-	PREFETCHT0 64(BX)(R12*1)
-	PREFETCHT0 64(DI)(R12*1)
-	PREFETCHT0 64(R9)(R12*1)
-	PREFETCHT0 64(R11)(R12*1)
-	VMOVDQU64  64(AX)(R12*1), Z8
-	VPSADBW    64(DX)(R12*1), Z8, Z9
+	PREFETCHT0 64(DI)(R13*1)
+	PREFETCHT0 64(R9)(R13*1)
+	PREFETCHT0 64(R11)(R13*1)
+	PREFETCHT0 64(BX)(R13*1)
+	VMOVDQU64  64(AX)(R13*1), Z8
+	VPSADBW    64(SI)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z1, Z1
-	VPSADBW    64(SI)(R12*1), Z8, Z9
+	VPSADBW    64(R8)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z3, Z3
-	VPSADBW    64(R8)(R12*1), Z8, Z9
+	VPSADBW    64(R10)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z5, Z5
-	VPSADBW    64(R10)(R12*1), Z8, Z8
+	VPSADBW    64(R12)(R13*1), Z8, Z8
 	VPADDQ     Z8, Z7, Z7
-	ADDQ       $+128, R12
-	CMPQ       R12, R13
+	ADDQ       $+128, R13
+	LEAQ       128(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -64(CX), R13
-	CMPQ R12, R13
+	LEAQ 64(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*1)
-	PREFETCHT0 (DI)(R12*1)
-	PREFETCHT0 (R9)(R12*1)
-	PREFETCHT0 (R11)(R12*1)
-	VMOVDQU64  (AX)(R12*1), Z8
-	VPSADBW    (DX)(R12*1), Z8, Z9
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (BX)(R13*1)
+	VMOVDQU64  (AX)(R13*1), Z8
+	VPSADBW    (SI)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z0, Z0
-	VPSADBW    (SI)(R12*1), Z8, Z9
+	VPSADBW    (R8)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z2, Z2
-	VPSADBW    (R8)(R12*1), Z8, Z9
+	VPSADBW    (R10)(R13*1), Z8, Z9
 	VPADDQ     Z9, Z4, Z4
-	VPSADBW    (R10)(R12*1), Z8, Z8
+	VPSADBW    (R12)(R13*1), Z8, Z8
 	VPADDQ     Z8, Z6, Z6
-	ADDQ       $+64, R12
-	CMPQ       R12, R13
+	ADDQ       $+64, R13
+	LEAQ       64(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0 -1(BX)(CX*1)
 	PREFETCHT0 -1(DI)(CX*1)
 	PREFETCHT0 -1(R9)(CX*1)
 	PREFETCHT0 -1(R11)(CX*1)
+	PREFETCHT0 -1(BX)(CX*1)
 	VPADDD     Z1, Z0, Z0
 	VPADDD     Z3, Z2, Z2
 	VPADDD     Z5, Z4, Z4
 	VPADDD     Z7, Z6, Z6
-	SUBQ       R12, CX
+	MOVQ       CX, BX
+	SUBQ       R13, BX
 	JEQ        sum
-	MOVQ       $-1, BX
-	BZHIQ      CX, BX, BX
-	KMOVQ      BX, K1
-	VMOVDQU8.Z (AX)(R12*1), K1, Z1
-	VMOVDQU8.Z (DX)(R12*1), K1, Z3
-	VPSADBW    Z3, Z1, Z3
-	VPADDQ     Z3, Z0, Z0
-	VMOVDQU8.Z (SI)(R12*1), K1, Z3
-	VPSADBW    Z3, Z1, Z3
-	VPADDQ     Z3, Z2, Z2
-	VMOVDQU8.Z (R8)(R12*1), K1, Z3
-	VPSADBW    Z3, Z1, Z3
-	VPADDQ     Z3, Z4, Z4
-	VMOVDQU8.Z (R10)(R12*1), K1, Z3
-	VPSADBW    Z3, Z1, Z1
-	VPADDQ     Z1, Z6, Z6
+	MOVQ       $-1, DI
+	BZHIQ      BX, DI, DI
+	KMOVQ      DI, K1
+	VMOVDQU8.Z (AX)(R13*1), K1, Z8
+	VMOVDQU8.Z (SI)(R13*1), K1, Z9
+	VPSADBW    Z9, Z8, Z9
+	VPADDQ     Z9, Z0, Z0
+	VMOVDQU8.Z (R8)(R13*1), K1, Z9
+	VPSADBW    Z9, Z8, Z9
+	VPADDQ     Z9, Z2, Z2
+	VMOVDQU8.Z (R10)(R13*1), K1, Z9
+	VPSADBW    Z9, Z8, Z9
+	VPADDQ     Z9, Z4, Z4
+	VMOVDQU8.Z (R12)(R13*1), K1, Z9
+	VPSADBW    Z9, Z8, Z8
+	VPADDQ     Z8, Z6, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDD        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VPADDD        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VPADDD        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VPADDD        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VPADDD        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VPADDD        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VPADDD        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VPADDD        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VPADDD        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VPADDD        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VPADDD        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VPADDD        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VPADDD        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VPADDD        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VPADDD        X8, X6, X6
 	VPHADDD       X2, X0, X0
 	VPHADDD       X6, X4, X4
 	VPHADDD       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET
 
@@ -2850,8 +3369,8 @@ TEXT ·hammingVPOPCNTDQ(SB), NOSPLIT, $0-28
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	XORQ   BX, BX
-	LEAQ   -16(CX), SI
-	CMPQ   BX, SI
+	LEAQ   16(BX), SI
+	CMPQ   SI, CX
 	JGT    after_main
 
 main:
@@ -2864,12 +3383,13 @@ main:
 	VPOPCNTQ  Z2, Z2
 	VPADDQ    Z2, Z1, Z1
 	ADDQ      $+16, BX
-	CMPQ      BX, SI
+	LEAQ      16(BX), SI
+	CMPQ      SI, CX
 	JLE       main
 
 after_main:
-	LEAQ -8(CX), SI
-	CMPQ BX, SI
+	LEAQ 8(BX), SI
+	CMPQ SI, CX
 	JGT  after_step
 
 step:
@@ -2878,7 +3398,8 @@ step:
 	VPOPCNTQ  Z2, Z2
 	VPADDQ    Z2, Z0, Z0
 	ADDQ      $+8, BX
-	CMPQ      BX, SI
+	LEAQ      8(BX), SI
+	CMPQ      SI, CX
 	JLE       step
 
 after_step:
@@ -2906,19 +3427,38 @@ sum:
 	VZEROUPPER
 	RET
 
-// func hammingx4VPOPCNTDQ(query unsafe.Pointer, n int, row0 unsafe.Pointer, row1 unsafe.Pointer, row2 unsafe.Pointer, row3 unsafe.Pointer, next0 unsafe.Pointer, next1 unsafe.Pointer, next2 unsafe.Pointer, next3 unsafe.Pointer, sums *[4]uint32)
+// func hammingManyVPOPCNTDQ(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *uint32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VPOPCNTDQ, BMI2, MMX+
-TEXT ·hammingx4VPOPCNTDQ(SB), NOSPLIT, $0-88
-	MOVQ   query+0(FP), AX
-	MOVQ   n+8(FP), CX
-	MOVQ   row0+16(FP), DX
-	MOVQ   next0+48(FP), BX
-	MOVQ   row1+24(FP), SI
-	MOVQ   next1+56(FP), DI
-	MOVQ   row2+32(FP), R8
-	MOVQ   next2+64(FP), R9
-	MOVQ   row3+40(FP), R10
-	MOVQ   next3+72(FP), R11
+TEXT ·hammingManyVPOPCNTDQ(SB), NOSPLIT, $0-40
+	MOVQ query+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ $0x00000004, BX
+
+ahead:
+	CMPQ       BX, count+24(FP)
+	JGE        group
+	MOVQ       (DX)(BX*8), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	INCQ       BX
+	JMP        ahead
+
+group:
+	MOVQ count+24(FP), BX
+	CMPQ BX, $0x08
+	JLE  last_rows_ahead
+	MOVQ $0x00000008, BX
+
+last_rows_ahead:
+	MOVQ   (DX), SI
+	MOVQ   -32(DX)(BX*8), DI
+	MOVQ   8(DX), R8
+	MOVQ   -24(DX)(BX*8), R9
+	MOVQ   16(DX), R10
+	MOVQ   -16(DX)(BX*8), R11
+	MOVQ   24(DX), R12
+	MOVQ   -8(DX)(BX*8), BX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2927,130 +3467,147 @@ TEXT ·hammingx4VPOPCNTDQ(SB), NOSPLIT, $0-88
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	XORQ   R12, R12
-	LEAQ   -16(CX), R13
-	CMPQ   R12, R13
+	XORQ   R13, R13
+	LEAQ   16(R13), R14
+	CMPQ   R14, CX
 	JGT    after_main
 
 main:
-	PREFETCHT0 (BX)(R12*8)
-	PREFETCHT0 (DI)(R12*8)
-	PREFETCHT0 (R9)(R12*8)
-	PREFETCHT0 (R11)(R12*8)
-	VMOVDQU64  (AX)(R12*8), Z8
-	VPXORQ     (DX)(R12*8), Z8, Z9
+	PREFETCHT0 (DI)(R13*8)
+	PREFETCHT0 (R9)(R13*8)
+	PREFETCHT0 (R11)(R13*8)
+	PREFETCHT0 (BX)(R13*8)
+	VMOVDQU64  (AX)(R13*8), Z8
+	VPXORQ     (SI)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z0, Z0
-	VPXORQ     (SI)(R12*8), Z8, Z9
+	VPXORQ     (R8)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z2, Z2
-	VPXORQ     (R8)(R12*8), Z8, Z9
+	VPXORQ     (R10)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z4, Z4
-	VPXORQ     (R10)(R12*8), Z8, Z8
+	VPXORQ     (R12)(R13*8), Z8, Z8
 	VPOPCNTQ   Z8, Z8
 	VPADDQ     Z8, Z6, Z6
-	PREFETCHT0 64(BX)(R12*8)
-	PREFETCHT0 64(DI)(R12*8)
-	PREFETCHT0 64(R9)(R12*8)
-	PREFETCHT0 64(R11)(R12*8)
-	VMOVDQU64  64(AX)(R12*8), Z8
-	VPXORQ     64(DX)(R12*8), Z8, Z9
+	PREFETCHT0 64(DI)(R13*8)
+	PREFETCHT0 64(R9)(R13*8)
+	PREFETCHT0 64(R11)(R13*8)
+	PREFETCHT0 64(BX)(R13*8)
+	VMOVDQU64  64(AX)(R13*8), Z8
+	VPXORQ     64(SI)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z1, Z1
-	VPXORQ     64(SI)(R12*8), Z8, Z9
+	VPXORQ     64(R8)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z3, Z3
-	VPXORQ     64(R8)(R12*8), Z8, Z9
+	VPXORQ     64(R10)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z5, Z5
-	VPXORQ     64(R10)(R12*8), Z8, Z8
+	VPXORQ     64(R12)(R13*8), Z8, Z8
 	VPOPCNTQ   Z8, Z8
 	VPADDQ     Z8, Z7, Z7
-	ADDQ       $+16, R12
-	CMPQ       R12, R13
+	ADDQ       $+16, R13
+	LEAQ       16(R13), R14
+	CMPQ       R14, CX
 	JLE        main
 
 after_main:
-	LEAQ -8(CX), R13
-	CMPQ R12, R13
+	LEAQ 8(R13), R14
+	CMPQ R14, CX
 	JGT  after_step
 
 step:
-	PREFETCHT0 (BX)(R12*8)
-	PREFETCHT0 (DI)(R12*8)
-	PREFETCHT0 (R9)(R12*8)
-	PREFETCHT0 (R11)(R12*8)
-	VMOVDQU64  (AX)(R12*8), Z8
-	VPXORQ     (DX)(R12*8), Z8, Z9
+	PREFETCHT0 (DI)(R13*8)
+	PREFETCHT0 (R9)(R13*8)
+	PREFETCHT0 (R11)(R13*8)
+	PREFETCHT0 (BX)(R13*8)
+	VMOVDQU64  (AX)(R13*8), Z8
+	VPXORQ     (SI)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z0, Z0
-	VPXORQ     (SI)(R12*8), Z8, Z9
+	VPXORQ     (R8)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z2, Z2
-	VPXORQ     (R8)(R12*8), Z8, Z9
+	VPXORQ     (R10)(R13*8), Z8, Z9
 	VPOPCNTQ   Z9, Z9
 	VPADDQ     Z9, Z4, Z4
-	VPXORQ     (R10)(R12*8), Z8, Z8
+	VPXORQ     (R12)(R13*8), Z8, Z8
 	VPOPCNTQ   Z8, Z8
 	VPADDQ     Z8, Z6, Z6
-	ADDQ       $+8, R12
-	CMPQ       R12, R13
+	ADDQ       $+8, R13
+	LEAQ       8(R13), R14
+	CMPQ       R14, CX
 	JLE        step
 
 after_step:
-	PREFETCHT0  -1(BX)(CX*8)
 	PREFETCHT0  -1(DI)(CX*8)
 	PREFETCHT0  -1(R9)(CX*8)
 	PREFETCHT0  -1(R11)(CX*8)
+	PREFETCHT0  -1(BX)(CX*8)
 	VPADDD      Z1, Z0, Z0
 	VPADDD      Z3, Z2, Z2
 	VPADDD      Z5, Z4, Z4
 	VPADDD      Z7, Z6, Z6
-	SUBQ        R12, CX
+	MOVQ        CX, BX
+	SUBQ        R13, BX
 	JEQ         sum
-	MOVQ        $-1, BX
-	BZHIQ       CX, BX, BX
-	KMOVQ       BX, K1
-	VMOVDQU64.Z (AX)(R12*8), K1, Z1
-	VMOVDQU64.Z (DX)(R12*8), K1, Z3
-	VPXORQ      Z3, Z1, Z3
-	VPOPCNTQ    Z3, Z3
-	VPADDQ      Z3, Z0, Z0
-	VMOVDQU64.Z (SI)(R12*8), K1, Z3
-	VPXORQ      Z3, Z1, Z3
-	VPOPCNTQ    Z3, Z3
-	VPADDQ      Z3, Z2, Z2
-	VMOVDQU64.Z (R8)(R12*8), K1, Z3
-	VPXORQ      Z3, Z1, Z3
-	VPOPCNTQ    Z3, Z3
-	VPADDQ      Z3, Z4, Z4
-	VMOVDQU64.Z (R10)(R12*8), K1, Z3
-	VPXORQ      Z3, Z1, Z1
-	VPOPCNTQ    Z1, Z1
-	VPADDQ      Z1, Z6, Z6
+	MOVQ        $-1, DI
+	BZHIQ       BX, DI, DI
+	KMOVQ       DI, K1
+	VMOVDQU64.Z (AX)(R13*8), K1, Z8
+	VMOVDQU64.Z (SI)(R13*8), K1, Z9
+	VPXORQ      Z9, Z8, Z9
+	VPOPCNTQ    Z9, Z9
+	VPADDQ      Z9, Z0, Z0
+	VMOVDQU64.Z (R8)(R13*8), K1, Z9
+	VPXORQ      Z9, Z8, Z9
+	VPOPCNTQ    Z9, Z9
+	VPADDQ      Z9, Z2, Z2
+	VMOVDQU64.Z (R10)(R13*8), K1, Z9
+	VPXORQ      Z9, Z8, Z9
+	VPOPCNTQ    Z9, Z9
+	VPADDQ      Z9, Z4, Z4
+	VMOVDQU64.Z (R12)(R13*8), K1, Z9
+	VPXORQ      Z9, Z8, Z8
+	VPOPCNTQ    Z8, Z8
+	VPADDQ      Z8, Z6, Z6
 
 sum:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDD        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
-	VEXTRACTI64X4 $0x01, Z2, Y1
-	VPADDD        Y1, Y2, Y2
-	VEXTRACTI128  $0x01, Y2, X1
-	VPADDD        X1, X2, X2
-	VEXTRACTI64X4 $0x01, Z4, Y1
-	VPADDD        Y1, Y4, Y4
-	VEXTRACTI128  $0x01, Y4, X1
-	VPADDD        X1, X4, X4
-	VEXTRACTI64X4 $0x01, Z6, Y1
-	VPADDD        Y1, Y6, Y6
-	VEXTRACTI128  $0x01, Y6, X1
-	VPADDD        X1, X6, X6
+	VEXTRACTI64X4 $0x01, Z0, Y8
+	VPADDD        Y8, Y0, Y0
+	VEXTRACTI128  $0x01, Y0, X8
+	VPADDD        X8, X0, X0
+	VEXTRACTI64X4 $0x01, Z2, Y8
+	VPADDD        Y8, Y2, Y2
+	VEXTRACTI128  $0x01, Y2, X8
+	VPADDD        X8, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y8
+	VPADDD        Y8, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X8
+	VPADDD        X8, X4, X4
+	VEXTRACTI64X4 $0x01, Z6, Y8
+	VPADDD        Y8, Y6, Y6
+	VEXTRACTI128  $0x01, Y6, X8
+	VPADDD        X8, X6, X6
 	VPHADDD       X2, X0, X0
 	VPHADDD       X6, X4, X4
 	VPHADDD       X4, X0, X0
-	MOVQ          sums+80(FP), AX
-	VMOVUPS       X0, (AX)
+	MOVQ          sums+32(FP), BX
+	VMOVUPS       X0, (BX)
+	ADDQ          $0x20, DX
+	ADDQ          $0x10, sums+32(FP)
+	SUBQ          $0x04, count+24(FP)
+	JEQ           done
+	MOVQ          count+24(FP), BX
+	SUBQ          $0x04, BX
+	JGE           group
+	LEAQ          (DX)(BX*8), DX
+	SHLQ          $0x02, BX
+	ADDQ          BX, sums+32(FP)
+	MOVQ          $0x00000004, count+24(FP)
+	JMP           group
+
+done:
 	VZEROUPPER
 	RET

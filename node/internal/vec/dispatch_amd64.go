@@ -37,3 +37,6 @@ func available() []kernels {
 
 //go:noescape
 func prefetch(from unsafe.Pointer, n int)
+
+//go:noescape
+func ahead(rows *unsafe.Pointer, count, n int)

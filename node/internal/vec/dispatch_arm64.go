@@ -26,3 +26,9 @@ func available() []kernels {
 
 //go:noescape
 func prefetch(from unsafe.Pointer, n int)
+
+func ahead(rows *unsafe.Pointer, count, n int) {
+	for _, row := range unsafe.Slice(rows, count) {
+		prefetch(row, n)
+	}
+}

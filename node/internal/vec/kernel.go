@@ -9,11 +9,11 @@ type Sum interface{ float32 | int32 | uint32 }
 // Kernel compares a query of Q with rows of R. The zero Kernel is not usable. Kernels are values: who makes many
 // comparisons keeps one. They may be used by many goroutines at once.
 //
-// A query and a row give the same bits in One, Rows and Slices, wherever they lie in memory.
+// A query and a row give the same bits in One, Rows, Slices and Gather, wherever they lie in memory.
 type Kernel[Q, R any, S Sum] struct {
 	one func(query, row unsafe.Pointer, n int) S
-	// four compares four rows and asks for the cache lines of the next four, which may be the same.
-	four func(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]S)
+	// many compares count rows, at least four, whose addresses stand at rows, and asks for cache lines ahead.
+	many func(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *S)
 }
 
 // One compares the query with a row, which is not shorter.
@@ -21,51 +21,80 @@ func (k Kernel[Q, R, S]) One(query []Q, row []R) S {
 	return k.one(start(query), start(row[:len(query)]), len(query))
 }
 
+// atOnce is how many rows a kernel takes in one call.
+const atOnce = 32
+
+// addresses are those of some rows. They lie on the stack of who compares, which grows with nothing that kernels do.
+type addresses [atOnce]unsafe.Pointer
+
 // Rows compares the query with rows of a block: sums[i] is of the row of the query's length that begins at
-// block[offsets[i]]. It takes four rows at a time while memory fetches the four after them. sums is not shorter than
-// offsets; an offset that is out of range panics.
+// block[offsets[i]]. Memory fetches rows while those before are compared. sums is not shorter than offsets; an offset
+// that is out of range panics.
 func (k Kernel[Q, R, S]) Rows(query []Q, block []R, offsets []int, sums []S) {
-	q, n := start(query), len(query)
+	var rows addresses
+	n := len(query)
 	sums = sums[:len(offsets)]
-	if len(offsets) >= 4 {
-		row0, row1 := at(block, offsets[0], n), at(block, offsets[1], n)
-		row2, row3 := at(block, offsets[2], n), at(block, offsets[3], n)
-		for len(offsets) >= 4 {
-			next := lookAhead(offsets)
-			next0, next1 := at(block, next[0], n), at(block, next[1], n)
-			next2, next3 := at(block, next[2], n), at(block, next[3], n)
-			k.four(q, n, row0, row1, row2, row3, next0, next1, next2, next3, (*[4]S)(sums))
-			row0, row1, row2, row3 = next0, next1, next2, next3
-			offsets, sums = offsets[4:], sums[4:]
+	for len(offsets) > 0 {
+		count := min(len(offsets), atOnce)
+		for i, offset := range offsets[:count] {
+			rows[i%atOnce] = at(block, offset, n)
 		}
-	}
-	for i, offset := range offsets {
-		sums[i] = k.one(q, at(block, offset, n), n)
+		k.compare(start(query), n, &rows, sums[:count])
+		offsets, sums = offsets[count:], sums[count:]
 	}
 }
 
 // Slices is Rows for rows that lie anywhere: each is not shorter than the query, and neither is sums than rows.
 func (k Kernel[Q, R, S]) Slices(query []Q, rows [][]R, sums []S) {
-	q, n := start(query), len(query)
+	var to addresses
+	n := len(query)
 	sums = sums[:len(rows)]
-	for len(rows) >= 4 {
-		next := lookAhead(rows)
-		k.four(q, n, at(rows[0], 0, n), at(rows[1], 0, n), at(rows[2], 0, n), at(rows[3], 0, n),
-			at(next[0], 0, n), at(next[1], 0, n), at(next[2], 0, n), at(next[3], 0, n), (*[4]S)(sums))
-		rows, sums = rows[4:], sums[4:]
-	}
-	for i, row := range rows {
-		sums[i] = k.one(q, at(row, 0, n), n)
+	for len(rows) > 0 {
+		count := min(len(rows), atOnce)
+		for i, row := range rows[:count] {
+			to[i%atOnce] = at(row, 0, n)
+		}
+		k.compare(start(query), n, &to, sums[:count])
+		rows, sums = rows[count:], sums[count:]
 	}
 }
 
-// lookAhead is what to fetch while the first four are compared: the four after them, or the last four when fewer
-// follow. To fetch again what is there costs next to nothing.
-func lookAhead[T any](rows []T) []T {
-	if len(rows) >= 8 {
-		return rows[4:8]
+// compare takes as many rows as there are sums, which are not none.
+func (k Kernel[Q, R, S]) compare(query unsafe.Pointer, n int, rows *addresses, sums []S) {
+	if len(sums) >= 4 {
+		k.many(query, n, (*unsafe.Pointer)(hidden(unsafe.Pointer(rows))), len(sums), unsafe.SliceData(sums))
+		return
 	}
-	return rows[len(rows)-4:]
+	for i := range sums {
+		sums[i] = k.one(query, rows[i], n)
+	}
+}
+
+// hidden returns p, but the compiler does not see that it is p: else it would move to the heap what a kernel, being called
+// through a variable, might keep. Kernels do not. Between the two lines nothing can move the stack that p points into.
+func hidden(p unsafe.Pointer) unsafe.Pointer {
+	x := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&x))
+}
+
+// fours makes a kernel for many rows of one for four, which asks for the cache lines of the next four.
+func fours[S Sum](
+	four func(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]S),
+) func(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *S) {
+	return func(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *S) {
+		list, out := unsafe.Slice(rows, count), unsafe.Slice(sums, count)
+		for len(list) > 0 {
+			if over := 4 - len(list); over > 0 { // together with some rows before, once more
+				list, out = unsafe.Slice(rows, count)[count-4:], unsafe.Slice(sums, count)[count-4:]
+			}
+			next := list[len(list)-4:]
+			if len(list) >= 8 {
+				next = list[4:8]
+			}
+			four(query, n, list[0], list[1], list[2], list[3], next[0], next[1], next[2], next[3], (*[4]S)(out))
+			list, out = list[4:], out[4:]
+		}
+	}
 }
 
 func start[T any](s []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }

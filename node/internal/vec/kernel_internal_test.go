@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // longest is the greatest length that the tests go through: past every step of every kernel several times.
@@ -230,11 +231,28 @@ func TestIntegerKernelsAreExactAtTheExtremes(t *testing.T) {
 	})
 }
 
-// batch checks that Rows and Slices give the bits of One for any number of rows, in any order, with repetitions.
+// tableOf lays rows out in chunks of four, each row a little apart from the next.
+func tableOf[R any](rows [][]R) *Table {
+	var element R
+	bytes := 0
+	if len(rows) > 0 {
+		bytes = len(rows[0])*int(unsafe.Sizeof(element)) + 3*int(unsafe.Sizeof(element))
+	}
+	table := &Table{Shift: 2, Stride: bytes}
+	for i, row := range rows {
+		if i%4 == 0 {
+			table.Chunks = append(table.Chunks, unsafe.Pointer(unsafe.SliceData(make([]R, 4*(len(row)+3)))))
+		}
+		copy(unsafe.Slice((*R)(table.At(uint32(i))), len(row)), row)
+	}
+	return table
+}
+
+// batch checks that Rows, Slices and Gather give the bits of One for any number of rows, in any order, with repetitions.
 func batch[Q, R any, S Sum](t *testing.T, r *rand.Rand, k Kernel[Q, R, S], query []Q, block []R) {
 	t.Helper()
 	n := len(query)
-	for count := range 14 {
+	for _, count := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 31, 32, 33, 70} {
 		offsets, rows := make([]int, count), make([][]R, count)
 		for i := range offsets {
 			offsets[i] = r.IntN(len(block) - n + 1)
@@ -247,6 +265,17 @@ func batch[Q, R any, S Sum](t *testing.T, r *rand.Rand, k Kernel[Q, R, S], query
 		for i := range rows {
 			if want := k.One(query, rows[i]); sums[i] != want || again[i] != want {
 				t.Fatalf("row %d of %d, %d components: One %v, Rows %v, Slices %v", i, count, n, want, sums[i], again[i])
+			}
+		}
+		numbers, table := make([]uint32, count), tableOf(rows)
+		for i := range numbers {
+			numbers[i] = uint32(r.IntN(count))
+		}
+		table.Ahead(numbers, n)
+		k.Gather(query, table, numbers, again)
+		for i, number := range numbers {
+			if want := sums[number]; again[i] != want {
+				t.Fatalf("row %d of %d, %d components: One %v, Gather %v", number, count, n, want, again[i])
 			}
 		}
 		if sums[count] != 42 || again[count] != 42 {

@@ -109,24 +109,24 @@ func dotInt8DOTPROD(query, row unsafe.Pointer, n int) int32
 func dotInt8x4DOTPROD(query unsafe.Pointer, n int, row0, row1, row2, row3, next0, next1, next2, next3 unsafe.Pointer, sums *[4]int32)
 
 func (k *kernels) useNEON() {
-	k.dotFloat32.one, k.dotFloat32.four = dotFloat32NEON, dotFloat32x4NEON
-	k.euclidFloat32.one, k.euclidFloat32.four = euclidFloat32NEON, euclidFloat32x4NEON
-	k.manhattanFloat32.one, k.manhattanFloat32.four = manhattanFloat32NEON, manhattanFloat32x4NEON
-	k.dotFloat16.one, k.dotFloat16.four = dotFloat16NEON, dotFloat16x4NEON
-	k.euclidFloat16.one, k.euclidFloat16.four = euclidFloat16NEON, euclidFloat16x4NEON
-	k.manhattanFloat16.one, k.manhattanFloat16.four = manhattanFloat16NEON, manhattanFloat16x4NEON
-	k.dotBFloat16.one, k.dotBFloat16.four = dotBFloat16NEON, dotBFloat16x4NEON
-	k.euclidBFloat16.one, k.euclidBFloat16.four = euclidBFloat16NEON, euclidBFloat16x4NEON
-	k.manhattanBFloat16.one, k.manhattanBFloat16.four = manhattanBFloat16NEON, manhattanBFloat16x4NEON
-	k.dotInt8.one, k.dotInt8.four = dotInt8NEON, dotInt8x4NEON
-	k.dotUint8.one, k.dotUint8.four = dotUint8NEON, dotUint8x4NEON
-	k.euclidUint8.one, k.euclidUint8.four = euclidUint8NEON, euclidUint8x4NEON
-	k.manhattanUint8.one, k.manhattanUint8.four = manhattanUint8NEON, manhattanUint8x4NEON
-	k.hamming.one, k.hamming.four = hammingNEON, hammingx4NEON
+	k.dotFloat32.one, k.dotFloat32.many = dotFloat32NEON, fours(dotFloat32x4NEON)
+	k.euclidFloat32.one, k.euclidFloat32.many = euclidFloat32NEON, fours(euclidFloat32x4NEON)
+	k.manhattanFloat32.one, k.manhattanFloat32.many = manhattanFloat32NEON, fours(manhattanFloat32x4NEON)
+	k.dotFloat16.one, k.dotFloat16.many = dotFloat16NEON, fours(dotFloat16x4NEON)
+	k.euclidFloat16.one, k.euclidFloat16.many = euclidFloat16NEON, fours(euclidFloat16x4NEON)
+	k.manhattanFloat16.one, k.manhattanFloat16.many = manhattanFloat16NEON, fours(manhattanFloat16x4NEON)
+	k.dotBFloat16.one, k.dotBFloat16.many = dotBFloat16NEON, fours(dotBFloat16x4NEON)
+	k.euclidBFloat16.one, k.euclidBFloat16.many = euclidBFloat16NEON, fours(euclidBFloat16x4NEON)
+	k.manhattanBFloat16.one, k.manhattanBFloat16.many = manhattanBFloat16NEON, fours(manhattanBFloat16x4NEON)
+	k.dotInt8.one, k.dotInt8.many = dotInt8NEON, fours(dotInt8x4NEON)
+	k.dotUint8.one, k.dotUint8.many = dotUint8NEON, fours(dotUint8x4NEON)
+	k.euclidUint8.one, k.euclidUint8.many = euclidUint8NEON, fours(euclidUint8x4NEON)
+	k.manhattanUint8.one, k.manhattanUint8.many = manhattanUint8NEON, fours(manhattanUint8x4NEON)
+	k.hamming.one, k.hamming.many = hammingNEON, fours(hammingx4NEON)
 }
 
 func (k *kernels) useDOTPROD() {
-	k.dotUint8.one, k.dotUint8.four = dotUint8DOTPROD, dotUint8x4DOTPROD
-	k.euclidUint8.one, k.euclidUint8.four = euclidUint8DOTPROD, euclidUint8x4DOTPROD
-	k.dotInt8.one, k.dotInt8.four = dotInt8DOTPROD, dotInt8x4DOTPROD
+	k.dotUint8.one, k.dotUint8.many = dotUint8DOTPROD, fours(dotUint8x4DOTPROD)
+	k.euclidUint8.one, k.euclidUint8.many = euclidUint8DOTPROD, fours(euclidUint8x4DOTPROD)
+	k.dotInt8.one, k.dotInt8.many = dotInt8DOTPROD, fours(dotInt8x4DOTPROD)
 }

@@ -18,6 +18,10 @@ import (
 // multiple of it: so each line of the rows to come is asked for once.
 const prefetchBytes = 64
 
+// linesAhead is how many lines of each row are asked for before the first rows are compared: the processor has more
+// of them on their way then than the next four rows would give it to do.
+const linesAhead = 2
+
 // emitter writes the instructions of one kernel for x86.
 type emitter struct {
 	*build.Context
@@ -61,7 +65,7 @@ func (k *x86Kernel) register(e *emitter) reg.VecVirtual {
 	return e.YMM()
 }
 
-// assemble prints kernels, each for one row and for four, as one file of assembly.
+// assemble prints kernels, each for one row and for many, as one file of assembly.
 func assemble(kernels []*x86Kernel, constraint string, data func(*build.Context)) ([]byte, error) {
 	c := build.NewContext()
 	c.ConstraintExpr(constraint)
@@ -73,12 +77,10 @@ func assemble(kernels []*x86Kernel, constraint string, data func(*build.Context)
 		one.giveBack()
 		one.end()
 
-		four := &emitter{Context: c, kernel: k}
-		four.begin(k.name+"x4"+k.set, fourSignature(k.sum), "row0", "row1", "row2", "row3")
-		four.body()
-		to := loadParam(c, "sums")
-		c.VMOVUPS(four.sums[0][0].AsX(), operand.Mem{Base: to})
-		four.end()
+		many := &emitter{Context: c, kernel: k}
+		many.begin(k.name+"Many"+k.set, manySignature(k.sum))
+		many.groups()
+		many.end()
 	}
 	return compile(c)
 }
@@ -101,13 +103,13 @@ func oneSignature(sum string) *gotypes.Signature {
 	return gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, params, types.NewTuple(param("", basic(sum))), false))
 }
 
-func fourSignature(sum string) *gotypes.Signature {
-	params := []*types.Var{param("query", pointer), param("n", types.Typ[types.Int])}
-	for _, name := range []string{"row0", "row1", "row2", "row3", "next0", "next1", "next2", "next3"} {
-		params = append(params, param(name, pointer))
-	}
-	params = append(params, param("sums", types.NewPointer(types.NewArray(basic(sum), 4))))
-	return gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(params...), nil, false))
+func manySignature(sum string) *gotypes.Signature {
+	params := types.NewTuple(
+		param("query", pointer), param("n", types.Typ[types.Int]),
+		param("rows", types.NewPointer(pointer)), param("count", types.Typ[types.Int]),
+		param("sums", types.NewPointer(basic(sum))),
+	)
+	return gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, params, nil, false))
 }
 
 func param(name string, t types.Type) *types.Var { return types.NewParam(token.NoPos, nil, name, t) }
@@ -120,22 +122,77 @@ func (e *emitter) begin(name string, signature *gotypes.Signature, rows ...strin
 	e.Signature(signature)
 	load := func(param string) reg.GPVirtual { return loadParam(e.Context, param) }
 	e.query, e.n = load("query"), load("n")
-	for i, param := range rows {
+	for _, param := range rows {
 		e.rows = append(e.rows, load(param))
-		if len(rows) > 1 {
-			e.next = append(e.next, load(fmt.Sprintf("next%d", i)))
-		}
 	}
 }
 
-// loadParam loads a parameter of 64 bits. avo's own Load does not know unsafe.Pointer.
-func loadParam(c *build.Context, name string) reg.GPVirtual {
+// groups compares four rows at a time. What is left over at the end, fewer than four, is taken together with some of
+// the rows before once more.
+func (e *emitter) groups() {
+	list := loadParam(e.Context, "rows")
+	count, sums := paramAddress(e.Context, "count"), paramAddress(e.Context, "sums")
+	e.ahead(list, count)
+	e.Label("group")
+	next := e.GP64()
+	e.MOVQ(count, next)
+	e.CMPQ(next, operand.U8(8))
+	e.JLE(operand.LabelRef("last_rows_ahead"))
+	e.MOVQ(operand.U32(8), next)
+	e.Label("last_rows_ahead")
+	for i := range 4 {
+		row, ahead := e.GP64(), e.GP64()
+		e.MOVQ(operand.Mem{Base: list, Disp: 8 * i}, row)
+		e.MOVQ(operand.Mem{Base: list, Index: next, Scale: 8, Disp: 8 * (i - 4)}, ahead)
+		e.rows, e.next = append(e.rows, row), append(e.next, ahead)
+	}
+	e.body()
+	to := e.GP64()
+	e.MOVQ(sums, to)
+	e.VMOVUPS(e.sums[0][0].AsX(), operand.Mem{Base: to})
+	e.ADDQ(operand.U8(32), list)
+	e.ADDQ(operand.U8(16), sums)
+	e.SUBQ(operand.U8(4), count)
+	e.JEQ(operand.LabelRef("done"))
+	left := e.GP64()
+	e.MOVQ(count, left)
+	e.SUBQ(operand.U8(4), left)
+	e.JGE(operand.LabelRef("group"))
+	e.LEAQ(operand.Mem{Base: list, Index: left, Scale: 8}, list)
+	e.SHLQ(operand.U8(2), left)
+	e.ADDQ(left, sums)
+	e.MOVQ(operand.U32(4), count)
+	e.JMP(operand.LabelRef("group"))
+	e.Label("done")
+}
+
+// ahead asks for the beginning of every row but the first four, which are used at once.
+func (e *emitter) ahead(list reg.GPVirtual, count operand.Mem) {
+	i, row := e.GP64(), e.GP64()
+	e.MOVQ(operand.U32(4), i)
+	e.Label("ahead")
+	e.CMPQ(i, count)
+	e.JGE(operand.LabelRef("group"))
+	e.MOVQ(operand.Mem{Base: list, Index: i, Scale: 8}, row)
+	for line := range linesAhead {
+		e.PREFETCHT0(operand.Mem{Base: row, Disp: prefetchBytes * line})
+	}
+	e.INCQ(i)
+	e.JMP(operand.LabelRef("ahead"))
+}
+
+func paramAddress(c *build.Context, name string) operand.Mem {
 	p, err := c.Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
+	return p.Addr
+}
+
+// loadParam loads a parameter of 64 bits. avo's own Load does not know unsafe.Pointer.
+func loadParam(c *build.Context, name string) reg.GPVirtual {
 	v := c.GP64()
-	c.MOVQ(p.Addr, v)
+	c.MOVQ(paramAddress(c, name), v)
 	return v
 }
 
@@ -189,9 +246,12 @@ func (e *emitter) body() {
 // loop takes turns steps at a time, as long as there are so many.
 func (e *emitter) loop(label string, turns int) {
 	k := e.kernel
-	last := e.GP64()
-	e.LEAQ(operand.Mem{Base: e.n, Disp: -k.lanes * turns}, last)
-	e.CMPQ(e.index, last)
+	past := func() { // the index after the next turn, against n
+		after := e.GP64()
+		e.LEAQ(operand.Mem{Base: e.index, Disp: k.lanes * turns}, after)
+		e.CMPQ(after, e.n)
+	}
+	past()
 	e.JGT(operand.LabelRef("after_" + label))
 	e.Label(label)
 	for turn := range turns {
@@ -209,7 +269,7 @@ func (e *emitter) loop(label string, turns int) {
 		}
 	}
 	e.ADDQ(operand.I32(k.lanes*turns), e.index)
-	e.CMPQ(e.index, last)
+	past()
 	e.JLE(operand.LabelRef(label))
 	e.Label("after_" + label)
 }
@@ -339,6 +399,12 @@ func (e *emitter) constant(word uint32) {
 	e.constants = append(e.constants, v)
 }
 
+// hintsX86 writes the functions that only ask for memory.
+func hintsX86(c *build.Context) {
+	prefetchX86(c)
+	aheadX86(c)
+}
+
 // prefetchX86 writes the function that asks for every cache line of some memory.
 func prefetchX86(c *build.Context) {
 	c.Function("prefetch")
@@ -355,6 +421,32 @@ func prefetchX86(c *build.Context) {
 	c.CMPQ(at, n)
 	c.JLT(operand.LabelRef("line"))
 	c.PREFETCHT0(operand.Mem{Base: from, Index: n, Scale: 1})
+	c.Label("end")
+	c.RET()
+}
+
+// aheadX86 writes the function that asks for every cache line of the first n bytes of rows.
+func aheadX86(c *build.Context) {
+	c.Function("ahead")
+	c.Attributes(attr.NOSPLIT)
+	c.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(
+		param("rows", types.NewPointer(pointer)), param("count", types.Typ[types.Int]), param("n", types.Typ[types.Int]),
+	), nil, false)))
+	rows, count, n := loadParam(c, "rows"), loadParam(c, "count"), loadParam(c, "n")
+	i, row, at := c.GP64(), c.GP64(), c.GP64()
+	c.XORQ(i, i)
+	c.Label("row")
+	c.CMPQ(i, count)
+	c.JGE(operand.LabelRef("end"))
+	c.MOVQ(operand.Mem{Base: rows, Index: i, Scale: 8}, row)
+	c.XORQ(at, at)
+	c.Label("line")
+	c.PREFETCHT0(operand.Mem{Base: row, Index: at, Scale: 1})
+	c.ADDQ(operand.U8(prefetchBytes), at)
+	c.CMPQ(at, n)
+	c.JLT(operand.LabelRef("line"))
+	c.INCQ(i)
+	c.JMP(operand.LabelRef("row"))
 	c.Label("end")
 	c.RET()
 }

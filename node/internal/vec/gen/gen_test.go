@@ -38,7 +38,7 @@ func TestTheGeneratedFilesAreWhatTheGeneratorWrites(t *testing.T) {
 	}
 }
 
-func TestEveryKernelComesForOneRowAndForFour(t *testing.T) {
+func TestEveryKernelComesForOneRowAndForMore(t *testing.T) {
 	files, err := generate()
 	if err != nil {
 		t.Fatal(err)
@@ -55,12 +55,12 @@ func TestEveryKernelComesForOneRowAndForFour(t *testing.T) {
 		}
 		kernels := 0
 		for _, f := range functions {
-			if strings.Contains(f, "x4") {
+			if strings.Contains(f, "x4") || strings.Contains(f, "Many") {
 				kernels++
 			}
 		}
-		if want := 2 * kernels; kernels == 0 || len(functions)-want > 1 {
-			t.Errorf("%s: %d functions, %d of them for four rows: %v", name, len(functions), kernels, slices.Sorted(slices.Values(functions)))
+		if want := 2 * kernels; kernels == 0 || len(functions)-want > 2 { // two only ask for memory
+			t.Errorf("%s: %d functions, %d of them for more rows: %v", name, len(functions), kernels, slices.Sorted(slices.Values(functions)))
 		}
 	}
 }

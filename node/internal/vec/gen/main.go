@@ -48,7 +48,7 @@ func generate() (map[string][]byte, error) {
 		kernels []*x86Kernel
 		data    func(*build.Context)
 	}{
-		{"avx512", append(floatKernels(true), wideByteKernels()...), prefetchX86},
+		{"avx512", append(floatKernels(true), wideByteKernels()...), hintsX86},
 		{"avx2", append(floatKernels(false), narrowKernels()...), narrowData},
 	} {
 		asm, err := assemble(set.kernels, "amd64,!purego", set.data)

@@ -6,13 +6,17 @@ import (
 	"slices"
 )
 
-// stub is a pair of functions in assembly, for one row and for four, of a set of instructions.
-type stub struct{ name, set, sum string }
+// stub is a pair of functions in assembly, of a set of instructions: for one row, and for many or, where four is set,
+// for four.
+type stub struct {
+	name, set, sum string
+	four           bool
+}
 
 func x86Stubs(all []*x86Kernel) []stub {
 	var stubs []stub
 	for _, k := range all {
-		stubs = append(stubs, stub{k.name, k.set, k.sum})
+		stubs = append(stubs, stub{k.name, k.set, k.sum, false})
 	}
 	return stubs
 }
@@ -20,7 +24,7 @@ func x86Stubs(all []*x86Kernel) []stub {
 func armStubs(all []*armKernel) []stub {
 	var stubs []stub
 	for _, k := range all {
-		stubs = append(stubs, stub{k.name, k.set, k.sum})
+		stubs = append(stubs, stub{k.name, k.set, k.sum, true})
 	}
 	return stubs
 }
@@ -34,8 +38,13 @@ func declare(constraint string, stubs []stub) []byte {
 	fmt.Fprintf(&b, "%s\n//go:build %s\n\npackage vec\n\nimport \"unsafe\"\n", header, constraint)
 	for _, s := range stubs {
 		fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s(query, row unsafe.Pointer, n int) %s\n", s.name, s.set, s.sum)
-		fmt.Fprintf(&b, "\n//go:noescape\nfunc %sx4%s(query unsafe.Pointer, n int, row0, row1, row2, row3, "+
-			"next0, next1, next2, next3 unsafe.Pointer, sums *[4]%s)\n", s.name, s.set, s.sum)
+		if s.four {
+			fmt.Fprintf(&b, "\n//go:noescape\nfunc %sx4%s(query unsafe.Pointer, n int, row0, row1, row2, row3, "+
+				"next0, next1, next2, next3 unsafe.Pointer, sums *[4]%s)\n", s.name, s.set, s.sum)
+		} else {
+			fmt.Fprintf(&b, "\n//go:noescape\nfunc %sMany%s(query unsafe.Pointer, n int, rows *unsafe.Pointer, "+
+				"count int, sums *%s)\n", s.name, s.set, s.sum)
+		}
 		if !slices.Contains(sets, s.set) {
 			sets = append(sets, s.set)
 		}
@@ -44,7 +53,11 @@ func declare(constraint string, stubs []stub) []byte {
 		fmt.Fprintf(&b, "\nfunc (k *kernels) use%s() {\n", set)
 		for _, s := range stubs {
 			if s.set == set {
-				fmt.Fprintf(&b, "\tk.%[1]s.one, k.%[1]s.four = %[1]s%[2]s, %[1]sx4%[2]s\n", s.name, set)
+				many := s.name + "Many" + set
+				if s.four {
+					many = "fours(" + s.name + "x4" + set + ")"
+				}
+				fmt.Fprintf(&b, "\tk.%[1]s.one, k.%[1]s.many = %[1]s%[2]s, %[3]s\n", s.name, set, many)
 			}
 		}
 		b.WriteString("}\n")
