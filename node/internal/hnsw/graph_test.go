@@ -145,13 +145,13 @@ func recall(t testing.TB, g *hnsw.Graph, p *points, queries [][]float32, k, ef i
 
 func TestFindsTheNearest(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	p := newPoints(random(r, 5000, 16))
+	p := newPoints(random(r, few(5000), 16))
 	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, 5000)
+	build(t, g, p, 0, few(5000))
 	if got := recall(t, g, p, random(r, 100, 16), 10, 100, nil, nil); got < 0.97 {
 		t.Errorf("recall %.3f", got)
 	}
-	if g.Len() != 5000 || g.Removed() != 0 {
+	if g.Len() != few(5000) || g.Removed() != 0 {
 		t.Errorf("%d rows, %d removed", g.Len(), g.Removed())
 	}
 }
@@ -185,11 +185,12 @@ func TestARowIsInsertedOnce(t *testing.T) {
 
 func TestRemovedRowsAreNotFoundAndMayComeBackAfterRepair(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	p := newPoints(random(r, 4000, 16))
+	n := few(4000)
+	p := newPoints(random(r, n, 16))
 	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, 4000)
+	build(t, g, p, 0, n)
 	dead := map[uint32]bool{}
-	for _, row := range r.Perm(4000)[:2000] {
+	for _, row := range r.Perm(n)[:n/2] {
 		if !g.Remove(uint32(row)) || g.Remove(uint32(row)) {
 			t.Fatalf("row %d", row)
 		}
@@ -201,7 +202,7 @@ func TestRemovedRowsAreNotFoundAndMayComeBackAfterRepair(t *testing.T) {
 		t.Errorf("recall %.3f with tombstones", got)
 	}
 	freed, err := g.Repair(context.Background(), 2, p.space)
-	if err != nil || len(freed) != 2000 || g.Len() != 2000 || g.Removed() != 0 {
+	if err != nil || len(freed) != n/2 || g.Len() != n/2 || g.Removed() != 0 {
 		t.Fatalf("%d freed, %d left, %d removed, %v", len(freed), g.Len(), g.Removed(), err)
 	}
 	if got := recall(t, g, p, queries, 10, 100, live, nil); got < 0.97 {
@@ -252,12 +253,13 @@ func TestEverythingMayBeRemoved(t *testing.T) {
 
 func TestAFilterIsHeld(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	p := newPoints(random(r, 4000, 16))
+	n := few(4000)
+	p := newPoints(random(r, n, 16))
 	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, 4000)
+	build(t, g, p, 0, n)
 	for _, modulus := range []uint32{1, 2, 10, 50} {
 		live := func(row uint32) bool { return row%modulus == 0 }
-		f := &hnsw.Filter{Accept: live, Count: 4000 / int(modulus)}
+		f := &hnsw.Filter{Accept: live, Count: n / int(modulus)}
 		if got := recall(t, g, p, random(r, 50, 16), 10, 100, live, f); got < 0.95 {
 			t.Errorf("every %d: recall %.3f", modulus, got)
 		}
@@ -279,17 +281,18 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func TestRowsOfAllLevelsAreLinkedAlike(t *testing.T) {
-	p := newPoints(random(rand.New(rand.NewPCG(11, 12)), 3000, 16))
+	n := few(3000)
+	p := newPoints(random(rand.New(rand.NewPCG(11, 12)), n, 16))
 	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, 3000)
+	build(t, g, p, 0, n)
 	var links, rows [2]int
-	for row := range uint32(3000) {
+	for row := range uint32(n) {
 		high := min(g.Level(row), 1)
 		rows[high]++
 		links[high] += len(g.Links(row, 0))
 	}
 	low, high := float64(links[0])/float64(rows[0]), float64(links[1])/float64(rows[1])
-	if rows[1] < 100 || rows[1] > 300 || high < 0.9*low {
+	if rows[1] < n/30 || rows[1] > n/10 || high < 0.9*low {
 		t.Errorf("%d rows of level 0 have %.1f links, %d higher ones %.1f", rows[0], low, rows[1], high)
 	}
 }

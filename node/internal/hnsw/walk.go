@@ -79,12 +79,12 @@ func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, 
 	w.seen.add(from.row())
 	w.pool.add(from &^ expanded)
 	hint, _ := s.(Hinter)
-	rows, next := w.step(g, level, hint, 0), []uint32(nil)
+	rows := w.step(g, level, hint, 0)
 	for n := 1; len(rows) > 0; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return fmt.Errorf("walk graph: %w", ctx.Err())
 		}
-		next = w.step(g, level, hint, n%2)
+		next := w.step(g, level, hint, n%2)
 		w.score(s, rows)
 		if rows = next; len(rows) == 0 {
 			rows = w.step(g, level, hint, n%2)

@@ -10,7 +10,7 @@ func (t *Table) Ahead(rows []uint32, n int) {
 		for i, row := range rows[:count] {
 			to[i%atOnce] = t.At(row)
 		}
-		ahead((*unsafe.Pointer)(&to[0]), count, n)
+		ahead(&to[0], count, n)
 		rows = rows[count:]
 	}
 }

@@ -17,11 +17,11 @@ func plain[Q, R any, S Sum](compare func(query []Q, row []R) S) Kernel[Q, R, S] 
 	one := func(query, row unsafe.Pointer, n int) S {
 		return compare(unsafe.Slice((*Q)(query), n), unsafe.Slice((*R)(row), n))
 	}
-	return Kernel[Q, R, S]{one: one, many: func(query unsafe.Pointer, n int, rows *unsafe.Pointer, count int, sums *S) {
-		for i, row := range unsafe.Slice(rows, count) {
-			unsafe.Slice(sums, count)[i] = one(query, row, n)
-		}
-	}}
+	return Kernel[Q, R, S]{one: one, many: fours(func(
+		query unsafe.Pointer, n int, row0, row1, row2, row3, _, _, _, _ unsafe.Pointer, sums *[4]S,
+	) {
+		*sums = [4]S{one(query, row0, n), one(query, row1, n), one(query, row2, n), one(query, row3, n)}
+	})}
 }
 
 func plainKernels() kernels {
