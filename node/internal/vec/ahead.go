@@ -1,7 +1,5 @@
 package vec
 
-import "unsafe"
-
 // Ahead asks memory for the first n bytes of rows of a table without waiting for them, as Prefetch does.
 func (t *Table) Ahead(rows []uint32, n int) {
 	var to addresses
