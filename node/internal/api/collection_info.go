@@ -29,7 +29,7 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	info := &qdrant.CollectionInfo{
 		Status: health(found, state.Members()), OptimizerStatus: &qdrant.OptimizerStatus{Ok: true},
 		SegmentsCount: uint64(len(found.Shards)), Config: config,
-		UpdateQueue: &qdrant.UpdateQueueInfo{}, PayloadSchema: payloadSchemaTo(found.PayloadSchema, nil),
+		UpdateQueue: &qdrant.UpdateQueueInfo{},
 	}
 	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
 	defer cancel()
@@ -38,6 +38,7 @@ func (s *collectionsService) Get(ctx context.Context, r *qdrant.GetCollectionInf
 	if err == nil {
 		info.PointsCount, info.IndexedVectorsCount = &counts.Points, &counts.Indexed
 	}
+	info.PayloadSchema = payloadSchemaTo(found.PayloadSchema, counts.Fields)
 	showIndexing(info, counts)
 	if silent := silentShards(counts, err); len(silent) > 0 {
 		info.Status = qdrant.CollectionStatus_Red

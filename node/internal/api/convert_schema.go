@@ -4,6 +4,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 )
 
@@ -113,10 +114,10 @@ func textParamsFrom(p *qdrant.TextIndexParams) (*catalog.TextParams, error) {
 }
 
 // payloadSchemaTo writes the declared indexes, and how many points each has.
-func payloadSchemaTo(schema map[string]catalog.FieldIndex, points map[string]uint64) map[string]*qdrant.PayloadSchemaInfo {
+func payloadSchemaTo(schema map[string]catalog.FieldIndex, counts map[string]coordinator.FieldInfo) map[string]*qdrant.PayloadSchemaInfo {
 	out := make(map[string]*qdrant.PayloadSchemaInfo, len(schema))
 	for path, index := range schema {
-		n := points[path]
+		n := counts[path].Points
 		out[path] = &qdrant.PayloadSchemaInfo{DataType: schemaTypes[index.Type], Params: fieldParamsTo(index), Points: &n}
 	}
 	return out

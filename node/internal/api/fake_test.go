@@ -33,6 +33,7 @@ type cluster struct {
 	writeErr     error // instead of a write
 	neverApplied bool  // writes are acknowledged and not applied
 	infoErr      error
+	unready      int // how often payload indexes are not complete when somebody looks
 	silent       []catalog.ShardID
 	conflicts    int // how many proposals fail with Conflict first
 }
@@ -109,7 +110,11 @@ func (c *cluster) Info(ctx context.Context, collection string) (coordinator.Info
 	if !ok || c.infoErr != nil {
 		return coordinator.Info{}, c.infoErr
 	}
-	info := coordinator.Info{Points: uint64(len(c.mu.points[found.ID]))}
+	info := coordinator.Info{Points: uint64(len(c.mu.points[found.ID])), Fields: map[string]coordinator.FieldInfo{}}
+	for path := range found.PayloadSchema {
+		info.Fields[path] = coordinator.FieldInfo{Ready: c.unready == 0, Points: info.Points}
+	}
+	c.unready = max(0, c.unready-1)
 	for _, sh := range found.Shards {
 		info.Shards = append(info.Shards, coordinator.ShardInfo{ID: sh.ID, Answered: !slices.Contains(c.silent, sh.ID)})
 	}

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc/codes"
@@ -36,7 +38,7 @@ func TestPayloadIndexesAreShownAsDeclared(t *testing.T) {
 		create := &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: `"k".l[]`, FieldIndexParams: params}
 		l.must("Points.CreateFieldIndex", create)
 		got := l.schema("c")
-		if shown := got["k.l[]"]; len(got) != 1 || !proto.Equal(shown.GetParams(), params) || shown.Points == nil {
+		if shown := got["k.l[]"]; len(got) != 1 || !proto.Equal(shown.GetParams(), params) || shown.GetPoints() != 1 {
 			t.Errorf("%v is shown as %v", params, got)
 			continue
 		}
@@ -113,4 +115,31 @@ func TestAPayloadIndexIsDeclaredAnewAfterAConflict(t *testing.T) {
 	}
 	l.conflicts = 1000
 	l.refused("Points.DeleteFieldIndex", &qdrant.DeleteFieldIndexCollection{CollectionName: "c", FieldName: "f"}, codes.Aborted, "somebody was faster")
+}
+
+func TestWaitingForAPayloadIndex(t *testing.T) {
+	create := func(wait bool, timeout *uint64) *qdrant.CreateFieldIndexCollection {
+		return &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "f", FieldType: qdrant.PtrOf(qdrant.FieldType_FieldTypeBool), Wait: &wait, Timeout: timeout}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := prepared(t)
+		status := func(r *qdrant.CreateFieldIndexCollection) qdrant.UpdateStatus {
+			return l.must("Points.CreateFieldIndex", r).(*qdrant.PointsOperationResponse).GetResult().GetStatus()
+		}
+		l.unready = 3
+		if got := status(create(false, nil)); got != qdrant.UpdateStatus_Acknowledged || l.unready != 3 {
+			t.Errorf("without wait: %s, %d looks left", got, l.unready)
+		}
+		if got := status(create(true, nil)); got != qdrant.UpdateStatus_Completed || l.unready != 0 {
+			t.Errorf("with wait: %s, %d looks left", got, l.unready)
+		}
+		l.unready = 1000
+		start := time.Now()
+		if got := status(create(true, new(uint64(7)))); got != qdrant.UpdateStatus_WaitTimeout || time.Since(start) != 7*time.Second {
+			t.Errorf("with a timeout: %s after %s", got, time.Since(start))
+		}
+		if l.schema("c")["f"] == nil {
+			t.Error("it is not declared after the timeout")
+		}
+	})
 }

@@ -19,6 +19,14 @@ type Info struct {
 	// Indexing tells that some active replica is putting vectors into graphs; Problems why others gave that up.
 	Indexing bool
 	Problems []string
+	// Fields are the declared payload indexes by path.
+	Fields map[string]FieldInfo
+}
+
+// FieldInfo is how far a payload index is.
+type FieldInfo struct {
+	Points uint64 // that it holds
+	Ready  bool   // every active replica whose peer lives has it complete, as it is declared
 }
 
 // ShardInfo is what is known of one shard.
@@ -111,7 +119,7 @@ func (c *Coordinator) Info(ctx context.Context, collection string) (Info, error)
 
 // summarise counts each shard once: by its primary if that answered, else by the active replica that applied most.
 func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.PeerID) bool) Info {
-	var info Info
+	info := Info{Fields: fieldsOf(col)}
 	for _, sh := range col.Shards {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 		s := ShardInfo{ID: sh.ID}
@@ -119,6 +127,7 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 		for _, r := range sh.Replicas {
 			st, ok := statuses.Of(ref, r)
 			s.Replicas = append(s.Replicas, ReplicaInfo{Replica: r, Alive: alive(r.Peer), Answered: ok, Status: st})
+			info.unready(col, r, st, alive(r.Peer))
 			if !ok || r.State != catalog.Active {
 				continue
 			}
@@ -134,8 +143,42 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 		}
 		s.Points, s.Vectors, s.Bytes = best.Points, best.Vectors, best.Bytes
 		info.Indexed += best.Indexed
+		info.countFields(best)
 		info.Points, info.Vectors, info.Bytes = info.Points+s.Points, info.Vectors+s.Vectors, info.Bytes+s.Bytes
 		info.Shards = append(info.Shards, s)
 	}
 	return info
+}
+
+// fieldsOf lists the payload indexes, which are ready until a replica is seen that lacks one.
+func fieldsOf(col *catalog.Collection) map[string]FieldInfo {
+	fields := make(map[string]FieldInfo, len(col.PayloadSchema))
+	for path := range col.PayloadSchema {
+		fields[path] = FieldInfo{Ready: true}
+	}
+	return fields
+}
+
+// unready notes the payload indexes that a replica lacks, if it is one that reads may ask. Of one that did not answer, st is
+// the zero Status.
+func (i *Info) unready(col *catalog.Collection, r catalog.Replica, st replica.Status, alive bool) {
+	if r.State != catalog.Active || !alive {
+		return
+	}
+	for path, declared := range col.PayloadSchema {
+		if has := st.Fields[path]; !has.Ready || has.Spec != replica.FieldOf(declared).String() {
+			f := i.Fields[path]
+			f.Ready = false
+			i.Fields[path] = f
+		}
+	}
+}
+
+func (i *Info) countFields(st replica.Status) {
+	for path, has := range st.Fields {
+		if f, declared := i.Fields[path]; declared {
+			f.Points += has.Points
+			i.Fields[path] = f
+		}
+	}
 }

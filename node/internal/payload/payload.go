@@ -10,6 +10,8 @@
 package payload
 
 import (
+	"fmt"
+
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -45,11 +47,20 @@ func (f Field) Equal(o Field) bool {
 	return f.Kind == o.Kind && f.Tokenizer.Equal(*o.Tokenizer)
 }
 
+// String names what the index is to hold: equal fields have equal names.
+func (f Field) String() string {
+	if f.Tokenizer == nil {
+		return string(f.Kind)
+	}
+	return fmt.Sprintf("%s %+v", f.Kind, *f.Tokenizer)
+}
+
 // Schema is the declared fields by canonical path.
 type Schema map[string]Field
 
 // Status tells of one index.
 type Status struct {
+	Spec   string // the Field's name
 	Ready  bool   // it is complete: plans use it
 	Points uint64 // points with a value that it holds
 }
@@ -79,7 +90,7 @@ func (s *Set) Statuses() map[string]Status {
 	}
 	out := make(map[string]Status, len(s.order))
 	for name, f := range s.fields {
-		out[name] = Status{Ready: f.build == nil, Points: f.index.count()}
+		out[name] = Status{Spec: f.spec.String(), Ready: f.build == nil, Points: f.index.count()}
 	}
 	return out
 }

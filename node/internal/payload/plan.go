@@ -37,6 +37,15 @@ func (p *Plan) Estimate() (least, about, most uint64) {
 	return least, least + (most-least)/2, most
 }
 
+// Open returns the plan of what the payloads have to tell: of the points that may match, without those that do.
+func (p *Plan) Open() Plan {
+	out := Plan{Lower: roaring.New(), Total: p.Total}
+	if p.Upper != nil {
+		out.Upper = roaring.AndNot(p.Upper, p.Lower)
+	}
+	return out
+}
+
 // maxLeaves bounds the tests of one filter that are looked up in indexes; the others are left to the payload.
 const maxLeaves = 2000
 

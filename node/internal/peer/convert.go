@@ -6,6 +6,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -285,8 +286,27 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
 		IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
-		Transfer: transferToWire(s.Transfer),
+		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields),
 	}
+}
+
+func fieldsToWire(fields map[string]payload.Status) []*peerpb.FieldStatus {
+	ws := make([]*peerpb.FieldStatus, 0, len(fields))
+	for path, f := range fields {
+		ws = append(ws, &peerpb.FieldStatus{Path: path, Spec: f.Spec, Ready: f.Ready, Points: f.Points})
+	}
+	return ws
+}
+
+func fieldsFromWire(ws []*peerpb.FieldStatus) map[string]payload.Status {
+	if len(ws) == 0 {
+		return nil
+	}
+	fields := make(map[string]payload.Status, len(ws))
+	for _, w := range ws {
+		fields[w.GetPath()] = payload.Status{Spec: w.GetSpec(), Ready: w.GetReady(), Points: w.GetPoints()}
+	}
+	return fields
 }
 
 func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
@@ -295,7 +315,7 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
-		Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(),
+		Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()),
 	}
 	s.Transfer = transferFromWire(s, w.GetTransfer())
 	return s, err

@@ -11,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -138,6 +139,7 @@ func TestStatusAndResultsSurviveTheWire(t *testing.T) {
 	st := replica.Status{
 		Ref: catalog.ShardRef{Collection: 3, Shard: 1}, Generation: 9, Term: 4, Leading: true, LastIndex: 30, CommitIndex: 29,
 		AppliedIndex: 28, Points: 5, Vectors: 6, Bytes: 7, Problem: "disk",
+		Indexed: 4, Indexing: true, IndexProblem: "memory", Fields: map[string]payload.Status{"a[].b": {Spec: "keyword", Ready: true, Points: 3}, "c": {Spec: "geo"}},
 	}
 	if got, err := statusFromWire(hop(t, statusToWire(st))); err != nil || !reflect.DeepEqual(got, st) {
 		t.Errorf("got %+v, %v", got, err)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -61,7 +62,18 @@ func schemaOf(c *catalog.Collection) shard.Schema {
 	for name, p := range c.Config.Vectors {
 		schema.Vectors[name] = shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Index: indexOf(&c.Config, &p)}
 	}
+	for path, index := range c.PayloadSchema {
+		if schema.Fields == nil {
+			schema.Fields = payload.Schema{}
+		}
+		schema.Fields[path] = FieldOf(index)
+	}
 	return schema
+}
+
+// FieldOf returns the payload index that is declared.
+func FieldOf(f catalog.FieldIndex) payload.Field {
+	return payload.Field{Kind: payload.Kind(f.Type), Tokenizer: f.Tokenizer()}
 }
 
 // indexOf returns how the index of a vector is kept. Thresholds are declared in KiB.

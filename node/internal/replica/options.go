@@ -59,7 +59,12 @@ type Options struct {
 	Transfers TransferLimits
 	// ReadWait bounds how long a read waits for a replica to catch up with its min_index; 0 means 500 ms.
 	ReadWait time.Duration
+
+	builds chan struct{} // one per shard whose payload indexes are being filled
 }
+
+// buildsAtOnce bounds how many shards fill their payload indexes at the same time.
+const buildsAtOnce = 2
 
 func (o Options) validated() (Options, error) {
 	if o.Self == 0 || o.Store == nil || o.Metadata == nil || o.Sender == nil || o.Liveness == nil || o.Promoter == nil {
@@ -81,6 +86,7 @@ func (o Options) validated() (Options, error) {
 	o.LogEntries = orDefault(o.LogEntries, 100_000)
 	o.LogHold = orDefault(o.LogHold, 4)
 	o.Transfers = o.Transfers.withDefaults()
+	o.builds = make(chan struct{}, buildsAtOnce)
 	return o, nil
 }
 

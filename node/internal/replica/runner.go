@@ -70,7 +70,9 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen ca
 	if err != nil {
 		return nil, fmt.Errorf("read hard state of shard %d: %w", ref.Shard, err)
 	}
-	sh, err := shard.Open(shard.Options{Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir})
+	sh, err := shard.Open(shard.Options{
+		Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir, Builds: opts.builds,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open shard %d: %w", ref.Shard, err)
 	}

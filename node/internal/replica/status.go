@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
@@ -22,13 +23,14 @@ type Status struct {
 	Points       uint64
 	Vectors      uint64
 	Bytes        uint64
-	Indexed      uint64    // vectors in graphs
-	Indexing     bool      // vectors are being put into graphs
-	IndexProblem string    // why that was given up
-	Problem      string    // why it does not serve, "" if it does
-	Differs      string    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
-	Lag          uint64    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
-	Transfer     *Transfer // the snapshot that it is being filled from; it is no replica yet then
+	Indexed      uint64                    // vectors in graphs
+	Indexing     bool                      // vectors are being put into graphs
+	IndexProblem string                    // why that was given up
+	Fields       map[string]payload.Status // payload indexes by path
+	Problem      string                    // why it does not serve, "" if it does
+	Differs      string                    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
+	Lag          uint64                    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
+	Transfer     *Transfer                 // the snapshot that it is being filled from; it is no replica yet then
 	active       []catalog.PeerID
 	shard        *catalog.Shard
 	quiet        bool // the protocol needs no ticks

@@ -210,6 +210,7 @@ func (s *Shard) stage(d *draft, oldest uint64) error {
 		return nil
 	}
 	d.label = s.mu.table.label(d.id, oldest)
+	d.index(s.mu.fields)
 	for _, name := range d.touched {
 		sp := s.mu.spaces[name]
 		if sp == nil {
@@ -230,12 +231,14 @@ func (s *Shard) publishLocked(d *draft) {
 	if !d.exists {
 		if l, ok := t.labels[d.id]; ok {
 			t.remove(l, s.mu.seq)
+			s.mu.fields.Remove(l)
 		}
 		return
 	}
 	t.put(d.label, d.id)
 	if d.payload.changed {
 		t.setPayload(d.label, d.payload.version, d.payload.bytes)
+		s.mu.fields.Put(d.label, d.row)
 	}
 	if d.vectors.changed {
 		t.setVectors(d.label, d.vectors.version, d.vectors.bytes)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -26,6 +27,7 @@ type draft struct {
 	label   uint32 // once it is published
 	exists  bool
 	payload part[point.Payload]
+	row     payload.Row // of the payload, for its indexes; made by whoever publishes or forgets the payload
 	vectors part[point.Vectors]
 	refs    kv.Refs
 	touched []string   // names of vectors to publish; those without a value are removed
@@ -52,13 +54,21 @@ func (d *draft) touch(names []string) {
 }
 
 // forget drops what publish does not need, so that the memory of a sweep is bounded by the number of points.
-func (d *draft) forget() {
+func (d *draft) forget(fields *payload.Set) {
+	d.index(fields)
 	d.payload.value, d.payload.loaded = nil, false
 	d.vectors.loaded = false
 	for name := range d.vectors.value {
 		if !slices.Contains(d.touched, name) {
 			delete(d.vectors.value, name)
 		}
+	}
+}
+
+// index makes the row of a payload that changed.
+func (d *draft) index(fields *payload.Set) {
+	if d.exists && d.payload.changed && d.row == nil {
+		d.row = fields.Extract(d.payload.value)
 	}
 }
 

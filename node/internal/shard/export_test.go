@@ -9,6 +9,12 @@ import (
 // SetPartBytes makes operations that change more than n bytes be stored in parts.
 func (s *Shard) SetPartBytes(n int) { s.partBytes = n }
 
+// TrustIndexes lets sweeps use payload indexes however many points they leave.
+func (s *Shard) TrustIndexes() { s.sweepShare = 1 }
+
+// AwaitBuilds waits until the payload indexes are complete.
+func (s *Shard) AwaitBuilds() { s.builds.wg.Wait() }
+
 // SetCommit replaces how batches are stored.
 func (s *Shard) SetCommit(commit func(b *kv.Batch) error) { s.commit = commit }
 

@@ -7,8 +7,10 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -19,6 +21,11 @@ var schema = shard.Schema{Vectors: map[string]shard.VectorSchema{
 	"d": {Size: 1, Distance: vec.Dot},
 	"m": {Size: 2, Distance: vec.Manhattan, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 1, Codes: dense.Codes{Kind: dense.Scalar}}},
 }}
+
+// with returns the schema with payload indexes.
+func with(fields payload.Schema) shard.Schema {
+	return shard.Schema{Vectors: schema.Vectors, Fields: fields}
+}
 
 // source draws random requests and operations.
 type source struct{ t *rapid.T }
@@ -86,6 +93,24 @@ func (s source) payload() point.Payload {
 
 func (s source) path() string {
 	return rapid.SampledFrom([]string{"a", "b", "a.x", "c[].x", "c[0]", "a.x.y", "b[]"}).Draw(s.t, "path")
+}
+
+// fields draws payload indexes over some of the paths.
+func (s source) fields() payload.Schema {
+	word := token.Default()
+	fields := payload.Schema{}
+	for _, path := range []string{"a", "b", "a.x", "c[].x", "b[]"} {
+		f := payload.Field{Kind: rapid.SampledFrom([]payload.Kind{
+			payload.Keyword, payload.Integer, payload.Float, payload.Bool, payload.Text, payload.UUID, payload.Geo, payload.Datetime,
+		}).Draw(s.t, "index")}
+		if f.Kind == payload.Text {
+			f.Tokenizer = &word
+		}
+		if s.oneIn(2) {
+			fields[path] = f
+		}
+	}
+	return fields
 }
 
 func (s source) points(max int) []point.Point {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -66,7 +67,13 @@ type fataler interface {
 
 func (n *node) shard(t fataler, generation uint64) *shard.Shard {
 	t.Helper()
-	s, err := shard.Open(shard.Options{Store: n.store, Generation: generation, Schema: schema, Dir: n.saved})
+	return n.indexed(t, generation, nil)
+}
+
+// indexed opens a shard with payload indexes.
+func (n *node) indexed(t fataler, generation uint64, fields payload.Schema) *shard.Shard {
+	t.Helper()
+	s, err := shard.Open(shard.Options{Store: n.store, Generation: generation, Schema: with(fields), Dir: n.saved})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,16 +174,33 @@ func TestAnswersAsTheOracleOverAnyOperationsAndRestarts(t *testing.T) {
 	n := newNode(t)
 	rapid.Check(t, func(t *rapid.T) {
 		src, o, generation := source{t}, newOracle(), n.next.Add(1)
-		s := n.shard(t, generation)
+		fields := src.fields()
+		s := n.indexed(t, generation, fields)
+		defer func() { s.Close() }() // a draw that needs too much ends the case
 		part := rapid.SampledFrom([]int{1, 700, 2000, 1 << 20}).Draw(t, "part")
 		for range 1 + src.n(6) {
 			s.SetPartBytes(part)
+			s.TrustIndexes()
 			applyBoth(t, s, o, src.entries(o.applied, 6))
 			check(t, s, o)
+			if src.oneIn(4) {
+				fields = src.fields()
+				s.SetSchema(with(fields))
+				check(t, s, o)
+			}
+			if src.oneIn(2) {
+				s.AwaitBuilds()
+				for path, f := range s.Indexes().Fields {
+					if _, declared := fields[path]; !declared || !f.Ready || len(s.Indexes().Fields) != len(fields) {
+						t.Fatalf("%s: %+v of %v", path, f, fields)
+					}
+				}
+				check(t, s, o)
+			}
 			if src.oneIn(3) {
 				bytes := s.Info().Bytes
 				closeShard(t, s)
-				s = n.shard(t, generation)
+				s = n.indexed(t, generation, fields)
 				check(t, s, o)
 				if s.Info().Bytes != bytes {
 					t.Fatalf("%d bytes, %d before the restart", s.Info().Bytes, bytes)
@@ -192,7 +216,8 @@ func TestASearchAnswersAsOfItsBeginningWhateverIsAppliedMeanwhile(t *testing.T) 
 	n := newNode(t)
 	rapid.Check(t, func(t *rapid.T) {
 		src, o := source{t}, newOracle()
-		s := n.shard(t, n.next.Add(1))
+		s := n.indexed(t, n.next.Add(1), src.fields())
+		defer s.Close()
 		type held struct {
 			finish func() ([]shard.Scored, error)
 			want   []shard.Scored
@@ -228,7 +253,8 @@ func TestCrashBetweenAnyTwoPartsIsMendedByRedoing(t *testing.T) {
 	n := newNode(t)
 	rapid.Check(t, func(t *rapid.T) {
 		src, o, generation := source{t}, newOracle(), n.next.Add(1)
-		s := n.shard(t, generation)
+		s := n.indexed(t, generation, src.fields())
+		s.TrustIndexes()
 		before := src.entries(0, 8)
 		applyBoth(t, s, o, before)
 
@@ -251,7 +277,10 @@ func TestCrashBetweenAnyTwoPartsIsMendedByRedoing(t *testing.T) {
 		}
 		closeShard(t, s)
 
-		s = n.shard(t, generation)
+		s = n.indexed(t, generation, src.fields())
+		if src.oneIn(2) {
+			s.AwaitBuilds()
+		}
 		done := s.Applied() - o.applied
 		_, err := s.Count(context.Background(), nil)
 		if err != nil && !fault.Is(err, fault.Unavailable) {
@@ -278,7 +307,8 @@ func TestDigestDoesNotDependOnHowEntriesAreGrouped(t *testing.T) {
 		es := src.entries(0, 20)
 		var digests []uint64
 		for range 3 {
-			s := n.shard(t, n.next.Add(1))
+			s := n.indexed(t, n.next.Add(1), src.fields())
+			s.TrustIndexes()
 			s.SetPartBytes(rapid.SampledFrom([]int{1, 500, 1 << 20}).Draw(t, "part"))
 			for rest := es; len(rest) > 0; {
 				k := 1 + src.n(len(rest)-1)

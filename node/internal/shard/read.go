@@ -3,9 +3,12 @@ package shard
 import (
 	"context"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -101,12 +104,12 @@ func (r *reader) stored(id point.ID) (t storedTarget, ok bool, err error) {
 
 // Scroll returns the first Limit points from an id on that match, in the order of their ids.
 func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, error) {
-	r, err := s.read(nil)
+	m, err := s.matching(req.Filter)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
-	sel, err := r.selection(req.Payload, req.Vectors)
+	defer m.r.close()
+	sel, err := m.r.selection(req.Payload, req.Vectors)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, 
 	if req.Limit == 0 {
 		return nil, nil
 	}
-	err = r.matching(ctx, req.Filter, req.From, func(t *storedTarget) (bool, error) {
+	err = m.each(ctx, req.From, req.Limit, func(t *storedTarget) (bool, error) {
 		out, err := sel.record(t)
 		records = append(records, out)
 		return uint64(len(records)) < req.Limit, err
@@ -127,53 +130,89 @@ func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, 
 
 // Count counts the points that match.
 func (s *Shard) Count(ctx context.Context, f *filter.Filter) (uint64, error) {
-	var n uint64
-	m, err := filter.Compile(f)
+	m, err := s.matching(f)
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.read(func(*reader) error {
-		n = uint64(len(s.mu.table.labels))
-		return nil
-	})
-	if err != nil {
-		return 0, err
+	defer m.r.close()
+	if m.matcher.MatchesAll() {
+		return m.plan.Total, nil
 	}
-	defer r.close()
-	if m.MatchesAll() {
+	n := m.plan.Lower.GetCardinality()
+	if m.plan.Exact() {
 		return n, nil
 	}
-	n = 0
-	err = r.matching(ctx, f, nil, func(*storedTarget) (bool, error) {
+	if open := m.plan.Open(); byIndex(&open, 0) { // only what the indexes leave open is read
+		m.plan = open
+	} else {
+		n = 0
+	}
+	err = m.each(ctx, nil, 0, func(*storedTarget) (bool, error) {
 		n++
 		return true, nil
 	})
 	return n, err
 }
 
-// matching calls fn with the points that match, from an id on, in the order of ids, until it returns false.
-func (r *reader) matching(ctx context.Context, f *filter.Filter, from *point.ID, fn func(*storedTarget) (bool, error)) error {
-	m, err := filter.Compile(f)
-	if err != nil {
-		return err
+// matching is a filter about to be asked of the points of a moment.
+type matching struct {
+	r       *reader
+	filter  *filter.Filter
+	matcher *filter.Matcher
+	plan    payload.Plan
+}
+
+// matching takes the moment. The reader must be closed.
+func (s *Shard) matching(f *filter.Filter) (m matching, err error) {
+	m.filter = f
+	if m.matcher, err = filter.Compile(f); err != nil {
+		return m, err
 	}
+	m.r, err = s.read(func(*reader) error {
+		if m.matcher.MatchesAll() {
+			m.plan = payload.Plan{Lower: roaring.New(), Total: uint64(len(s.mu.table.labels))}
+		} else {
+			m.plan = s.planLocked(f)
+		}
+		return nil
+	})
+	return m, err
+}
+
+// each calls fn with the points that match, from an id on, in the order of ids, until it returns false: after about
+// wanted points (0: it wants all).
+func (m *matching) each(ctx context.Context, from *point.ID, wanted uint64, fn func(*storedTarget) (bool, error)) error {
 	visit := func(t *storedTarget) (bool, error) {
-		if !m.Match(t) || t.err != nil {
+		if !m.matcher.Match(t) || t.err != nil {
 			return t.err == nil, t.err
 		}
 		return fn(t)
 	}
-	if ids, ok := f.IDs(); ok {
-		return r.matchingIDs(ctx, ids, from, visit)
+	if ids, ok := m.filter.IDs(); ok && !m.plan.Bounded() {
+		return m.r.matchingIDs(ctx, listed(ids), from, visit)
 	}
-	return r.view.ScanPayloads(ctx, r.s.gen, from, func(rec kv.Record) (bool, error) {
-		return visit(&storedTarget{r: r, id: rec.ID, raw: rec})
+	if byIndex(&m.plan, wanted) {
+		return m.r.matchingIDs(ctx, m.r.inOrder(m.plan.Upper, from).next, from, visit)
+	}
+	return m.r.view.ScanPayloads(ctx, m.r.s.gen, from, func(rec kv.Record) (bool, error) {
+		return visit(&storedTarget{r: m.r, id: rec.ID, raw: rec})
 	})
 }
 
+// listed gives the elements of a list one by one.
+func listed[T any](list []T) func() (T, bool) {
+	return func() (v T, ok bool) {
+		if len(list) == 0 {
+			return v, false
+		}
+		v, list = list[0], list[1:]
+		return v, true
+	}
+}
+
 // matchingIDs visits ids, which ascend, instead of all points.
-func (r *reader) matchingIDs(ctx context.Context, ids []point.ID, from *point.ID, visit func(*storedTarget) (bool, error)) error {
-	for _, id := range ids {
+func (r *reader) matchingIDs(ctx context.Context, next func() (point.ID, bool), from *point.ID, visit func(*storedTarget) (bool, error)) error {
+	for id, ok := next(); ok; id, ok = next() {
 		if from != nil && id.Compare(*from) < 0 {
 			continue
 		}

@@ -8,6 +8,7 @@ package shard
 import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -15,6 +16,7 @@ import (
 // Schema is what a shard must know of its collection.
 type Schema struct {
 	Vectors map[string]VectorSchema // "" is the unnamed vector
+	Fields  payload.Schema          // the payload indexes
 }
 
 // VectorSchema describes one named vector.
@@ -95,4 +97,6 @@ type Indexes struct {
 	Indexed uint64 // vectors in graphs
 	Busy    bool   // vectors are being put into graphs, or those are being built anew
 	Problem string // why that was given up; search goes on without
+	// Fields are the payload indexes by path.
+	Fields map[string]payload.Status
 }

@@ -95,7 +95,7 @@ func (r *run) each(sel point.Selector, fn func(*draft) error) (opErr, fatal erro
 	if ids, ok := f.IDs(); ok {
 		return nil, r.eachID(ids, m, fn)
 	}
-	return nil, r.sweep(m, fn)
+	return nil, r.sweep(f, m, fn)
 }
 
 func sorted(ids []point.ID) []point.ID {
@@ -124,9 +124,12 @@ func (r *run) eachID(ids []point.ID, m *filter.Matcher, fn func(*draft) error) e
 }
 
 // sweep visits all points that match, in a view of what was before the operation.
-func (r *run) sweep(m *filter.Matcher, fn func(*draft) error) error {
+func (r *run) sweep(f *filter.Filter, m *filter.Matcher, fn func(*draft) error) error {
 	if err := r.a.flush(); err != nil { // so that the view shows everything
 		return err
+	}
+	if ids, ok := r.a.s.candidates(f); ok {
+		return r.eachID(ids, m, fn)
 	}
 	table := r.a.s.mu.table
 	return r.a.view.ScanPayloads(context.Background(), r.a.s.gen, nil, func(rec kv.Record) (bool, error) {
@@ -257,7 +260,7 @@ func (r *run) spill() error {
 	}
 	r.spilled, r.batch = true, &kv.Batch{}
 	for _, d := range r.drafts.order[r.forgotten:] {
-		d.forget()
+		d.forget(r.a.s.mu.fields)
 	}
 	r.forgotten = len(r.drafts.order)
 	return nil

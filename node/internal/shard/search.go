@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -98,6 +99,7 @@ type searcher struct {
 	others  map[string]dense.Snapshot // of all spaces, if a filter may ask for them
 	query   []float32
 	matcher *filter.Matcher
+	plan    payload.Plan
 	exclude []uint32
 	limit   int
 }
@@ -118,6 +120,7 @@ func (q *searcher) beginLocked(r *reader) {
 	if q.matcher.MatchesAll() {
 		return
 	}
+	q.plan = r.s.planLocked(q.req.Filter)
 	q.others = make(map[string]dense.Snapshot, len(r.spaces))
 	for name, other := range r.spaces {
 		q.others[name] = other.index.Snapshot()
@@ -166,9 +169,7 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 		IgnoreCodes: q.req.Quantization.Ignore, Oversampling: q.req.Quantization.Oversampling,
 		KeepScores: q.req.Quantization.Rescore != nil && !*q.req.Quantization.Rescore,
 	}}
-	if len(q.exclude) > 0 || !q.matcher.MatchesAll() {
-		query.Filter = &dense.Filter{Accept: q.accept}
-	}
+	query.Filter = q.filter()
 	nearest, err := q.vectors.Search(ctx, query)
 	if err != nil {
 		return nil, err
@@ -178,6 +179,31 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 		hits[i] = found{id: q.r.rows.id(h.Label), score: h.Score}
 	}
 	return hits, q.r.setVersions(nearest, hits)
+}
+
+// filter says what may be found. Excluded points are few.
+func (q *searcher) filter() *dense.Filter {
+	switch {
+	case q.matcher.MatchesAll() && len(q.exclude) == 0:
+		return nil
+	case q.matcher.MatchesAll():
+		return &dense.Filter{Accept: q.accept, Expected: q.vectors.Len()}
+	}
+	_, about, _ := q.plan.Estimate()
+	f := &dense.Filter{Lower: q.plan.Lower, Accept: q.accept, Expected: int(about)}
+	for _, l := range q.exclude {
+		q.plan.Lower.Remove(l)
+	}
+	if q.plan.Bounded() {
+		for _, l := range q.exclude {
+			q.plan.Upper.Remove(l)
+		}
+		f.Upper = q.plan.Upper
+	}
+	if q.plan.Exact() {
+		f.Accept = nil
+	}
+	return f
 }
 
 // setVersions fills in the versions of hits: those in memory, but for points that have changed since the read began.

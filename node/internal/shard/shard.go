@@ -10,6 +10,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 )
 
 // Options configures Open.
@@ -20,6 +21,8 @@ type Options struct {
 	Logger     hclog.Logger // nil: none
 	// Dir is where indexes are kept, in a directory per generation; "" keeps none. What is there is only ever a copy.
 	Dir string
+	// Builds bounds how many payload indexes are filled at once, over all shards that share it. Nil: nothing does.
+	Builds chan struct{}
 }
 
 // Shard is one local copy of a shard. Its methods are safe for concurrent use.
@@ -36,19 +39,22 @@ type Shard struct {
 	log   hclog.Logger
 	dir   string // of this generation's indexes, "" for none
 
-	partBytes int                   // how much a sweep collects before it stores a part
-	commit    func(*kv.Batch) error // makes a batch durable
-	applying  sync.Mutex            // one Apply at a time; taken before mu
-	readers   sync.WaitGroup        // reads under way; added to under mu
-	epochs    epochs                // what they have seen
-	keeper    *keeper               // saves indexes
+	partBytes  int                   // how much a sweep collects before it stores a part
+	sweepShare uint64                // when it trusts an index to find what it visits
+	commit     func(*kv.Batch) error // makes a batch durable
+	applying   sync.Mutex            // one Apply at a time; taken before mu
+	readers    sync.WaitGroup        // reads under way; added to under mu
+	epochs     epochs                // what they have seen
+	builds     builds                // payload indexes being filled
+	keeper     *keeper               // saves indexes
 
 	mu struct {
 		sync.RWMutex
 		schema  Schema
 		spaces  map[string]*space // replaced as a whole
 		table   *table
-		seq     uint64 // of the last publish
+		fields  *payload.Set // changed by publish, by builds, and where the schema is
+		seq     uint64       // of the last publish
 		applied uint64
 		pending uint64   // reads wait until this index is applied: a part of it is stored already
 		pinned  *kv.View // what readers see while a change is being stored
@@ -62,13 +68,16 @@ func Open(o Options) (*Shard, error) {
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
-	s := &Shard{store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2, keeper: newKeeper()}
+	s := &Shard{
+		store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2, sweepShare: sweepShare, keeper: newKeeper(),
+	}
 	if o.Dir != "" {
 		s.dir = generationDir(o.Dir, o.Generation)
 	}
 	// A change that was begun is finished whatever happens to the caller's context: otherwise the memory would not know
 	// what the disk holds.
 	s.commit = func(b *kv.Batch) error { return s.store.Commit(context.Background(), b) }
+	s.builds.init(o.Builds)
 	s.mu.table = newTable()
 	s.mu.spaces = map[string]*space{}
 	s.mu.schema = o.Schema
@@ -79,7 +88,12 @@ func Open(o Options) (*Shard, error) {
 		}
 		s.mu.spaces[name] = sp
 	}
-	if err := s.load(); err != nil {
+	err := s.load()
+	if err == nil {
+		err = s.loadFields()
+	}
+	if err != nil {
+		s.builds.close()
 		return nil, errors.Join(fmt.Errorf("open shard, generation %d: %w", o.Generation, err), s.closeSpaces())
 	}
 	if s.dir != "" {
@@ -113,6 +127,9 @@ func (s *Shard) setSchema(schema Schema) error {
 		fresh[name], spaces[name] = sp, sp
 	}
 	if err := s.fillSpaces(fresh); err != nil {
+		return err
+	}
+	if err := s.setFields(schema.Fields); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -174,6 +191,10 @@ func (s *Shard) Indexes() (x Indexes) {
 			x.Problem = fmt.Sprintf("vector %q is not indexed: %v", name, st.Problem)
 		}
 	}
+	x.Fields = s.mu.fields.Statuses()
+	for _, f := range x.Fields {
+		x.Busy = x.Busy || !f.Ready
+	}
 	return x
 }
 
@@ -219,6 +240,7 @@ func (s *Shard) Close() error {
 	}
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	s.builds.close()
 	s.readers.Wait()
 	s.keeper.close()
 	s.saveLast()
