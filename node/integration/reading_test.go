@@ -105,12 +105,21 @@ func TestStrongReadsSeeWhatWasAcknowledgedThroughAnyNode(t *testing.T) {
 	create(t, clients[0], "docs", 1, 3, 2)
 	placed(t, clusterService(t, c, 0), "docs", 3)
 	done := make(chan struct{})
+	checked := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range 3 {
 			if err := errors.Join(c.StopNode(t.Context(), i), c.StartNode(t.Context(), i)); err != nil {
 				t.Error(err)
 			}
+			late, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			for range 10 { // a node may be back before anybody has noticed
+				select {
+				case <-checked:
+				case <-late.Done():
+				}
+			}
+			cancel()
 		}
 	}()
 	checks := 0
@@ -135,6 +144,10 @@ func TestStrongReadsSeeWhatWasAcknowledgedThroughAnyNode(t *testing.T) {
 		}
 		if checks++; got != n {
 			t.Fatalf("%d was acknowledged, and then %d is read", n, got)
+		}
+		select {
+		case checked <- struct{}{}:
+		default:
 		}
 	}
 }
