@@ -30,6 +30,7 @@ type Options struct {
 	Distance vec.Distance
 	Config   Config
 	Logger   hclog.Logger // nil: none
+	Pool     *Pool        // shared by the indexes of a node; nil: one of its own
 	Idle     func()       // called when something was built and nothing is left to be; nil: nobody wants to know
 }
 
@@ -40,6 +41,7 @@ type Index struct {
 	distance vec.Distance
 	log      hclog.Logger
 	idle     func()
+	pool     *Pool
 
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
@@ -71,7 +73,10 @@ func New(o Options) (*Index, error) {
 	if o.Logger == nil {
 		o.Logger = hclog.NewNullLogger()
 	}
-	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle}
+	if o.Pool == nil {
+		o.Pool = NewPool(0)
+	}
+	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle, pool: o.Pool}
 	x.full.Store(&o.Config)
 	x.worker.init()
 	var err error

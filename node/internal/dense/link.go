@@ -42,6 +42,9 @@ func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error
 			return err
 		}
 		c.linked.Store(end)
+		x.mu.Lock()
+		x.progressLocked()
+		x.mu.Unlock()
 	}
 	return nil
 }
@@ -54,9 +57,17 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 			return err
 		}
 	}
+	if !x.pool.quiet(&x.worker.searches) {
+		threads = min(threads, max(1, cap(x.pool.slots)-1))
+	}
+	threads, err := x.pool.take(ctx, min(threads, int(to-from)))
+	if err != nil {
+		return err
+	}
+	defer x.pool.done(threads)
 	var next atomic.Uint32
 	next.Store(from)
-	errs := make([]error, min(threads, int(to-from)))
+	errs := make([]error, threads)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {

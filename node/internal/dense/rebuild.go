@@ -43,7 +43,7 @@ type move struct {
 }
 
 // moveStep is how many rows are copied, and linked, between two looks at what came to the old core meanwhile.
-const moveStep = 4096
+const moveStep = 1024
 
 func (m *move) run() error {
 	x := m.x

@@ -177,3 +177,33 @@ func TestTheConfigurationChangesInPlace(t *testing.T) {
 		}
 	}
 }
+
+// Who stores is told to wait once too much is not linked, and woken when it is less.
+func TestTheTailIsBounded(t *testing.T) {
+	const size = 256
+	c := newCloud(5, size, 10)
+	config := graphConfig
+	config.Threads = 1
+	x := newIndex(t, dense.Options{Size: size, Distance: vec.Dot, Config: config})
+	defer closeIndex(t, x)
+	const bound = 4<<20/(4*size) + 1 // rows
+	waited := 0
+	for l := range uint32(3 * bound) {
+		put(t, x, l, c.draw(vec.Dot)...)
+		if l%512 != 511 {
+			continue
+		}
+		x.Publish()
+		for wait := x.Lagging(); wait != nil; wait = x.Lagging() {
+			waited++
+			<-wait
+		}
+		if st := x.Status(); st.Indexed > 0 && st.Vectors-st.Indexed > bound+512 {
+			t.Fatalf("%+v", st)
+		}
+	}
+	settle(t, x)
+	if x.Lagging() != nil || waited == 0 {
+		t.Errorf("waited %d times", waited)
+	}
+}

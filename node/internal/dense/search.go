@@ -50,6 +50,7 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if q.Limit <= 0 {
 		return nil, nil
 	}
+	s.x.pool.searches.Add(1)
 	r := searches.Get().(*search)
 	defer r.end()
 	r.state, r.query, r.distance, r.kernel = s.state, q, s.x.distance, vec.ForFloat32(s.x.distance)

@@ -11,9 +11,12 @@ type worker struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	searches uint64 // of the pool when this worker last looked; its own
+
 	// Guarded by Index.mu.
 	busy    bool
 	idle    chan struct{} // closed while it is not busy
+	moved   chan struct{} // closed when rows were linked, for who waits in Lagging
 	failure error         // why it gave up; the next change of the configuration lets it try again
 }
 
@@ -44,6 +47,7 @@ func (x *Index) work() {
 		job := x.nextLocked()
 		if job == nil || x.worker.ctx.Err() != nil || x.worker.failure != nil {
 			x.worker.busy = false
+			x.progressLocked()
 			close(x.worker.idle)
 			x.mu.Unlock()
 			if x.idle != nil {
@@ -77,6 +81,36 @@ func (x *Index) nextLocked() func() error {
 		return x.linkAll
 	}
 	return nil
+}
+
+// Lagging returns nil as long as searches need not compare one by one what is too much. Else it returns a channel that is
+// closed when that has become less: who stores more should wait for it, and ask again.
+func (x *Index) Lagging() <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.state.Load()
+	if !x.worker.busy || x.worker.failure != nil || s.core.net.Load() == nil {
+		return nil
+	}
+	tail := int64(s.rows-min(s.core.linked.Load(), s.rows)) * int64(4*x.size)
+	if indexing := x.full.Load().IndexingBytes; tail <= max(minTail, indexing+indexing/4) {
+		return nil
+	}
+	if x.worker.moved == nil {
+		x.worker.moved = make(chan struct{})
+	}
+	return x.worker.moved
+}
+
+// minTail is how many bytes of vectors may always wait to be linked.
+const minTail = 4 << 20
+
+// progressLocked wakes who waits in Lagging.
+func (x *Index) progressLocked() {
+	if x.worker.moved != nil {
+		close(x.worker.moved)
+		x.worker.moved = nil
+	}
 }
 
 // Status is how far an index is.

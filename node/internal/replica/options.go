@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
@@ -41,7 +42,8 @@ type Promoter interface {
 type Options struct {
 	Self     catalog.PeerID
 	Store    *kv.Store
-	IndexDir string // where the indexes of shards are kept; "" keeps none
+	Indexing *dense.Pool // what shards share to build graphs; nil: each index has its own
+	IndexDir string      // where the indexes of shards are kept; "" keeps none
 	Metadata Metadata
 	Sender   Sender
 	Liveness Liveness

@@ -72,6 +72,7 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen ca
 	}
 	sh, err := shard.Open(shard.Options{
 		Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir, Builds: opts.builds,
+		Pool: opts.Indexing,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open shard %d: %w", ref.Shard, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -133,7 +134,7 @@ func (s *Server) openReplicas(context.Context) error {
 	var err error
 	s.replicas, err = replica.NewManager(replica.Options{
 		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
-		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: s.opts.IndexDir,
+		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: s.opts.IndexDir, Indexing: dense.NewPool(0),
 		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
@@ -34,6 +35,7 @@ type Entry struct {
 func (s *Shard) Apply(ctx context.Context, entries []Entry) ([]error, error) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
+	s.keepUp(ctx)
 	results := make([]error, len(entries))
 	a, err := s.newApplier()
 	if err != nil {
@@ -56,6 +58,31 @@ func (s *Shard) Apply(ctx context.Context, entries []Entry) ([]error, error) {
 		}
 	}
 	return results, a.flush()
+}
+
+// maxKeepUp bounds how long one Apply waits for the indexes.
+const maxKeepUp = 2 * time.Second
+
+// keepUp waits while an index has so much to link that searches would have to compare it all: so writes are never far
+// ahead of what searches can bear.
+func (s *Shard) keepUp(ctx context.Context) {
+	var timeout <-chan time.Time
+	for _, sp := range s.mu.spaces { // only Apply and SetSchema change it
+		for wait := sp.index.Lagging(); wait != nil; wait = sp.index.Lagging() {
+			if timeout == nil {
+				timer := time.NewTimer(maxKeepUp)
+				defer timer.Stop()
+				timeout = timer.C
+			}
+			select {
+			case <-wait:
+			case <-timeout:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
 }
 
 // applier is one call of Apply. It collects the changes of whole operations in a stage, which one transaction stores.

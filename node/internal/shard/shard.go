@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -23,6 +24,8 @@ type Options struct {
 	Dir string
 	// Builds bounds how many payload indexes are filled at once, over all shards that share it. Nil: nothing does.
 	Builds chan struct{}
+	// Pool is what the indexes of a node share to build graphs; nil: each has its own.
+	Pool *dense.Pool
 }
 
 // Shard is one local copy of a shard. Its methods are safe for concurrent use.
@@ -37,6 +40,7 @@ type Shard struct {
 	store *kv.Store
 	gen   uint64
 	log   hclog.Logger
+	pool  *dense.Pool
 	dir   string // of this generation's indexes, "" for none
 
 	partBytes  int                   // how much a sweep collects before it stores a part
@@ -70,6 +74,7 @@ func Open(o Options) (*Shard, error) {
 	}
 	s := &Shard{
 		store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2, sweepShare: sweepShare, keeper: newKeeper(),
+		pool: o.Pool,
 	}
 	if o.Dir != "" {
 		s.dir = generationDir(o.Dir, o.Generation)
