@@ -109,6 +109,9 @@ func (e *Error) outcomeUnknown() bool {
 	if !e.sent {
 		return false
 	}
+	if e.fromNode && e.Class == ClassUnavailable {
+		return e.Hints[hintOutcome] == outcomeUnknown // a node says so when it does not know
+	}
 	switch e.Class {
 	case ClassUnavailable, ClassTimeout, ClassCanceled, ClassInternal:
 		return true
@@ -116,6 +119,12 @@ func (e *Error) outcomeUnknown() bool {
 		return false
 	}
 }
+
+// What a node says of a write whose outcome it does not know.
+const (
+	hintOutcome    = "outcome"
+	outcomeUnknown = "unknown"
+)
 
 // mayRepeat is the table in the package's doc.
 func (op operation) mayRepeat(e *Error) bool {
@@ -128,7 +137,7 @@ func (op operation) mayRepeat(e *Error) bool {
 	case ClassConflict:
 		return op.ddl
 	case ClassUnavailable, ClassTimeout:
-		return op.kind != once || !e.sent
+		return op.kind != once || !e.outcomeUnknown()
 	default:
 		return false
 	}

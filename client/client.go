@@ -18,9 +18,9 @@
 //	once         again      again     never
 //
 // "Not sent": no byte of the request left on a connection. "Refused": the server's class says that nothing was
-// applied (NOT_PRIMARY, STALE_EPOCH, EXHAUSTED from a node or with a "retry-after", which is waited for, and CONFLICT for
-// a change of metadata, whose compare-and-set failed).
-// "Outcome unknown": UNAVAILABLE or TIMEOUT after it was sent. Every other class is final at once. The calls:
+// applied (NOT_PRIMARY, STALE_EPOCH, EXHAUSTED from a node or with a "retry-after", which is waited for, CONFLICT for
+// a change of metadata, whose compare-and-set failed, and UNAVAILABLE from a node that does not say that it does not know).
+// "Outcome unknown": any other UNAVAILABLE, or TIMEOUT, after it was sent. Every other class is final at once. The calls:
 //
 //	read         all that change nothing
 //	idempotent   Upsert; DeletePoints and SetPayload by ids: the same bytes twice leave what once leaves. (A change by

@@ -20,7 +20,7 @@ var (
 	restartPause  = flag.Duration("restart.pause", slowCall, "how long a call may take at the 99.9th percentile; 0: as long as it likes")
 )
 
-// TestRollingRestartCostsNothing restarts every node in turn, by SIGTERM, the next when the cluster is whole again, while
+// TestRollingRestartCostsNothing restarts every node in turn, by SIGTERM, the next when it says that it is ready, while
 // programs use the Go client: no call may fail, and none wait long.
 func TestRollingRestartCostsNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+*restartRounds**restartNodes)*2*time.Minute)
@@ -72,8 +72,7 @@ func restartAll(ctx context.Context, t *testing.T, w *traffic, bin string, nodes
 			rest(ctx, *restartDown)
 			must(t, n.start(bin))
 			eventually(ctx, t, n.name+" is ready again", func() error { return n.ready(ctx) })
-			eventually(ctx, t, "the cluster is whole again", func() error { return whole(ctx, nodes[0], "quorum", "weak") })
-			t.Logf("%8.3fs round %d: %s ended in %s, all was whole after %s", began.Sub(w.began).Seconds(), round+1, n.name,
+			t.Logf("%8.3fs round %d: %s ended in %s, was ready again after %s", began.Sub(w.began).Seconds(), round+1, n.name,
 				ended.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 		}
 	}

@@ -57,19 +57,26 @@ func TestAStoppedNodeCostsNothingAndCatchesUp(t *testing.T) {
 	if err := c.StopNode(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "writes go on without the node", func(ctx context.Context) error {
-		_, err := client.Upsert(ctx, &qdrant.UpsertPoints{
-			CollectionName: "docs", Wait: qdrant.PtrOf(true),
-			Points: []*qdrant.PointStruct{{Id: qdrant.NewIDNum(1000), Vectors: qdrant.NewVectors(1, 2, 3, 4)}},
-		})
-		return err
-	})
-	fill(t, client, "docs", 100, 200)
+	fill(t, client, "docs", 100, 200) // nothing is refused, not even at first
 	if err := c.StartNode(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	placed(t, cluster, "docs", 3)
-	shows(t, official(t, c, 2), "docs", 201)
+	eventually(t, "the node says that it is ready", func(context.Context) error {
+		if got := httpStatus(t, c, 2, "/readyz"); got != http.StatusOK {
+			return fmt.Errorf("got %d", got)
+		}
+		return nil
+	})
+	resp, err := cluster.GetPlacement(t.Context(), &clusterpb.GetPlacementRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range resp.GetCollections()[0].GetShards() {
+		if s.GetActiveReplicas() != 3 {
+			t.Errorf("the node is ready, and %d replicas of shard %d count", s.GetActiveReplicas(), s.GetShardId())
+		}
+	}
+	shows(t, official(t, c, 2), "docs", 200)
 }
 
 func TestEverythingSurvivesARestartOfAllNodes(t *testing.T) {
@@ -157,20 +164,24 @@ func TestReplicasGoToDifferentZones(t *testing.T) {
 	}
 }
 
+// httpStatus asks node i.
+func httpStatus(t *testing.T, c *devcluster.Cluster, i int, path string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.HTTPAddresses()[i]+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
 func TestHealthTellsWhetherTheNodeCanServe(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 3})
-	get := func(path string) int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.HTTPAddresses()[0]+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode
-	}
+	get := func(path string) int { return httpStatus(t, c, 0, path) }
 	wait := func(want int) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("/readyz says %d", want), func(context.Context) error {

@@ -11,7 +11,7 @@ import (
 )
 
 // annotate puts a context before err's text and keeps its class and hints.
-func annotate(err error, format string, args ...any) error {
+func annotate(err error, format string, args ...any) *fault.Error {
 	return &fault.Error{Class: fault.ClassOf(err), Text: fmt.Sprintf(format, args...), Cause: err, Hints: hintsOf(err)}
 }
 
@@ -65,7 +65,7 @@ func partial(errs []error, tried, of int, shardOf func(i int) catalog.ShardID) e
 	if failed == 0 {
 		return nil
 	}
-	if len(errs) == 1 {
+	if len(errs) == 1 && tried == 1 {
 		return ofShard(errs[0], shardOf(0))
 	}
 	var b strings.Builder
@@ -86,10 +86,12 @@ func partial(errs []error, tried, of int, shardOf func(i int) catalog.ShardID) e
 		sep = "; "
 	}
 	e := &fault.Error{Class: fault.ClassOf(errs[first]), Text: b.String()}
+	unknown := failed < tried // some of it is applied, so that nobody may take it for refused and send it again
 	for _, err := range errs { // one part whose outcome is unknown makes the whole unknown
-		if fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown {
-			return e.With(fault.HintOutcome, fault.OutcomeUnknown)
-		}
+		unknown = unknown || fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown
+	}
+	if unknown {
+		return e.With(fault.HintOutcome, fault.OutcomeUnknown)
 	}
 	return e
 }

@@ -118,7 +118,8 @@ func (c *Coordinator) writePart(ctx context.Context, col *catalog.Collection, p 
 		r, err := c.writeOp(ctx, ref, op, wait)
 		if err != nil {
 			if i > 0 {
-				err = annotate(err, "operation %d of %d for this shard (the ones before are done)", i+1, len(p.ops))
+				half := annotate(err, "operation %d of %d for this shard (the ones before are done)", i+1, len(p.ops))
+				err = half.With(fault.HintOutcome, fault.OutcomeUnknown)
 			}
 			return WriteResult{}, err
 		}

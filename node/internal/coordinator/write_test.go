@@ -328,6 +328,25 @@ func TestSomeFailedShardsAreNamedAndCounted(t *testing.T) {
 	}, ids{1}, ids{2}, ids{3}, ids{1})
 }
 
+// A client may send again what was surely not applied; what was applied in part it may not.
+func TestAWriteThatSomeShardsRefuseIsNotTakenForRefused(t *testing.T) {
+	for name, refusing := range map[string][]catalog.ShardID{"some": {1}, "all": {0, 1, 2}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, ids{1}, ids{2}, ids{3})
+			w.write = func(_ context.Context, _ int, c call) (uint64, bool, error) {
+				if slices.Contains(refusing, c.shard) {
+					return 0, false, fault.New(fault.FailedPrecondition, "refused")
+				}
+				return 5, true, nil
+			}
+			_, err := w.c.Write(context.Background(), col, upsert(200), wait)
+			if !fault.Is(err, fault.FailedPrecondition) || unknown(err) != (name == "some") {
+				t.Errorf("got %v, its outcome unknown: %t", err, unknown(err))
+			}
+		})
+	}
+}
+
 // What this node knows to be refused is tried first: a write of several shards is refused before any of it is applied.
 func TestAWriteThatAShardRefusesIsAppliedToNone(t *testing.T) {
 	refusal := fault.New(fault.FailedPrecondition, "needs 2 of 2 replicas of shard 1, 1 is active")

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"errors"
+	"syscall"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -45,12 +47,27 @@ func callConn[Req, Resp any](ctx context.Context, c *conn, m method[Req, Resp], 
 	return resp, a.fault(ctx, err)
 }
 
-// Ping asks a peer whether it lives; it waits for the connection as long as ctx allows.
+// Ping asks a peer whether it lives. It does not wait for a connection that cannot be made.
 func (p *Pool) Ping(ctx context.Context, to catalog.PeerID) (Pong, error) {
 	req := &peerpb.PingRequest{From: uint64(p.opts.Self)}
-	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, req, grpc.WaitForReady(true))
+	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, req)
 	gauge := Gauge{DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), ReplicaBytes: resp.GetReplicaBytes()}
 	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining(), Gauge: gauge}, err
+}
+
+// Refuses reports whether the peer's machine refuses a connection to its address: no process listens there.
+func (p *Pool) Refuses(ctx context.Context, to catalog.PeerID) bool {
+	state, _ := p.opts.Metadata.Watch()
+	peer, ok := state.Peers[to]
+	if !ok {
+		return false
+	}
+	conn, err := p.opts.Dial(ctx, peer.PeerAddr)
+	if err == nil {
+		_ = conn.Close() // somebody is there
+		return false
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // Fence asks a peer's replicas for their promises (R5), many at once; answers are in order.

@@ -14,6 +14,8 @@ import (
 // Pinger asks peers whether they live. Reset is told of a peer that died, so that calls which wait for it end.
 type Pinger interface {
 	Ping(ctx context.Context, to catalog.PeerID) (Pong, error)
+	// Refuses reports whether the peer's machine answers for it that nobody listens at its address.
+	Refuses(ctx context.Context, to catalog.PeerID) bool
 	Reset(id catalog.PeerID)
 }
 
@@ -65,8 +67,10 @@ type Monitor struct {
 // watched is what the Monitor knows of one peer.
 type watched struct {
 	cancel   context.CancelFunc
-	since    time.Time // first known, or last answer
-	seen     time.Time // last answer; zero = never
+	noted    time.Time     // when the last ping ended, at first when the peer was first known
+	silent   time.Duration // since its last answer, as far as it counts
+	refused  int           // how often its address has refused a connection since
+	seen     time.Time     // last answer; zero = never
 	alive    bool
 	draining bool
 	left     bool // it has said that it ends; set back when it answers in its next life
@@ -177,7 +181,7 @@ func (m *Monitor) adjust(ctx context.Context, state *catalog.State) {
 			continue
 		}
 		pctx, cancel := context.WithCancel(ctx)
-		w := &watched{cancel: cancel, since: time.Now(), alive: true}
+		w := &watched{cancel: cancel, noted: time.Now(), alive: true}
 		m.mu.peers[id] = w
 		m.changedLocked()
 		m.wg.Go(func() {
@@ -197,7 +201,8 @@ func (m *Monitor) watch(ctx context.Context, id catalog.PeerID, w *watched) {
 			return
 		}
 		// Another node may answer at the address of one whose disk is gone.
-		m.note(id, w, pong, err == nil && pong.ID == id)
+		answered := err == nil && pong.ID == id
+		m.note(id, w, pong, answered, !answered && m.Alive(id) && m.refuses(ctx, id))
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -210,7 +215,7 @@ func (m *Monitor) watch(ctx context.Context, id catalog.PeerID, w *watched) {
 func (m *Monitor) ping(ctx context.Context, id catalog.PeerID, w *watched) (Pong, error) {
 	m.mu.Lock()
 	timeout := m.opts.Timeout
-	if left := m.opts.Grace - time.Since(w.since); w.alive && left < timeout {
+	if left := m.opts.Grace - w.silent - time.Since(w.noted); w.alive && left < timeout {
 		timeout = max(left, time.Millisecond)
 	}
 	m.mu.Unlock()
@@ -219,20 +224,38 @@ func (m *Monitor) ping(ctx context.Context, id catalog.PeerID, w *watched) (Pong
 	return m.opts.Pinger.Ping(ctx, id)
 }
 
-// note records the outcome of one ping.
-func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered bool) {
+// refuses reports whether nobody listens where the peer should.
+func (m *Monitor) refuses(ctx context.Context, id catalog.PeerID) bool {
+	ctx, cancel := context.WithTimeout(ctx, m.opts.Interval)
+	defer cancel()
+	return m.opts.Pinger.Refuses(ctx, id)
+}
+
+// refusals is how often in a row the address of a peer that has answered before refuses a connection until it is dead. A process
+// that is merely slow, or has no time, refuses none: its kernel takes them.
+const refusals = 2
+
+// note records the outcome of one ping. Of a silence counts what this node was awake for: one that was stopped for a while has
+// not heard anybody, and must not take everybody for dead when it goes on.
+func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refused bool) {
 	m.mu.Lock()
 	wasAlive, wasDraining := w.alive, w.draining
 	now := time.Now()
+	passed := min(now.Sub(w.noted), m.opts.Timeout+m.opts.Interval)
+	w.noted = now
 	if answered && w.left && pong.Draining {
 		answered = false // a last word of the life that it has ended
 	}
 	if answered {
-		w.since, w.seen, w.alive, w.draining, w.left, w.gauge = now, now, true, pong.Draining, false, pong.Gauge
-	} else if now.Sub(w.since) >= m.opts.Grace {
-		w.alive = false
+		w.silent, w.refused = 0, 0
+		w.seen, w.alive, w.draining, w.left, w.gauge = now, true, pong.Draining, false, pong.Gauge
+	} else {
+		w.missed(passed, refused)
+		if w.silent >= m.opts.Grace || w.refused >= refusals && !w.seen.IsZero() {
+			w.alive = false
+		}
 	}
-	alive, silence := w.alive, now.Sub(w.since)
+	alive, silence := w.alive, w.silent
 	if alive != wasAlive || w.draining != wasDraining {
 		m.changedLocked()
 	}
@@ -243,6 +266,16 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered bool) 
 		m.opts.Pinger.Reset(id)
 	case alive && !wasAlive:
 		m.opts.Logger.Info("peer answers again", "peer", uint64(id))
+	}
+}
+
+// missed counts a ping without an answer.
+func (w *watched) missed(passed time.Duration, refused bool) {
+	w.silent += passed
+	if refused {
+		w.refused++
+	} else {
+		w.refused = 0
 	}
 }
 

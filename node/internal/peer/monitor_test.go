@@ -19,6 +19,8 @@ type pinger struct {
 		silent   map[catalog.PeerID]bool
 		refused  map[catalog.PeerID]bool
 		draining map[catalog.PeerID]bool
+		closed   map[catalog.PeerID]bool          // nobody listens
+		stalls   map[catalog.PeerID]time.Duration // the next ping ends so late, whatever its context says
 		as       map[catalog.PeerID]catalog.PeerID
 		resets   []catalog.PeerID
 		pings    int
@@ -29,14 +31,21 @@ func newPinger() *pinger {
 	p := &pinger{}
 	p.mu.silent, p.mu.refused, p.mu.draining = map[catalog.PeerID]bool{}, map[catalog.PeerID]bool{}, map[catalog.PeerID]bool{}
 	p.mu.as = map[catalog.PeerID]catalog.PeerID{}
+	p.mu.closed, p.mu.stalls = map[catalog.PeerID]bool{}, map[catalog.PeerID]time.Duration{}
 	return p
 }
 
 func (p *pinger) Ping(ctx context.Context, to catalog.PeerID) (peer.Pong, error) {
 	p.mu.Lock()
 	p.mu.pings++
-	silent, refused, draining, as := p.mu.silent[to], p.mu.refused[to], p.mu.draining[to], p.mu.as[to]
+	silent, refused, draining, as := p.mu.silent[to], p.mu.refused[to] || p.mu.closed[to], p.mu.draining[to], p.mu.as[to]
+	stall := p.mu.stalls[to]
+	p.mu.stalls[to] = 0
 	p.mu.Unlock()
+	if stall > 0 {
+		<-time.After(stall)
+		return peer.Pong{}, context.DeadlineExceeded
+	}
 	if refused {
 		return peer.Pong{}, fault.New(fault.Unavailable, "refused")
 	}
@@ -48,6 +57,12 @@ func (p *pinger) Ping(ctx context.Context, to catalog.PeerID) (peer.Pong, error)
 		as = to
 	}
 	return peer.Pong{ID: as, Draining: draining}, nil
+}
+
+func (p *pinger) Refuses(_ context.Context, to catalog.PeerID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.closed[to]
 }
 
 func (p *pinger) Reset(id catalog.PeerID) {
@@ -175,6 +190,56 @@ func TestMonitorTellsOfDrainingPeers(t *testing.T) {
 		pass(time.Second)
 		if !m.Draining(2) || !closed(changed) || !m.Alive(2) {
 			t.Error("draining is not told")
+		}
+	})
+}
+
+func TestAPeerWhoseAddressRefusesConnectionsIsDeadSoon(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
+		pass(time.Second)
+		p.with(func() { p.mu.closed[2] = true })
+		pass(600 * time.Millisecond)
+		if m.Alive(2) {
+			t.Error("nobody listens at its address and it is alive")
+		}
+		p.with(func() { p.mu.closed[2] = false })
+		pass(300 * time.Millisecond)
+		if !m.Alive(2) {
+			t.Error("not alive again")
+		}
+		p.with(func() { p.mu.closed[2] = true })
+		pass(260 * time.Millisecond) // one refusal
+		p.with(func() { p.mu.closed[2] = false })
+		pass(time.Second)
+		if !m.Alive(2) {
+			t.Error("dead after one refusal")
+		}
+	})
+}
+
+func TestANewPeerThatDoesNotListenYetGetsTheGrace(t *testing.T) {
+	p := newPinger()
+	p.mu.closed[2] = true
+	monitoredWith(t, p, func(t *testing.T, m *peer.Monitor, _ *pinger, _ *metadata) {
+		pass(1400 * time.Millisecond)
+		if !m.Alive(2) {
+			t.Error("it has not even been there yet and is dead")
+		}
+		pass(200 * time.Millisecond)
+		if m.Alive(2) {
+			t.Error("it stays alive for ever")
+		}
+	})
+}
+
+func TestANodeThatStoodStillTakesNobodyForDead(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, p *pinger, _ *metadata) {
+		pass(time.Second)
+		changed := m.Changed()
+		p.with(func() { p.mu.stalls[2] = time.Minute })
+		pass(2 * time.Minute)
+		if !m.Alive(2) || closed(changed) {
+			t.Error("its own stall was taken for the other's death")
 		}
 	})
 }

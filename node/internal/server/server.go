@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,6 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
@@ -51,6 +51,8 @@ type Server struct {
 
 	formed   atomic.Bool // a member of a cluster that has caught up with its metadata
 	draining atomic.Bool
+	caughtUp atomic.Bool // see behind
+	began    time.Time
 	closing  []closer        // in the order of opening
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -77,7 +79,7 @@ func Open(ctx context.Context, opts Options) (*Server, error) {
 	if err := opts.listen(ctx); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), events: event.New(0), failed: make(chan error, 1)}
+	s := &Server{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), events: event.New(0), began: time.Now(), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.gauges = &gauges{s: s}
 	for _, step := range []func(context.Context) error{
@@ -163,31 +165,6 @@ func (s *Server) fail(err error) {
 	case s.failed <- err:
 	default:
 	}
-}
-
-// ready tells why this node cannot serve now, or nil.
-func (s *Server) ready() error {
-	switch {
-	case s.draining.Load():
-		return fault.New(fault.Unavailable, "this node is shutting down")
-	case !s.formed.Load():
-		return fault.New(fault.Unavailable, "this node has not caught up with its cluster's metadata yet")
-	}
-	if err := s.store.Err(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "this node's disk has failed")
-	}
-	if err := s.raft.Problem(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "this node cannot follow the metadata")
-	}
-	if leader, _ := s.raft.Leader(); leader == 0 {
-		return fault.New(fault.Unavailable, "the cluster has no Raft leader: metadata cannot change")
-	}
-	for _, st := range s.replicas.Status(nil) {
-		if st.Problem != "" {
-			return fault.New(fault.Unavailable, "shard %d of collection %d: %s", st.Ref.Shard, st.Ref.Collection, st.Problem)
-		}
-	}
-	return nil
 }
 
 // Close ends the node at once, in the reverse of the order in which it was built: what was acknowledged is on disk.
