@@ -86,7 +86,7 @@ func partial(errs []error, tried, of int, shardOf func(i int) catalog.ShardID) e
 		sep = "; "
 	}
 	e := &fault.Error{Class: fault.ClassOf(errs[first]), Text: b.String()}
-	unknown := failed < tried // some of it is applied, so that nobody may take it for refused and send it again
+	unknown := failed < tried  // some of it is applied, so that nobody may take it for refused and send it again
 	for _, err := range errs { // one part whose outcome is unknown makes the whole unknown
 		unknown = unknown || fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown
 	}
