@@ -104,7 +104,7 @@ func (p *ostraka) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	if !config.unknown() {
 		data.Client = p.client(ctx, config, &resp.Diagnostics)
 	}
-	resp.ResourceData, resp.DataSourceData = data, data
+	resp.ResourceData, resp.DataSourceData, resp.ListResourceData, resp.ActionData = data, data, data, data
 }
 
 // unknown reports whether a value comes from something that this very apply creates.

@@ -9,11 +9,14 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	ouraction "github.com/ostraka/terraform-provider-ostraka/provider/internal/action"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/alias"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/collection"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/payloadindex"
@@ -35,7 +38,11 @@ type ostraka struct {
 	version string
 }
 
-var _ provider.ProviderWithFunctions = (*ostraka)(nil)
+var (
+	_ provider.ProviderWithFunctions     = (*ostraka)(nil)
+	_ provider.ProviderWithListResources = (*ostraka)(nil)
+	_ provider.ProviderWithActions       = (*ostraka)(nil)
+)
 
 func (p *ostraka) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = "ostraka"
@@ -48,6 +55,14 @@ func (p *ostraka) Resources(context.Context) []func() resource.Resource {
 
 func (p *ostraka) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{topology.NewCluster, topology.NewPlacement, collection.NewData, collection.NewDataList}
+}
+
+func (p *ostraka) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{collection.NewList, alias.NewList, payloadindex.NewList, shardkey.NewList, peer.NewList}
+}
+
+func (p *ostraka) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{ouraction.NewRebalance, ouraction.NewDrain}
 }
 
 func (p *ostraka) Functions(context.Context) []func() function.Function {

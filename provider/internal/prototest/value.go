@@ -19,6 +19,8 @@ func build(t T, typ tftypes.Type, v any) tftypes.Value {
 		return tftypes.NewValue(typ, nil)
 	case *int:
 		return tftypes.NewValue(typ, tftypes.UnknownValue)
+	case tftypes.Value:
+		return v
 	case []any:
 		return buildList(t, typ, v)
 	case Config:

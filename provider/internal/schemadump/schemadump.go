@@ -1,6 +1,6 @@
 // Package schemadump turns a provider's schemas, as its protocol gives them, into the JSON form of the command line.
 //
-// It knows resources, data sources, functions and identities, which are the kinds that this provider has; a kind that it
+// It knows resources, data sources, functions, identities, list resources and actions, which are the kinds that this provider has; a kind that it
 // does not know is an error, so that no documentation goes missing unseen. It starts no process.
 package schemadump
 
@@ -24,7 +24,7 @@ func Dump(ctx context.Context, server tfprotov6.ProviderServer, name string) (*t
 	if err != nil {
 		return nil, fmt.Errorf("get schemas: %w", err)
 	}
-	if n := len(schemas.EphemeralResourceSchemas) + len(schemas.ActionSchemas) + len(schemas.ListResourceSchemas); n > 0 {
+	if n := len(schemas.EphemeralResourceSchemas) + len(schemas.StateStoreSchemas); n > 0 {
 		return nil, fmt.Errorf("the provider has %d objects of kinds that are not dumped", n)
 	}
 	identities, err := server.GetResourceIdentitySchemas(ctx, &tfprotov6.GetResourceIdentitySchemasRequest{})
@@ -37,6 +37,7 @@ func Dump(ctx context.Context, server tfprotov6.ProviderServer, name string) (*t
 	out := &tfjson.ProviderSchema{
 		ResourceSchemas: map[string]*tfjson.Schema{}, DataSourceSchemas: map[string]*tfjson.Schema{},
 		Functions: map[string]*tfjson.FunctionSignature{}, ResourceIdentitySchemas: map[string]*tfjson.IdentitySchema{},
+		ListResourceSchemas: map[string]*tfjson.Schema{}, ActionSchemas: map[string]*tfjson.ActionSchema{},
 	}
 	if err := fill(out, schemas, identities); err != nil {
 		return nil, err
@@ -58,6 +59,18 @@ func fill(out *tfjson.ProviderSchema, schemas *tfprotov6.GetProviderSchemaRespon
 		if out.DataSourceSchemas[name], err = schemaOf(s); err != nil {
 			return fmt.Errorf("data source %s: %w", name, err)
 		}
+	}
+	for name, s := range schemas.ListResourceSchemas {
+		if out.ListResourceSchemas[name], err = schemaOf(s); err != nil {
+			return fmt.Errorf("list resource %s: %w", name, err)
+		}
+	}
+	for name, s := range schemas.ActionSchemas {
+		action, err := schemaOf(s.Schema)
+		if err != nil {
+			return fmt.Errorf("action %s: %w", name, err)
+		}
+		out.ActionSchemas[name] = &tfjson.ActionSchema{Block: action.Block}
 	}
 	for name, f := range schemas.Functions {
 		if out.Functions[name], err = functionOf(f); err != nil {

@@ -13,10 +13,16 @@ import (
 // Operation stays with an operation until it is done. An end otherwise is an error of class FAILED_PRECONDITION, so that
 // nobody takes it for something that waiting would mend.
 func Operation(ctx context.Context, c *client.Client, o client.Operation) error {
+	return Telling(ctx, c, o, func(client.Operation) {})
+}
+
+// Telling is Operation that also tells how far it is.
+func Telling(ctx context.Context, c *client.Client, o client.Operation, tell func(client.Operation)) error {
 	last := o
 	err := Retry(ctx, "follow "+o.Kind, func(int) error {
 		ended, err := c.WatchOperation(ctx, o.ID, func(now client.Operation) error {
 			last = now
+			tell(now)
 			tflog.Info(ctx, "waiting for the operation", map[string]any{
 				"operation": now.ID, "kind": now.Kind, "phase": now.Phase, "progress": Progress(now),
 			})

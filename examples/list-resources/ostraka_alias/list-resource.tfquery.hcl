@@ -1,0 +1,4 @@
+list "ostraka_alias" "all" {
+  provider         = ostraka
+  include_resource = true
+}

@@ -1,0 +1,8 @@
+list "ostraka_payload_index" "all" {
+  provider         = ostraka
+  include_resource = true
+
+  config {
+    collection_prefix = "prod-"
+  }
+}

@@ -1,0 +1,4 @@
+list "ostraka_peer" "all" {
+  provider         = ostraka
+  include_resource = true
+}
