@@ -8,8 +8,15 @@ type Set [Count / 64]uint64
 // SetOf returns the slots of ranges. Slots beyond the last are left out.
 func SetOf(ranges ...Range) (s Set) {
 	for _, r := range ranges {
-		for at := int(r.From); at <= int(r.To) && at < Count; at++ {
+		to := min(int(r.To), Count-1)
+		for at := int(r.From); at <= to; {
+			if at%64 == 0 && at+63 <= to {
+				s[at/64] = ^uint64(0)
+				at += 64
+				continue
+			}
 			s.Add(Slot(at))
+			at++
 		}
 	}
 	return s
