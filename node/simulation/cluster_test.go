@@ -210,9 +210,9 @@ func (c *cluster) close() {
 }
 
 // dial returns a client's connection to a node.
-func (c *cluster) dial(host string, to *machine) *grpc.ClientConn {
-	cc, err := grpc.NewClient("passthrough:///"+to.name+":6334",
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(c.network.dialer(host)), grpc.WithNoProxy())
+func (c *cluster) dial(host string, to *machine, options ...grpc.DialOption) *grpc.ClientConn {
+	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(c.network.dialer(host)), grpc.WithNoProxy())
+	cc, err := grpc.NewClient("passthrough:///"+to.name+":6334", options...)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -35,6 +35,9 @@ func (s *Server) ready() error {
 	return nil
 }
 
+// Ready tells why this node cannot serve now, or nil: what /readyz says.
+func (s *Server) Ready() error { return s.ready() }
+
 // catchUpPatience bounds how long a node that has started says that it is not ready because of its replicas: longer than that they
 // wait for another node, or for a snapshot, and this one can serve what it has.
 const catchUpPatience = time.Minute
