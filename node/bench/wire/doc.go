@@ -13,7 +13,7 @@ import (
 // Params are what both servers' indexes are made with.
 type Params struct {
 	M, EfConstruct int
-	Shards         int // of this project's collection
+	Groups         Groups // of the vectors, for filters
 }
 
 // Process is a server's process.

@@ -101,7 +101,11 @@ type Measured struct {
 }
 
 // Searches has clients ask queries for a while.
-func Searches(ctx context.Context, s Server, set *dataset.Set, clients int, span time.Duration) (m Measured, err error) {
+func Searches(ctx context.Context, s Server, set *dataset.Set, clients int, span time.Duration) (Measured, error) {
+	return searches(ctx, s, set, clients, span, nil)
+}
+
+func searches(ctx context.Context, s Server, set *dataset.Set, clients int, span time.Duration, f *Filter) (m Measured, err error) {
 	var next, good atomic.Int64
 	all := make([][]time.Duration, clients)
 	errs := make([]error, clients)
@@ -117,7 +121,7 @@ func Searches(ctx context.Context, s Server, set *dataset.Set, clients int, span
 			for errs[c] == nil && time.Since(begin) < span {
 				q := int(next.Add(1)-1) % set.QueryCount()
 				at := time.Now()
-				errs[c] = s.Search(ctx, c, set.Query(q), K, nil, out)
+				errs[c] = s.Search(ctx, c, set.Query(q), K, f, out)
 				all[c] = append(all[c], time.Since(at))
 				for _, row := range set.Neighbours(q, K) {
 					if slices.Contains(out, row) {

@@ -20,12 +20,14 @@ const collection = "Bench"
 
 type ostraka struct {
 	*process
-	conns []*grpc.ClientConn
-	ef    *qdrant.SearchParams
+	shards int
+	groups Groups
+	conns  []*grpc.ClientConn
+	ef     *qdrant.SearchParams
 }
 
-// StartOstraka starts a node, with so many connections for clients.
-func StartOstraka(ctx context.Context, program string, clients int) (Server, error) {
+// StartOstraka starts a node, with so many connections for clients, whose collection has so many shards.
+func StartOstraka(ctx context.Context, program string, shards, clients int) (Server, error) {
 	dir, err := os.MkdirTemp("", "ostraka-bench-")
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "start node")
@@ -35,12 +37,16 @@ func StartOstraka(ctx context.Context, program string, clients int) (Server, err
 		return nil, err
 	}
 	at := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	p, err := start("ostraka", dir, nil, program, "serve", "--bootstrap", "--data-dir", dir+"/data", "--name", "bench",
+	name := "ostraka"
+	if shards > 1 {
+		name = fmt.Sprintf("ostraka, %d shards", shards)
+	}
+	p, err := start(name, dir, nil, program, "serve", "--bootstrap", "--data-dir", dir+"/data", "--name", "bench",
 		"--grpc-addr", at(0), "--http-addr", at(1), "--peer-addr", at(2), "--log-level", "warn")
 	if err != nil {
 		return nil, err
 	}
-	o := &ostraka{process: p}
+	o := &ostraka{process: p, shards: shards}
 	if o.conns, err = dial(at(0), clients); err == nil {
 		err = p.until(ctx, "it serves", func(ctx context.Context) error {
 			_, err := qdrant.NewCollectionsClient(o.conns[0]).List(ctx, &qdrant.ListCollectionsRequest{})
@@ -77,15 +83,23 @@ func (o *ostraka) Close() error { return errors.Join(hangUp(o.conns), o.stop()) 
 
 // Create declares the collection.
 func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error {
+	o.groups = p.Groups
 	c := qdrant.NewCollectionsClient(o.conns[0])
 	if _, err := c.Delete(ctx, &qdrant.DeleteCollection{CollectionName: collection}); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "delete collection")
 	}
 	_, err := c.Create(ctx, &qdrant.CreateCollection{
-		CollectionName: collection, ShardNumber: qdrant.PtrOf(uint32(max(p.Shards, 1))),
+		CollectionName: collection, ShardNumber: qdrant.PtrOf(uint32(o.shards)),
 		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: uint64(set.Size), Distance: qdrant.Distance(set.Distance)}),
 		HnswConfig:    &qdrant.HnswConfigDiff{M: qdrant.PtrOf(uint64(p.M)), EfConstruct: qdrant.PtrOf(uint64(p.EfConstruct))},
 	})
+	for _, field := range []string{Random, Correlated} {
+		if err == nil {
+			_, err = qdrant.NewPointsClient(o.conns[0]).CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{
+				CollectionName: collection, FieldName: field, FieldType: qdrant.PtrOf(qdrant.FieldType_FieldTypeInteger), Wait: qdrant.PtrOf(true),
+			})
+		}
+	}
 	return fault.Wrap(fault.Unavailable, err, "create collection")
 }
 
@@ -95,6 +109,9 @@ func (o *ostraka) Store(ctx context.Context, set *dataset.Set, from, to int) err
 	for i := from; i < to; i++ {
 		points = append(points, &qdrant.PointStruct{
 			Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectorsDense(set.Vector(i)),
+			Payload: map[string]*qdrant.Value{
+				Random: qdrant.NewValueInt(int64(o.groups[Random][i])), Correlated: qdrant.NewValueInt(int64(o.groups[Correlated][i])),
+			},
 		})
 	}
 	_, err := qdrant.NewPointsClient(o.conns[from/(to-from)%len(o.conns)]).Upsert(ctx, &qdrant.UpsertPoints{

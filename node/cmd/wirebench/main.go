@@ -24,7 +24,8 @@ import (
 type options struct {
 	data, node, weaviate string
 	sets                 []string
-	efs, clients         []int
+	efs, clients, shards []int
+	more                 bool
 	rounds               int
 	slice                time.Duration
 	params               wire.Params
@@ -66,7 +67,8 @@ func parse(args []string) (o options, err error) {
 	f.DurationVar(&o.slice, "slice", 2*time.Second, "how long a server is searched at a time")
 	f.IntVar(&o.params.M, "m", 16, "links of a row")
 	f.IntVar(&o.params.EfConstruct, "ef-construct", 100, "candidates while building")
-	f.IntVar(&o.params.Shards, "shards", 1, "shards of the node's collection")
+	f.BoolVar(&o.more, "more", true, "measure filters, searches while vectors are stored, and recall after half were replaced")
+	shards := f.String("shards", "1,4", "shards of the nodes' collections; each number has a node of its own")
 	sets := f.String("sets", strings.Join(dataset.Names(), ","), "data sets")
 	efs := f.String("ef", "10,16,24,32,48,64,96,128,192,256,384,512", "candidates of a search")
 	clients := f.String("clients", "1,8", "numbers of clients")
@@ -74,10 +76,11 @@ func parse(args []string) (o options, err error) {
 		return o, err
 	}
 	o.sets = strings.Split(*sets, ",")
-	var err2 error
+	var err2, err3 error
 	o.efs, err = numbers(*efs)
 	o.clients, err2 = numbers(*clients)
-	return o, errors.Join(err, err2)
+	o.shards, err3 = numbers(*shards)
+	return o, errors.Join(err, err2, err3)
 }
 
 func numbers(s string) (all []int, err error) {
@@ -99,32 +102,21 @@ func write(out *tabwriter.Writer, format string, args ...any) {
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 func measure(ctx context.Context, o options, set *dataset.Set) (err error) {
-	most := 1
-	for _, n := range o.clients {
-		most = max(most, n)
-	}
-	ours, err := wire.StartOstraka(ctx, o.node, most)
-	if err != nil {
-		return err
-	}
-	servers := []wire.Server{ours}
+	servers, err := open(ctx, o)
 	defer func() {
 		for _, s := range servers {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if o.weaviate == "" {
-		say("Weaviate is left out: no program was given")
-	} else if w, err := wire.StartWeaviate(ctx, o.weaviate, most); err != nil {
-		say("Weaviate is left out: %v", err)
-	} else {
-		servers = append(servers, w)
+	if err != nil {
+		return err
 	}
+	o.params.Groups = wire.NewGroups(set)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	raw := float64(4*len(set.Base)) / (1 << 20)
-	write(out, "%s: %d x %d, %s, raw %.0f MiB, m %d, ef_construct %d, %d shards\n\n", set.Name, set.Len(), set.Size, set.Distance, raw,
-		o.params.M, o.params.EfConstruct, o.params.Shards)
+	write(out, "%s: %d x %d, %s, raw %.0f MiB, m %d, ef_construct %d\n\n", set.Name, set.Len(), set.Size, set.Distance, raw,
+		o.params.M, o.params.EfConstruct)
 	write(out, "filled\tacknowledged s\tready s\tCPU s\tMiB at rest\tof raw\tanonymous MiB\t\n")
 	for _, s := range servers {
 		l, err := wire.Fill(ctx, s, set, o.params)
@@ -141,7 +133,83 @@ func measure(ctx context.Context, o options, set *dataset.Set) (err error) {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	return search(ctx, o, set, servers, out)
+	if err := search(ctx, o, set, servers, out); err != nil || !o.more {
+		return err
+	}
+	return more(ctx, o, set, servers[0], out)
+}
+
+// open starts the servers: the node, Weaviate, and nodes with other numbers of shards.
+func open(ctx context.Context, o options) (servers []wire.Server, err error) {
+	most := 1
+	for _, n := range o.clients {
+		most = max(most, n)
+	}
+	for i, shards := range o.shards {
+		s, err := wire.StartOstraka(ctx, o.node, shards, most)
+		if err != nil {
+			return servers, err
+		}
+		servers = append(servers, s)
+		if i > 0 {
+			continue
+		}
+		if o.weaviate == "" {
+			say("Weaviate is left out: no program was given")
+		} else if w, err := wire.StartWeaviate(ctx, o.weaviate, most); err != nil {
+			say("Weaviate is left out: %v", err)
+		} else {
+			servers = append(servers, w)
+		}
+	}
+	return servers, nil
+}
+
+// more measures what only the node is asked: filters, searches while vectors are stored, recall after half were replaced.
+func more(ctx context.Context, o options, set *dataset.Set, s wire.Server, out *tabwriter.Writer) error {
+	for _, ef := range []int{32, 192} {
+		if err := s.SetEf(ctx, ef); err != nil {
+			return err
+		}
+		plain, err := wire.Searches(ctx, s, set, 1, o.slice)
+		if err != nil {
+			return err
+		}
+		write(out, "\n1 client, ef %d\tselectivity %%\trecall@%d\tQPS\tof unfiltered\tp99 us\t\n", ef, wire.K)
+		write(out, "no filter\t100\t%.4f\t%.0f\t1.00\t%d\t\n", plain.Recall, plain.QPS, plain.P99.Microseconds())
+		for _, field := range []string{wire.Random, wire.Correlated} {
+			for _, below := range []int{1, 10, 100, 500} {
+				m, err := wire.Filtered(ctx, s, set, o.params.Groups, &wire.Filter{Field: field, Below: below}, o.slice)
+				if err != nil {
+					return err
+				}
+				write(out, "%s\t%.1f\t%.4f\t%.0f\t%.2f\t%d\t\n", field, 100*float64(below)/wire.GroupCount, m.Recall, m.QPS, m.QPS/plain.QPS, m.P99.Microseconds())
+			}
+		}
+		if err := out.Flush(); err != nil {
+			return err
+		}
+	}
+	write(out, "\n1 client, ef 192\trecall@%d\tQPS\tp50 us\tp99 us\t\n", wire.K)
+	row := func(what string, m wire.Measured) {
+		write(out, "%s\t%.4f\t%.0f\t%d\t%d\t\n", what, m.Recall, m.QPS, m.P50.Microseconds(), m.P99.Microseconds())
+	}
+	idle, err := wire.Searches(ctx, s, set, 1, 2*o.slice)
+	if err != nil {
+		return err
+	}
+	row("at rest", idle)
+	busy, err := wire.WhileStoring(ctx, s, set, 4*o.slice)
+	if err != nil {
+		return err
+	}
+	row("while vectors are stored", busy)
+	if err := wire.StoreHalf(ctx, s, set); err != nil {
+		return err
+	}
+	after, err := wire.Searches(ctx, s, set, 1, 2*o.slice)
+	row("after half were stored again", after)
+	return errors.Join(err, out.Flush())
 }
 
 // search has the servers take turns, and prints the medians and what they make at equal recall.
@@ -194,10 +262,10 @@ func equal(clients int, servers []wire.Server, curves []inproc.Curve, out *tabwr
 		}
 		write(out, "\n")
 	}
-	if len(servers) == 2 {
-		write(out, "ratio\t")
+	for i := 1; i < len(servers); i++ {
+		write(out, "%s / %s\t", servers[0].Name(), servers[i].Name())
 		for _, r := range recalls {
-			if a, b := curves[0].At(r, wall), curves[1].At(r, wall); a > 0 && b > 0 {
+			if a, b := curves[0].At(r, wall), curves[i].At(r, wall); a > 0 && b > 0 {
 				write(out, "%.2f\t", a/b)
 			} else {
 				write(out, "-\t")

@@ -16,7 +16,7 @@ func (c *Config) threads() int {
 	if c.Threads > 0 {
 		return c.Threads
 	}
-	return max(1, runtime.GOMAXPROCS(0))
+	return runtime.NumCPU()
 }
 
 func (x *Index) beginGraph() error {

@@ -16,7 +16,7 @@ type Pool struct {
 // NewPool makes a pool of so many threads; 0 means one per processor.
 func NewPool(threads int) *Pool {
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = runtime.NumCPU()
 	}
 	return &Pool{slots: make(chan struct{}, threads)}
 }

@@ -107,6 +107,11 @@ func TestRecallOfTheGraph(t *testing.T) {
 			for name, f := range map[string]*dense.Filter{
 				"predicate": {Accept: func(l uint32) (bool, error) { return l%2 == 1, nil }},
 				"set":       {Lower: odd, Upper: odd, Expected: len(odd)},
+				"few":       {Lower: some(count, 20), Upper: some(count, 20), Expected: count / 20},
+				"most":      {Lower: some(count, 1), Upper: some(count, 1), Expected: count},
+				"a set and a predicate": {
+					Upper: some(count, 2), Expected: count / 4, Accept: func(l uint32) (bool, error) { return l%4 == 0, nil },
+				},
 			} {
 				if r := recall(t, x, c, d, 64, f); r < 0.97 {
 					t.Errorf("recall under a %s: %v", name, r)
@@ -115,6 +120,15 @@ func TestRecallOfTheGraph(t *testing.T) {
 			churn(t, x, c, d, count)
 		})
 	}
+}
+
+// some is every so many of all labels.
+func some(count, every uint32) labels {
+	set := labels{}
+	for l := uint32(0); l < count; l += every {
+		set[l] = true
+	}
+	return set
 }
 
 // churn replaces half of the vectors by others that lie elsewhere, and removes some: recall stays.

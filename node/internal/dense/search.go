@@ -102,6 +102,9 @@ const ctxEvery = 32
 func (s *search) run(ctx context.Context) error {
 	n := s.core.net.Load()
 	if f := s.query.Filter; f != nil && f.Upper != nil && s.cheap(f.Upper.GetCardinality()) {
+		if n != nil && n.codec != nil && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
+			return s.amongCodes(ctx, n, f.Upper)
+		}
 		return s.among(ctx, f.Upper)
 	}
 	if n == nil || s.query.Params.Exact || s.scans() {
@@ -124,9 +127,14 @@ func (s *search) scans() bool {
 	return int64(s.count)*int64(4*s.core.size) < s.config.FullScanBytes || s.ef() > s.count/scanShare
 }
 
-// cheap reports whether so many vectors are better compared one by one.
+// cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk meets
+// about 2m rows for each that it keeps, and for each of those that match as many more as do not match: it costs more
+// than count comparisons while count squared is less than 2m times ef times all rows.
 func (s *search) cheap(count uint64) bool {
-	return int64(count)*int64(4*s.core.size) < s.config.FullScanBytes || count <= uint64(s.query.Limit)
+	if int64(count)*int64(4*s.core.size) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
+		return true
+	}
+	return float64(count)*float64(count) < 2*float64(s.config.M)*float64(s.ef())*float64(s.count)
 }
 
 // scan compares the query with all rows from..to-1.
@@ -190,30 +198,4 @@ func (s *search) visit(h hit) error {
 	}
 	s.best.add(h)
 	return nil
-}
-
-// among compares the query with the rows of labels.
-func (s *search) among(ctx context.Context, labels Labels) (err error) {
-	n, groups := 0, 0
-	labels.Iterate(func(label uint32) bool {
-		row, ok := s.row(label)
-		if !ok {
-			return true
-		}
-		s.group[n] = row
-		if n++; n < wordRows {
-			return true
-		}
-		n = 0
-		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
-			err = fmt.Errorf("search vectors: %w", ctx.Err())
-			return false
-		}
-		err = s.compare(wordRows)
-		return err == nil
-	})
-	if err != nil {
-		return err
-	}
-	return s.compare(n)
 }

@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -33,6 +34,11 @@ over what it leads, and end with exit code 0.`,
 	return cmd
 }
 
+// spareThreads is how many threads beyond the processors run Go code at once. While indexing and the store's work keep all
+// processors busy, what comes over the network is noticed by a thread that has nothing else to do, and the system
+// shares the processors more finely than the runtime does.
+const spareThreads = 2
+
 func serve(w World, cmd *cobra.Command) error {
 	v, err := resolve(w, cmd, config.Serve())
 	if err != nil {
@@ -41,6 +47,9 @@ func serve(w World, cmd *cobra.Command) error {
 	o, err := v.ServeOptions(w.Hostname)
 	if err != nil {
 		return err
+	}
+	if _, given := w.Lookup("GOMAXPROCS"); !given {
+		runtime.GOMAXPROCS(runtime.NumCPU() + spareThreads)
 	}
 	logger := newLogger(w, o.LogLevel, o.LogFormat)
 	for _, text := range o.Warnings {

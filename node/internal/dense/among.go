@@ -1,0 +1,117 @@
+package dense
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+)
+
+// rescoreFactor is how many times as many rows as results are compared again with whole vectors, after those that look
+// nearest in codes were chosen from all that match; and rescoreLeast how many at least.
+const (
+	rescoreFactor = 4
+	rescoreLeast  = 64
+)
+
+// amongCodes compares the query with the codes of labels' rows, and again with the nearest of them. What has no code yet is
+// compared at once.
+func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err error) {
+	s.scorer = n.scorer(false)
+	defer n.done(s.scorer, false)
+	s.scorer.Query(s.query.Vector)
+	most := max(rescoreFactor*s.query.Limit, rescoreLeast)
+	if o := s.query.Params.Oversampling; o > 1 {
+		most = max(most, int(min(o*float64(s.query.Limit), hnsw.MaxEf)))
+	}
+	s.walked = s.walked[:0]
+	bound := float32(math.Inf(1))
+	var coded [wordRows]uint32
+	nc, nw, groups := 0, 0, 0
+	flush := func() {
+		s.scorer.Score(coded[:nc], s.sums[:nc])
+		for i, row := range coded[:nc] {
+			if s.sums[i] < bound {
+				s.walked = append(s.walked, hnsw.Hit{Row: row, Score: s.sums[i]})
+			}
+		}
+		if nc = 0; len(s.walked) >= 2*most {
+			bound = s.cutWalked(most)
+		}
+	}
+	labels.Iterate(func(label uint32) bool {
+		row, ok := s.row(label)
+		switch {
+		case !ok:
+			return true
+		case n.graph.Has(row):
+			coded[nc] = row
+			nc++
+		default:
+			s.group[nw] = row
+			nw++
+		}
+		if nc < wordRows && nw < wordRows {
+			return true
+		}
+		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
+			err = fmt.Errorf("search vectors: %w", ctx.Err())
+			return false
+		}
+		if nc == wordRows {
+			flush()
+		} else if err = s.compare(nw); err == nil {
+			nw = 0
+		}
+		return err == nil
+	})
+	if err == nil {
+		err = s.compare(nw)
+	}
+	if err != nil {
+		return err
+	}
+	flush()
+	s.cutWalked(most)
+	s.exact = s.query.Params.KeepScores
+	return s.visitWalked(s.rows)
+}
+
+// cutWalked keeps the nearest of what was met, and returns the score of the furthest of them.
+func (s *search) cutWalked(most int) float32 {
+	slices.SortFunc(s.walked, func(a, b hnsw.Hit) int { return cmp.Or(cmp.Compare(a.Score, b.Score), cmp.Compare(a.Row, b.Row)) })
+	s.walked = s.walked[:min(most, len(s.walked))]
+	if len(s.walked) < most {
+		return float32(math.Inf(1))
+	}
+	return s.walked[most-1].Score
+}
+
+// among compares the query with the rows of labels.
+func (s *search) among(ctx context.Context, labels Labels) (err error) {
+	n, groups := 0, 0
+	labels.Iterate(func(label uint32) bool {
+		row, ok := s.row(label)
+		if !ok {
+			return true
+		}
+		s.group[n] = row
+		if n++; n < wordRows {
+			return true
+		}
+		n = 0
+		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
+			err = fmt.Errorf("search vectors: %w", ctx.Err())
+			return false
+		}
+		err = s.compare(wordRows)
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.compare(n)
+}
