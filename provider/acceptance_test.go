@@ -37,7 +37,12 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, endpoints: startCluster(t)}
+	return newStageOn(t, startCluster(t))
+}
+
+func newStageOn(t *testing.T, endpoints []string) *stage {
+	t.Helper()
+	s := &stage{t: t, endpoints: endpoints}
 	t.Setenv("TF_ACC_PROVIDER_NAMESPACE", "ostraka") // the examples say source = "ostraka/ostraka"
 	host, port, err := net.SplitHostPort(s.endpoints[len(s.endpoints)-1])
 	if err != nil {
