@@ -63,9 +63,7 @@ func (s *fullScorer) compare(t *vec.Table, query []float32, rows []uint32, out [
 	out = out[:len(rows)]
 	s.kernel.Gather(query, t, rows, out)
 	if s.negate {
-		for i, score := range out {
-			out[i] = -score
-		}
+		negate(out)
 	}
 }
 

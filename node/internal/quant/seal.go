@@ -21,8 +21,12 @@ const (
 type kind uint8
 
 const (
-	kindFull   kind = 1
-	kindScalar kind = 2
+	kindFull    kind = 1
+	kindScalar  kind = 2
+	kindHalf    kind = 3
+	kindBytes   kind = 4
+	kindProduct kind = 5
+	kindBinary  kind = 6
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -63,6 +67,14 @@ func Unmarshal(b []byte) (Codec, error) {
 		return unmarshalFull(d, int(size), body)
 	case kindScalar:
 		return unmarshalScalar(d, int(size), body)
+	case kindHalf:
+		return unmarshalHalf(d, int(size), body)
+	case kindBytes:
+		return unmarshalBytes(d, int(size), body)
+	case kindProduct:
+		return unmarshalProduct(d, int(size), body)
+	case kindBinary:
+		return unmarshalBinary(d, int(size), body)
 	}
 	return nil, fault.New(fault.Unsupported, "codec: kind %d", b[5])
 }
