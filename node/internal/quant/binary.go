@@ -38,8 +38,9 @@ func (q BinaryQuery) planes() int {
 		return 4
 	case QueryScalar8:
 		return 8
+	default:
+		return 1
 	}
-	return 1
 }
 
 // Binary holds of each component a bit or two: on which side of the sample's mean it lies, and how far. What is estimated
@@ -129,8 +130,9 @@ func (c *Binary) fineOnes() []uint32 {
 		all = all[:(c.size+1)/2]
 		slices.Sort(all)
 		return all
+	default:
+		return nil
 	}
-	return nil
 }
 
 // words is how many words the bits take: one bit of each component, then the second ones.

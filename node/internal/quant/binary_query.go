@@ -191,6 +191,7 @@ func (q *binaryQuery) score(product float32, tail *binaryTail) float32 {
 		return product
 	case vec.Euclid:
 		return q.fixed + tail.norm - 2*tail.factor*product
+	default:
+		return q.fixed - tail.factor*product
 	}
-	return q.fixed - tail.factor*product
 }
