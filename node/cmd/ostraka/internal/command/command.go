@@ -71,7 +71,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node answered.`,
 		Example: `  ostraka dev                                             three nodes on this machine, to try things
   ostraka status                                          who is in the cluster, and where everything is
   ostraka load --collection words words.jsonl.gz          fill a collection
-  ostraka query --collection words --where word=king      search it`,
+  ostraka query --collection words --where word=king      search it
+  ostraka plan                                            what the cluster is about to do, and why
+  ostraka peer drain node-3 --wait                        empty a node`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
@@ -84,7 +86,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node answered.`,
 	root.SetErr(w.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%v; see %s --help", err, cmd.CommandPath()) })
 	root.PersistentFlags().String("config", "", "read settings from this HCL `FILE` (OSTRAKA_CONFIG)")
-	root.AddCommand(newServe(w), newDev(w), newStatus(w), newVerify(w), newEvents(w), newLoad(w), newQuery(w), newVersion(w))
+	root.AddCommand(newServe(w), newDev(w), newStatus(w), newVerify(w), newEvents(w), newLoad(w), newQuery(w), newVersion(w),
+		newPlan(w), newPeer(w), newSettings(w), newPause(w, true), newPause(w, false), newRebalance(w), newOperations(w), newWatch(w), newWait(w), newCancel(w))
 	return root
 }
 
@@ -128,19 +131,19 @@ func explain(err error) string {
 	}
 }
 
-// noArgs refuses arguments, and on the root a command that does not exist.
+// noArgs refuses arguments, and on what has commands below it one that does not exist.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if cmd.HasParent() {
+	if !cmd.HasSubCommands() {
 		return usage("%s takes no argument %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
 	}
 	text := fmt.Sprintf("there is no command %q", args[0])
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		text += ": did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usage("%s; see ostraka --help", text)
+	return usage("%s; see %s --help", text, cmd.CommandPath())
 }
 
 func newVersion(w World) *cobra.Command {

@@ -24,7 +24,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelpOfEveryCommandShowsAnExample(t *testing.T) {
 	sh := shell(t, nil)
-	for _, name := range []string{"", "serve", "dev", "status", "load", "query"} {
+	for _, name := range []string{"", "serve", "dev", "status", "load", "query", "plan", "peer", "settings", "pause", "resume", "rebalance", "operations", "watch", "wait", "cancel"} {
 		args := []string{"--help"}
 		if name != "" {
 			args = []string{name, "--help"}
@@ -69,12 +69,44 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"dev", "--nodes", "0"}, "--nodes"},
 		{[]string{"dev", "--nodes", "17"}, "17"},
 		{[]string{"dev", "--log-level", "loud"}, "--log-level"},
+		{[]string{"peer", "lits"}, `there is no command "lits": did you mean list?`},
+		{[]string{"peer", "drain"}, "PEER is missing"},
+		{[]string{"peer", "drain", "a", "b"}, `"b" is too much`},
+		{[]string{"peer", "zone", "a"}, "ZONE is missing"},
+		{[]string{"peer", "label"}, "PEER is missing"},
+		{[]string{"wait"}, "OPERATION is missing"},
+		{[]string{"wait", "x"}, "want its number"},
+		{[]string{"cancel", "0"}, "want its number"},
+		{[]string{"watch", "--every", "0"}, "at least 1"},
+		{[]string{"settings", "--balance", "maybe"}, "want on or off"},
+		{[]string{"settings", "--replica-replace-after", "1500ms"}, "whole seconds"},
+		{[]string{"settings", "--replica-replace-after", "-5m"}, "whole seconds"},
+		{[]string{"settings", "--transfers-per-peer", "many"}, "want a number"},
+		{[]string{"settings", "--transfer-rate", "-1"}, "want a number of MiB"},
 	} {
 		sh := shell(t, serverOf(t, "docs"))
 		sh.expect(sh.run(c.args...), 2, c.says)
 		if sh.out.Len() > 0 {
 			t.Errorf("%v: standard output %q", c.args, sh.out.String())
 		}
+	}
+}
+
+func TestWrongUsageOfPlan(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--collection", "a", "--peer", "b", "--as", "active"}, "one change at a time"},
+		{[]string{"--shard-number", "4"}, "give --collection as well"},
+		{[]string{"--collection", "a", "--shard-number", "four"}, "want a number"},
+		{[]string{"--peer", "node-1"}, "give both or none"},
+		{[]string{"--peer", "node-1", "--as", "gone"}, "want active, draining, maintenance or removed"},
+	} {
+		s := serverOf(t, "docs")
+		healthy(s)
+		sh := shell(t, s)
+		sh.expect(sh.run(append([]string{"plan"}, c.args...)...), 2, c.says)
 	}
 }
 

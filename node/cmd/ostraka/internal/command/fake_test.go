@@ -45,6 +45,10 @@ type server struct {
 	placement  *clusterpb.GetPlacementResponse
 	verdicts   []*clusterpb.VerifyResponse
 	events     []*clusterpb.WatchEventsResponse
+	plan       *clusterpb.GetPlanResponse
+	operations []*clusterpb.Operation
+	watched    []*clusterpb.Operation
+	settings   *clusterpb.Settings
 	onUpsert   func(nth int, points []*qdrant.PointStruct) error
 
 	mu struct {
@@ -58,6 +62,10 @@ type server struct {
 		keys             []string
 		verifies         []*clusterpb.VerifyRequest
 		refused, unwaits int
+
+		plans     []*clusterpb.GetPlanRequest
+		peers     []*clusterpb.UpdatePeerRequest
+		cancelled []uint64
 	}
 }
 

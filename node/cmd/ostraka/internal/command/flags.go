@@ -70,7 +70,8 @@ func resolve(w World, cmd *cobra.Command, table config.Table) (config.Values, er
 // allSettings are the keys that may stand in a file, whichever command reads it.
 func allSettings() config.Table {
 	var all config.Table
-	for _, t := range []config.Table{config.Serve(), devTable(), statusTable(), verifyTable(), eventsTable(), loadTable(), queryTable()} {
+	for _, t := range []config.Table{config.Serve(), devTable(), statusTable(), verifyTable(), eventsTable(), loadTable(), queryTable(),
+		planTable(), drainTable(), settingsTable(), rebalanceTable(), operationsTable(), watchTable()} {
 		all = append(all, t...)
 	}
 	return all

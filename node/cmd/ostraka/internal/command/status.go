@@ -43,6 +43,9 @@ func status(w World, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if s.operations, err = c.Operations(cmd.Context(), "", true); err != nil && client.ClassOf(err) != client.ClassUnsupported {
+		return err
+	}
 	if output == "json" {
 		return printJSON(w.Out, s.json())
 	}
@@ -55,6 +58,7 @@ func status(w World, cmd *cobra.Command) error {
 type situation struct {
 	cluster     *client.Cluster
 	collections []client.CollectionPlacement
+	operations  []client.Operation // that run
 }
 
 func readSituation(ctx context.Context, c *client.Client) (situation, error) {

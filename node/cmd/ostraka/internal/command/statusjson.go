@@ -1,6 +1,7 @@
 package command
 
 import (
+	"maps"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
@@ -10,6 +11,7 @@ import (
 type statusJSON struct {
 	Cluster     clusterJSON      `json:"cluster"`
 	Collections []collectionJSON `json:"collections"`
+	Operations  []operationJSON  `json:"operations"`
 	Problems    []string         `json:"problems"`
 }
 
@@ -37,6 +39,13 @@ type peerJSON struct {
 	Replaced    bool   `json:"replaced"`
 	LastSeen    string `json:"last_seen,omitempty"`
 	Replicas    uint32 `json:"replicas"`
+
+	State     string            `json:"state"`
+	Labels    map[string]string `json:"labels"`
+	Primaries uint64            `json:"primaries"`
+	Bytes     uint64            `json:"bytes"`
+	DiskFree  uint64            `json:"disk_free_bytes"`
+	DiskTotal uint64            `json:"disk_total_bytes"`
 }
 
 type collectionJSON struct {
@@ -82,11 +91,14 @@ func (s situation) json() statusJSON {
 		Cluster: clusterJSON{ID: c.ID, AnsweringPeer: uint64(c.AnsweringPeer), Leader: uint64(c.Leader), Term: c.Term,
 			AppliedIndex: c.AppliedIndex, Version: c.Version, Peers: []peerJSON{}},
 		Collections: []collectionJSON{},
+		Operations:  operationsJSON(s.operations),
 		Problems:    append([]string{}, s.problems()...),
 	}
 	for _, p := range c.Peers {
 		peer := peerJSON{ID: uint64(p.ID), Name: p.Name, GRPCAddress: p.GRPCAddress, PeerAddress: p.PeerAddress, HTTPAddress: p.HTTPAddress,
-			Zone: p.Zone, Version: p.Version, Alive: p.Alive, Voter: p.Voter, Leader: p.Leader, Replaced: p.Replaced, Replicas: p.Replicas}
+			Zone: p.Zone, Version: p.Version, Alive: p.Alive, Voter: p.Voter, Leader: p.Leader, Replaced: p.Replaced, Replicas: p.Replicas,
+			State: string(p.State), Labels: map[string]string{}, Primaries: p.Primaries, Bytes: p.Bytes, DiskFree: p.DiskFree, DiskTotal: p.DiskTotal}
+		maps.Copy(peer.Labels, p.Labels)
 		if !p.LastSeen.IsZero() {
 			peer.LastSeen = p.LastSeen.UTC().Format(time.RFC3339Nano)
 		}

@@ -28,6 +28,10 @@ func (s situation) print(p *printer, now time.Time) {
 	s.printCollections(p)
 	p.printf("\n")
 	s.printShards(p)
+	if len(s.operations) > 0 {
+		p.printf("\n")
+		s.printOperations(p, s.operations, now)
+	}
 	s.printProblems(p)
 }
 
@@ -36,9 +40,10 @@ func (s situation) printPeers(p *printer, now time.Time) {
 	for _, peer := range s.cluster.Peers {
 		state, colour := peerState(peer, now)
 		rows = append(rows, []cell{{text: peer.Name}, {text: idText(peer.ID)}, {text: orDash(peer.GRPCAddress)}, {text: orDash(peer.PeerAddress)},
-			{text: orDash(peer.Zone)}, {text: orDash(peer.Version)}, {text: fmt.Sprint(peer.Replicas)}, {text: state, colour: colour}})
+			{text: orDash(peer.Zone)}, {text: orDash(peer.Version)}, {text: fmt.Sprint(peer.Replicas)}, {text: fmt.Sprint(peer.Primaries)},
+			{text: diskText(peer)}, {text: state, colour: colour}})
 	}
-	p.table([]string{"PEER", "ID", "CLIENTS AT", "PEERS AT", "ZONE", "VERSION", "REPLICAS", "STATE"}, rows)
+	p.table([]string{"PEER", "ID", "CLIENTS AT", "PEERS AT", "ZONE", "VERSION", "REPLICAS", "LEADS", "DISK FREE", "STATE"}, rows)
 }
 
 func peerState(peer client.Peer, now time.Time) (text, colour string) {
@@ -55,11 +60,20 @@ func peerState(peer client.Peer, now time.Time) (text, colour string) {
 	if peer.Leader {
 		words = append(words, "leader")
 	}
+	if peer.State != client.PeerActive && peer.State != "" {
+		words = append(words, string(peer.State))
+		if colour == green {
+			colour = yellow
+		}
+	}
 	if !peer.Voter {
 		words = append(words, "no voter")
 	}
 	if peer.Replaced {
 		words, colour = append(words, "replaced"), red
+	}
+	if len(peer.Labels) > 0 {
+		words = append(words, labelsText(peer.Labels))
 	}
 	return strings.Join(words, ", "), colour
 }
