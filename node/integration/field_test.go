@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/devcluster"
 )
@@ -99,6 +101,7 @@ func TestPayloadIndexesChangeNoAnswer(t *testing.T) {
 		}
 	}
 	check(client, "with indexes")
+	inOrder(t, other, name)
 	check(other, "with indexes, at another node")
 	if n := countOf(t, other, name, phrase); n != 100 {
 		t.Errorf("with an index, words are looked for: %d match, want 100", n)
@@ -124,6 +127,41 @@ func TestPayloadIndexesChangeNoAnswer(t *testing.T) {
 	}
 	check(other, "without indexes again")
 	schema(t, client, name, nil, 0)
+}
+
+// inOrder reads points of all shards by a payload value, and a sample of them.
+func inOrder(t *testing.T, client *qdrant.Client, name string) {
+	t.Helper()
+	order := &qdrant.OrderBy{Key: "price", Direction: qdrant.PtrOf(qdrant.Direction_Desc), StartFrom: qdrant.NewStartFromFloat(100)}
+	even := &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchBool("even", true)}}
+	page, err := client.Scroll(t.Context(), &qdrant.ScrollPoints{CollectionName: name, OrderBy: order, Filter: even, Limit: qdrant.PtrOf(uint32(5))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []uint64{200, 198, 196, 194, 192} {
+		if len(page) != 5 || page[i].GetId().GetNum() != want || page[i].GetOrderValue().GetFloat() != float64(want)/2 {
+			t.Fatalf("in order of price: %v", page)
+		}
+	}
+	if _, err := client.Scroll(t.Context(), &qdrant.ScrollPoints{CollectionName: name, OrderBy: &qdrant.OrderBy{Key: "city"}}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("in the order of a keyword: %v", err)
+	}
+	drawn := map[uint64]bool{}
+	for range 20 {
+		sample, err := client.Query(t.Context(), &qdrant.QueryPoints{CollectionName: name, Query: qdrant.NewQuerySample(qdrant.Sample_Random), Filter: even, Limit: qdrant.PtrOf(uint64(20))})
+		if err != nil || len(sample) != 20 {
+			t.Fatal(sample, err)
+		}
+		for _, p := range sample {
+			if p.GetId().GetNum()%2 == 1 {
+				t.Errorf("%v was drawn from even ones", p.GetId())
+			}
+			drawn[p.GetId().GetNum()] = true
+		}
+	}
+	if len(drawn) < 100 {
+		t.Errorf("of 150 points %d were drawn in 400 draws", len(drawn))
+	}
 }
 
 func restart(t *testing.T, c *devcluster.Cluster, node int) {

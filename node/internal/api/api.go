@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -74,6 +75,8 @@ type Options struct {
 	MaxLimit uint64        // of one query: limit and offset together; default 100,000
 	MaxBatch int           // queries or operations in one request; default 10,000
 	Timeout  time.Duration // of reads and writes whose client set none; default 60 s
+	// Random gives the seeds of samples; default: one that nobody can foresee.
+	Random func() uint64
 	// MetadataTimeout is that of changes of the metadata; default 10 s.
 	MetadataTimeout time.Duration
 }
@@ -96,6 +99,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.CatchUp == nil {
 		o.CatchUp = func(context.Context) error { return nil }
+	}
+	if o.Random == nil {
+		o.Random = rand.Uint64
 	}
 	setDefault(&o.MaxLimit, 100_000)
 	setDefault(&o.MaxBatch, 10_000)

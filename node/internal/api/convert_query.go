@@ -20,6 +20,9 @@ type query struct {
 	scroll            bool      // no search: points in the order of their ids
 }
 
+// unscored tells whether points are compared with nothing.
+func (q *query) unscored() bool { return q.scroll || q.Order != nil || q.Sample != nil }
+
 // searchFrom reads a Search.
 func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	v, err := viewFrom(r.GetWithPayload(), false, r.GetWithVectors())
@@ -52,23 +55,34 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
 	}
-	if err := q.setTarget(r.GetQuery()); err != nil {
+	if err := c.setTarget(&q, r.GetQuery()); err != nil {
 		return query{}, err
 	}
 	return q, c.checkQuery(q)
 }
 
 // setTarget reads what the result is to be near to; without it, the query is a scroll.
-func (q *query) setTarget(t *qdrant.Query) error {
+func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 	if t == nil {
 		q.scroll = true
 		return nil
 	}
-	nearest, ok := t.GetVariant().(*qdrant.Query_Nearest)
-	if !ok {
-		return invalid("query: it is empty or of a kind that this server does not know")
+	switch v := t.GetVariant().(type) {
+	case *qdrant.Query_Nearest:
+		return q.setNearest(v.Nearest)
+	case *qdrant.Query_OrderBy:
+		q.Order, err = orderFrom(v.OrderBy)
+		return err
+	case *qdrant.Query_Sample:
+		seed := c.Random()
+		q.Sample = &seed
+		return nil
 	}
-	switch v := nearest.Nearest.GetVariant().(type) {
+	return invalid("query: it is empty or of a kind that this server does not know")
+}
+
+func (q *query) setNearest(n *qdrant.VectorInput) error {
+	switch v := n.GetVariant().(type) {
 	case *qdrant.VectorInput_Dense:
 		q.Vector = v.Dense.GetData()
 		return finite(q.Vector)
@@ -98,12 +112,12 @@ func (c *core) checkQuery(q query) error {
 		if math.IsNaN(float64(*q.ScoreThreshold)) {
 			return invalid("score_threshold is not a number")
 		}
-		if q.scroll {
-			return invalid("score_threshold needs a query: points in the order of their ids have no scores")
+		if q.unscored() {
+			return invalid("score_threshold needs a query that scores: points in order or at random have no scores")
 		}
 	}
-	if q.scroll && q.Using != "" {
-		return invalid("using %.255q needs a query: points in the order of their ids are compared with nothing", q.Using)
+	if q.unscored() && q.Using != "" {
+		return invalid("using %.255q needs a query that scores: points in order or at random are compared with nothing", q.Using)
 	}
 	if o := q.Quantization.Oversampling; o != 0 && !(o >= 1 && o <= maxOversampling) {
 		return invalid("oversampling is %v: it must be within 1..%d", o, maxOversampling)

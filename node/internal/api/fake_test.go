@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
@@ -199,6 +201,14 @@ func (c *cluster) Search(ctx context.Context, collection string, queries []coord
 	}
 	var out [][]shard.Scored
 	for _, q := range queries {
+		if q.Order != nil || q.Sample != nil {
+			scored, err := ranked(points, found, q)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, scored)
+			continue
+		}
 		scored, err := search(points, found.Config.Vectors[q.Using], q)
 		if err != nil {
 			return nil, err
@@ -237,6 +247,31 @@ func search(points map[point.ID]point.Record, params catalog.VectorParams, q coo
 	})
 	scored = scored[min(q.Offset, uint64(len(scored))):]
 	return scored[:min(q.Limit, uint64(len(scored)))], nil
+}
+
+// ranked puts the first value of each point in order; a sample is by id.
+func ranked(points map[point.ID]point.Record, c *catalog.Collection, q coordinator.Query) (out []shard.Scored, err error) {
+	matched, err := matching(points, q.Filter)
+	for _, rec := range matched {
+		hit := shard.Scored{Record: seen(rec, q.Payload, q.Vectors), Score: 1}
+		if q.Order != nil {
+			path, _ := point.ParsePath(q.Order.Path)
+			keys := replica.FieldOf(c.PayloadSchema[q.Order.Path]).Keys(path, rec.Payload)
+			if len(keys) == 0 {
+				continue
+			}
+			hit.Rank = keys[0]
+		}
+		out = append(out, hit)
+	}
+	slices.SortStableFunc(out, func(a, b shard.Scored) int {
+		if q.Order != nil && q.Order.Desc {
+			a, b = b, a
+		}
+		return cmp.Compare(a.Rank, b.Rank)
+	})
+	out = out[min(q.Offset, uint64(len(out))):]
+	return out[:min(q.Limit, uint64(len(out)))], err
 }
 
 func seen(rec point.Record, p shard.PayloadSelector, v shard.VectorSelector) point.Record {

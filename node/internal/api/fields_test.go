@@ -147,7 +147,14 @@ func addReads(add func(string, ...proto.Message)) {
 	add("Points.Search", search)
 	add("Points.SearchBatch", &qdrant.SearchBatchPoints{CollectionName: "c", SearchPoints: []*qdrant.SearchPoints{search}})
 	add("Points.Query", nearest, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryID(qdrant.NewIDNum(1))},
-		&qdrant.QueryPoints{CollectionName: "c"})
+		&qdrant.QueryPoints{CollectionName: "c"}, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuerySample(qdrant.Sample_Random)})
+	for _, from := range []*qdrant.StartFrom{
+		qdrant.NewStartFromInt(1), qdrant.NewStartFromFloat(1.5), qdrant.NewStartFromTimestamp(5, 1000), qdrant.NewStartFromDatetime("2024-01-01"),
+	} {
+		order := &qdrant.OrderBy{Key: "i", StartFrom: from}
+		add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", OrderBy: order})
+		add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryOrderBy(order)})
+	}
 	add("Points.QueryBatch", &qdrant.QueryBatchPoints{CollectionName: "c", QueryPoints: []*qdrant.QueryPoints{nearest}})
 }
 

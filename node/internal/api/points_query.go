@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -163,7 +164,7 @@ func (s *pointsService) run(ctx context.Context, collection string, consistency 
 
 // check compares a query with what the collection declares.
 func (q *query) check(declared map[string]catalog.VectorParams) error {
-	if err := (view{vectors: q.Vectors}).check(declared); err != nil || q.scroll {
+	if err := (view{vectors: q.Vectors}).check(declared); err != nil || q.unscored() {
 		return err
 	}
 	return checkVector(declared, q.Using, q.Vector)
@@ -192,7 +193,24 @@ func (s *pointsService) runSearches(ctx context.Context, collection string, quer
 		if err != nil {
 			return err
 		}
+		if order := searches[i].Order; order != nil {
+			if err := s.showOrder(ctx, collection, order, scored, points); err != nil {
+				return err
+			}
+		}
 		results[places[i]] = &qdrant.BatchResult{Result: points}
+	}
+	return nil
+}
+
+// showOrder adds to points what they were ordered by.
+func (s *pointsService) showOrder(ctx context.Context, collection string, order *payload.Order, scored []shard.Scored, points []*qdrant.ScoredPoint) error {
+	_, found, err := s.find(ctx, collection)
+	if err != nil {
+		return err
+	}
+	for i := range points {
+		points[i].OrderValue = orderValueTo(found, order, scored[i].Rank)
 	}
 	return nil
 }

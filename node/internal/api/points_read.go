@@ -7,6 +7,8 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
@@ -57,6 +59,9 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
+	if r.GetOrderBy() != nil {
+		return s.scrollInOrder(ctx, r, req, o)
+	}
 	records, next, err := s.Points.Scroll(ctx, r.GetCollectionName(), req, o)
 	if err != nil {
 		return nil, err
@@ -68,6 +73,38 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	resp.Result, err = retrievedTo(records)
 	resp.Time = since(start)
 	return resp, err
+}
+
+// scrollInOrder returns the first points by a payload value. There is no next page: start_from and a filter that leaves out
+// what has been seen give it.
+func (s *pointsService) scrollInOrder(ctx context.Context, r *qdrant.ScrollPoints, req shard.ScrollRequest, o coordinator.ReadOptions) (*qdrant.ScrollResponse, error) {
+	start := time.Now()
+	if r.Offset != nil {
+		return nil, invalid("offset cannot be used with order_by: use its start_from, and a filter that leaves out the points that were seen")
+	}
+	order, err := orderFrom(r.GetOrderBy())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Points.Search(ctx, r.GetCollectionName(), []coordinator.Query{{SearchRequest: shard.SearchRequest{
+		Order: order, Filter: req.Filter, Limit: req.Limit, Payload: req.Payload, Vectors: req.Vectors,
+	}}}, o)
+	if err != nil {
+		return nil, err
+	}
+	_, collection, err := s.find(ctx, r.GetCollectionName())
+	if err != nil {
+		return nil, err
+	}
+	records := make([]point.Record, len(found[0]))
+	for i, hit := range found[0] {
+		records[i] = hit.Record
+	}
+	points, err := retrievedTo(records)
+	for i := range points {
+		points[i].OrderValue = orderValueTo(collection, order, found[0][i].Rank)
+	}
+	return &qdrant.ScrollResponse{Result: points, Time: since(start)}, err
 }
 
 func (s *pointsService) scrollFrom(r *qdrant.ScrollPoints) (shard.ScrollRequest, error) {

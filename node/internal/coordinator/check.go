@@ -7,6 +7,8 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -85,11 +87,8 @@ func errNoVector(name string) error {
 }
 
 // checkQuery checks a search.
-func checkQuery(config *catalog.Config, q *Query) error {
-	if err := checkShape(config, q.Using, q.Vector); err != nil {
-		return err
-	}
-	if err := vec.CheckFinite(q.Vector); err != nil {
+func checkQuery(col *catalog.Collection, q *Query) error {
+	if err := checkWhat(col, q); err != nil {
 		return err
 	}
 	if q.Limit == 0 {
@@ -101,7 +100,28 @@ func checkQuery(config *catalog.Config, q *Query) error {
 	if err := checkFilter(q.Filter); err != nil {
 		return err
 	}
-	return checkNames(config, q.Vectors.Names)
+	return checkNames(&col.Config, q.Vectors.Names)
+}
+
+// checkWhat checks what a search looks for.
+func checkWhat(col *catalog.Collection, q *Query) error {
+	switch {
+	case q.Order != nil && q.Sample != nil:
+		return fault.New(fault.Invalid, "points are asked for in order, and at random")
+	case q.Order != nil:
+		field := replica.FieldOf(col.PayloadSchema[q.Order.Path])
+		if !field.Ordered() {
+			return shard.ErrNotOrdered(q.Order.Path)
+		}
+		_, _, err := field.Bounds(*q.Order)
+		return err
+	case q.Sample != nil:
+		return nil
+	}
+	if err := checkShape(&col.Config, q.Using, q.Vector); err != nil {
+		return err
+	}
+	return vec.CheckFinite(q.Vector)
 }
 
 // checkNames refuses vectors that are not declared.

@@ -85,6 +85,16 @@ func byScore(d vec.Distance) func(a, b *shard.Scored) bool {
 	}
 }
 
+// byRank orders results by rank, equal ranks by id.
+func byRank(desc bool) func(a, b *shard.Scored) bool {
+	return func(a, b *shard.Scored) bool {
+		if a.Rank != b.Rank {
+			return (a.Rank < b.Rank) != desc
+		}
+		return a.ID.Compare(b.ID) < 0
+	}
+}
+
 func byID(a, b *point.Record) bool { return a.ID.Compare(b.ID) < 0 }
 
 // cutScores leaves out what is not strictly better than the threshold; shards have done so already, but the order of a

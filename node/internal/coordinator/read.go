@@ -71,7 +71,7 @@ func (c *Coordinator) Search(ctx context.Context, collection string, queries []Q
 	}
 	reqs := make([]shard.SearchRequest, len(queries))
 	for i := range queries {
-		if err := checkQuery(&col.Config, &queries[i]); err != nil {
+		if err := checkQuery(col, &queries[i]); err != nil {
 			return nil, err
 		}
 		reqs[i] = queries[i].SearchRequest
@@ -93,10 +93,18 @@ func (c *Coordinator) Search(ctx context.Context, collection string, queries []Q
 		for j, r := range perShard {
 			lists[j] = r[i]
 		}
-		d := col.Config.Vectors[q.Using].Distance
-		results[i] = cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
+		results[i] = mergeHits(col, &q, lists)
 	}
 	return results, nil
+}
+
+// mergeHits merges what the shards found.
+func mergeHits(col *catalog.Collection, q *Query, lists [][]shard.Scored) []shard.Scored {
+	if q.Order != nil || q.Sample != nil {
+		return merge(lists, byRank(q.Order != nil && q.Order.Desc), q.Offset, q.Limit)
+	}
+	d := col.Config.Vectors[q.Using].Distance
+	return cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
 }
 
 // window is how many results each shard must give so that limit results after offset are right.

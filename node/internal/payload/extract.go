@@ -131,11 +131,7 @@ func (e *entry) float(v any) {
 
 // datetime keeps microseconds; a moment that has more is left to the payload.
 func (e *entry) datetime(v any) {
-	s, ok := v.(string)
-	if !ok {
-		return
-	}
-	t, ok := filter.ParseDatetime(s)
+	t, ok := moment(v)
 	switch {
 	case !ok:
 	case t.Nanosecond()%int(time.Microsecond) != 0:
@@ -143,6 +139,14 @@ func (e *entry) datetime(v any) {
 	default:
 		e.keys = append(e.keys, t.UnixMicro())
 	}
+}
+
+func moment(v any) (t time.Time, ok bool) {
+	s, ok := v.(string)
+	if !ok {
+		return t, false
+	}
+	return filter.ParseDatetime(s)
 }
 
 func (e *entry) bool(v any) {

@@ -244,6 +244,11 @@ func floatKey(f float64) int64 {
 	return b ^ int64(uint64(b>>63)>>1)
 }
 
+// keyFloat is the reverse of floatKey.
+func keyFloat(key int64) float64 {
+	return math.Float64frombits(uint64(key ^ int64(uint64(key>>63)>>1)))
+}
+
 func floatBounds(r *filter.Range) (from, to int64) {
 	from, to = math.MinInt64, math.MaxInt64
 	if r.GTE != nil {

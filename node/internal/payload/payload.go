@@ -83,6 +83,9 @@ func New(schema Schema) *Set {
 // Len returns the number of points.
 func (s *Set) Len() uint64 { return s.live.GetCardinality() }
 
+// Labels returns the labels of all points.
+func (s *Set) Labels() *roaring.Bitmap { return s.live.Clone() }
+
 // Statuses tells of every index.
 func (s *Set) Statuses() map[string]Status {
 	if len(s.order) == 0 {

@@ -130,14 +130,25 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 			Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
 			Exact: r.Exact, HnswEf: r.HNSWEf, IndexedOnly: r.IndexedOnly,
 			IgnoreCodes: r.Quantization.Ignore, Rescore: r.Quantization.Rescore, Oversampling: r.Quantization.Oversampling,
+			Order: orderToWire(r.Order), Sample: r.Sample,
 		}
 	}
 	return w
 }
 
 func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
-	if w.GetLimit() == 0 || len(w.GetVector()) == 0 {
-		return shard.SearchRequest{}, fault.New(fault.Invalid, "a search needs a vector and a limit of at least 1")
+	kinds := 0
+	for _, is := range []bool{len(w.GetVector()) > 0, w.GetOrder() != nil, w != nil && w.Sample != nil} {
+		if is {
+			kinds++
+		}
+	}
+	if w.GetLimit() == 0 || kinds != 1 {
+		return shard.SearchRequest{}, fault.New(fault.Invalid, "a search needs a limit of at least 1 and one thing to look for, this one has %d", kinds)
+	}
+	order, err := orderFromWire(w.GetOrder())
+	if err != nil {
+		return shard.SearchRequest{}, err
 	}
 	f, err := filterFromWire(w.GetFilter())
 	if err != nil {
@@ -148,7 +159,7 @@ func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 		return shard.SearchRequest{}, err
 	}
 	return shard.SearchRequest{
-		Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
+		Order: order, Sample: w.Sample, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
 		ScoreThreshold: w.ScoreThreshold, Exclude: exclude,
 		Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(),
@@ -175,7 +186,7 @@ func hitsToWire(results [][]shard.Scored, applied uint64) *peerpb.SearchResponse
 	for i, scored := range results {
 		hits := make([]*peerpb.Hit, len(scored))
 		for j, s := range scored {
-			hits[j] = &peerpb.Hit{Record: point.EncodeRecord(s.Record), Score: s.Score}
+			hits[j] = &peerpb.Hit{Record: point.EncodeRecord(s.Record), Score: s.Score, Rank: s.Rank}
 		}
 		w.Results[i] = &peerpb.Hits{Hits: hits}
 	}
@@ -191,7 +202,7 @@ func hitsFromWire(w *peerpb.SearchResponse) ([][]shard.Scored, error) {
 			if err != nil {
 				return nil, err
 			}
-			results[i][j] = shard.Scored{Record: record, Score: h.GetScore()}
+			results[i][j] = shard.Scored{Record: record, Score: h.GetScore(), Rank: h.GetRank()}
 		}
 	}
 	return results, nil

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -96,6 +97,12 @@ func genSearch() *rapid.Generator[shard.SearchRequest] {
 				Rescore: rapid.Ptr(rapid.Bool(), true).Draw(t, "rescore"),
 			},
 		}
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			r.Vector, r.Order = nil, genOrder().Draw(t, "order")
+		case 1:
+			r.Vector, r.Sample = nil, new(rapid.Uint64().Draw(t, "seed"))
+		}
 		if ids := rapid.SliceOfN(genID(), 0, 3).Draw(t, "exclude"); len(ids) > 0 {
 			r.Exclude = ids
 		}
@@ -104,6 +111,21 @@ func genSearch() *rapid.Generator[shard.SearchRequest] {
 			r.ScoreThreshold = &f
 		}
 		return r
+	})
+}
+
+func genOrder() *rapid.Generator[*payload.Order] {
+	return rapid.Custom(func(t *rapid.T) *payload.Order {
+		o := &payload.Order{Path: rapid.String().Draw(t, "path"), Desc: rapid.Bool().Draw(t, "desc")}
+		switch rapid.IntRange(0, 3).Draw(t, "from") {
+		case 1:
+			o.From.Int = new(rapid.Int64().Draw(t, "integer"))
+		case 2:
+			o.From.Float = new(rapid.Float64().Draw(t, "number"))
+		case 3:
+			o.From.Time = new(time.Unix(rapid.Int64Range(0, 1e10).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC())
+		}
+		return o
 	})
 }
 
@@ -245,7 +267,7 @@ func FuzzFromWire(f *testing.F) {
 	add(1, scrollToWire(ref, 3, shard.ScrollRequest{Limit: 3}))
 	add(2, getToWire(ref, 3, shard.GetRequest{IDs: []point.ID{point.Num(4)}}))
 	add(3, envelopeToWire(Envelope{Ref: ref, Message: replication.Message{Type: replication.MsgAppend, Term: 1, Entries: []replication.Entry{{Term: 1, Index: 1}}}}))
-	add(4, hitsToWire([][]shard.Scored{{{Score: 1}}}, 1))
+	add(4, hitsToWire([][]shard.Scored{{{Score: 1, Rank: -7}}}, 1))
 	add(5, recordsToWire([]point.Record{{Version: 3}}, 1))
 	add(6, statusToWire(replica.Status{Ref: ref}))
 	add(7, infoToWire(catalog.Peer{ID: 1}))

@@ -43,7 +43,7 @@ func TestDataCallsReachTheReplicasAndReturnTheirAnswers(t *testing.T) {
 		ctx := context.Background()
 		record := point.Record{Point: point.Point{ID: point.Num(7), Vectors: point.Vectors{"": {1, 2}}, Payload: point.Payload{"a": int64(1)}}, Version: 9}
 		b.replicas.records = []point.Record{record}
-		b.replicas.scored = [][]shard.Scored{{{Record: record, Score: 0.5}}}
+		b.replicas.scored = [][]shard.Scored{{{Record: record, Score: 0.5, Rank: -9}}}
 		b.replicas.status = []replica.Status{{Ref: ref, Generation: 4, Points: 6}}
 
 		reqs := []shard.SearchRequest{{Vector: []float32{1, 2}, Limit: 3}}

@@ -148,49 +148,20 @@ func byIndex(p *payload.Plan, wanted uint64) bool {
 	return float64(most)*costOfLabel+visited*costOfRead < scanned
 }
 
-// inOrder returns the points of labels whose ids are not before from, such that next gives their ids in order.
-func (r *reader) inOrder(labels *roaring.Bitmap, from *point.ID) *idHeap {
-	h := &idHeap{ids: make([]point.ID, 0, labels.GetCardinality())}
+// inOrder returns the points of labels whose ids are not before from, such that they come in the order of their ids.
+func (r *reader) inOrder(labels *roaring.Bitmap, from *point.ID) *priority[point.ID] {
+	h := &priority[point.ID]{
+		items:  make([]point.ID, 0, labels.GetCardinality()),
+		before: func(a, b *point.ID) bool { return a.Compare(*b) < 0 },
+	}
 	labels.Iterate(func(l uint32) bool {
 		if id := r.rows.id(l); from == nil || id.Compare(*from) >= 0 {
-			h.ids = append(h.ids, id)
+			h.items = append(h.items, id)
 		}
 		return true
 	})
-	for i := len(h.ids)/2 - 1; i >= 0; i-- {
-		h.sink(i)
-	}
+	h.arrange()
 	return h
-}
-
-// idHeap gives ids in ascending order, without putting all of them in order first.
-type idHeap struct{ ids []point.ID }
-
-func (h *idHeap) next() (id point.ID, ok bool) {
-	n := len(h.ids)
-	if n == 0 {
-		return id, false
-	}
-	id = h.ids[0]
-	h.ids[0], h.ids = h.ids[n-1], h.ids[:n-1]
-	h.sink(0)
-	return id, true
-}
-
-func (h *idHeap) sink(i int) {
-	for {
-		least := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(h.ids); c++ {
-			if h.ids[c].Compare(h.ids[least]) < 0 {
-				least = c
-			}
-		}
-		if least == i {
-			return
-		}
-		h.ids[i], h.ids[least] = h.ids[least], h.ids[i]
-		i = least
-	}
 }
 
 // sweepShare: a sweep reads the points that an index leaves, if they are at most one in so many of all.

@@ -41,6 +41,11 @@ type VectorSelector struct {
 
 // SearchRequest asks for the points nearest to Vector.
 type SearchRequest struct {
+	// Order and Sample, of which one at most is set, ask for other points than the nearest: those first by a payload
+	// value, or some drawn at random, the same for the same seed. Vector, Using and ScoreThreshold say nothing then.
+	Order  *payload.Order
+	Sample *uint64
+
 	Vector         []float32 // of the size that the schema gives Using; not yet normalised for Cosine
 	Using          string
 	Filter         *filter.Filter
@@ -67,6 +72,7 @@ type QuantizationParams struct {
 type Scored struct {
 	point.Record
 	Score float32
+	Rank  int64 // of Order, the key of the value; of Sample, a number that orders the points of all shards
 }
 
 // ScrollRequest asks for points in the order of their ids.

@@ -100,6 +100,7 @@ type searcher struct {
 	query   []float32
 	matcher *filter.Matcher
 	plan    payload.Plan
+	ranking ranking
 	exclude []uint32
 	limit   int
 }
@@ -107,6 +108,10 @@ type searcher struct {
 // beginLocked takes what the search needs of the memory, while nobody changes it.
 func (q *searcher) beginLocked(r *reader) {
 	q.r = r
+	if q.req.Order != nil || q.req.Sample != nil {
+		q.beginRankedLocked(r)
+		return
+	}
 	sp, ok := r.spaces[q.req.Using]
 	if !ok {
 		return
@@ -136,6 +141,9 @@ func (q *searcher) close() {
 
 // answer searches, and reads what is returned of the hits.
 func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
+	if q.req.Order != nil || q.req.Sample != nil {
+		return q.answerRanked(ctx)
+	}
 	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
 		return nil, err
 	}
