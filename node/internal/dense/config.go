@@ -12,6 +12,9 @@ type Config struct {
 	FullScanBytes int64
 	// Threads bounds how many rows are linked at a time; 0 leaves that to the index.
 	Threads int
+	// OnDisk keeps whole vectors in a file that is mapped, so that the system may forget what is not used. It needs a
+	// directory (Options.Dir).
+	OnDisk bool
 	// Codes says on which form of the vectors the graph is walked.
 	Codes Codes
 	// DeletedThreshold and VacuumMinVectors: rows that died are cleared away once they are more than this share of all
@@ -35,6 +38,8 @@ type Codes struct {
 	Kind CodeKind
 	// Quantile, of scalar codes: the share of components that is kept within their bounds; 0 means all.
 	Quantile float32
+	// OnDisk keeps the codes in a file too, if the vectors are.
+	OnDisk bool
 }
 
 // CodeKind is a form of vectors.

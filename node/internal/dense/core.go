@@ -2,9 +2,14 @@ package dense
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 )
@@ -13,6 +18,8 @@ import (
 // that they know from a snapshot. It is given back when nobody uses it any more: the index, its worker, snapshots.
 type core struct {
 	size    int
+	dir     string // where the vectors' file lies; "": they are in memory
+	files   []string
 	users   atomic.Int64
 	vectors *arena.Arena
 	blocks  atomic.Pointer[[]*block] // grown by copying: a reader's list holds at least what its snapshot counts
@@ -35,12 +42,15 @@ type block struct {
 	dead   atomic.Uint32               // how many rows of the block died
 }
 
-func newCore(size int) (*core, error) {
-	vectors, err := arena.New(arena.Options{Stride: 4 * size})
-	if err != nil {
-		return nil, err
+// newCore makes an empty core as the configuration wants it.
+func (x *Index) newCore(config *Config) (c *core, err error) {
+	c = &core{size: x.size}
+	if config.OnDisk {
+		c.dir = x.dir
 	}
-	c := &core{size: size, vectors: vectors}
+	if c.vectors, err = x.newRows(c, 4*x.size, config.OnDisk); err != nil {
+		return nil, errors.Join(err, c.removeFiles())
+	}
 	c.blocks.Store(&[]*block{})
 	c.users.Store(1)
 	return c, nil
@@ -67,6 +77,38 @@ func (c *core) release() error {
 	err := c.vectors.Close()
 	if n := c.net.Load(); n != nil {
 		err = errors.Join(err, n.close())
+	}
+	return errors.Join(err, c.removeFiles())
+}
+
+// livePrefix marks files that are of use only while the index is open.
+const livePrefix = "live-"
+
+// newRows makes memory for rows, in a file if that is wanted and there is a directory.
+func (x *Index) newRows(c *core, stride int, inFile bool) (*arena.Arena, error) {
+	if !inFile || x.dir == "" {
+		return arena.New(arena.Options{Stride: stride})
+	}
+	if err := disk.MakeDir(vfs.Default, x.dir); err != nil {
+		return nil, err
+	}
+	name := filepath.Join(x.dir, fmt.Sprintf("%s%d", livePrefix, x.live.Add(1)))
+	c.files = append(c.files, name)
+	return arena.New(arena.Options{Stride: stride, File: name})
+}
+
+func (c *core) removeFiles() (err error) {
+	for _, name := range c.files {
+		err = errors.Join(err, removeIfThere(name))
+	}
+	return err
+}
+
+// removeLive removes what a process that was killed has left.
+func removeLive(dir string) error {
+	names, err := filepath.Glob(filepath.Join(dir, livePrefix+"*"))
+	for _, name := range names {
+		err = errors.Join(err, removeIfThere(name))
 	}
 	return err
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Distance vec.Distance
 	Config   Config
 	Logger   hclog.Logger // nil: none
+	Dir      string       // of the index's own, for vectors on the disk; "": there is none, and they are in memory
 	Pool     *Pool        // shared by the indexes of a node; nil: one of its own
 	Idle     func()       // called when something was built and nothing is left to be; nil: nobody wants to know
 }
@@ -42,6 +43,8 @@ type Index struct {
 	log      hclog.Logger
 	idle     func()
 	pool     *Pool
+	dir      string
+	live     atomic.Uint32 // files that were made
 
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
@@ -76,11 +79,14 @@ func New(o Options) (*Index, error) {
 	if o.Pool == nil {
 		o.Pool = NewPool(0)
 	}
-	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle, pool: o.Pool}
+	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle, pool: o.Pool, dir: o.Dir}
 	x.full.Store(&o.Config)
 	x.worker.init()
+	if err := removeLive(o.Dir); o.Dir != "" && err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "vector index")
+	}
 	var err error
-	if x.mu.core, err = newCore(o.Size); err != nil {
+	if x.mu.core, err = x.newCore(&o.Config); err != nil {
 		return nil, err
 	}
 	x.publishLocked()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -185,6 +186,7 @@ func (m moment) checkWalk(t *rapid.T, d vec.Distance, q []float32, k int, modulu
 }
 
 func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
+	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SampledFrom(distances).Draw(t, "distance")
 		size := rapid.SampledFrom([]int{1, 2, 9, 300}).Draw(t, "size")
@@ -192,13 +194,14 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 			return dense.Config{
 				M: rapid.SampledFrom([]int{0, 4, 16}).Draw(t, "m"), EfConstruct: 20,
 				Codes:            dense.Codes{Kind: rapid.SampledFrom([]dense.CodeKind{dense.Automatic, dense.Whole, dense.Scalar}).Draw(t, "codes")},
+				OnDisk:           rapid.Bool().Draw(t, "on disk"),
 				IndexingBytes:    rapid.SampledFrom([]int64{0, 1, 1000}).Draw(t, "indexing"),
 				FullScanBytes:    rapid.SampledFrom([]int64{0, 500}).Draw(t, "full scan"),
 				DeletedThreshold: rapid.Float64Range(0, 1).Draw(t, "threshold"),
 				VacuumMinVectors: rapid.IntRange(0, 100).Draw(t, "min"),
 			}
 		}
-		x := newIndex(t, dense.Options{Size: size, Distance: d, Config: config()})
+		x := newIndex(t, dense.Options{Size: size, Distance: d, Config: config(), Dir: filepath.Join(dir, "index")})
 		want, moments := oracle{}, []moment{}
 		for range rapid.IntRange(0, 300).Draw(t, "changes") {
 			label := rapid.Uint32Range(0, 150).Draw(t, "label")
@@ -233,6 +236,9 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 			m.Release()
 		}
 		closeIndex(t, x)
+		if left, err := filepath.Glob(filepath.Join(dir, "index", "*")); err != nil || len(left) != 0 {
+			t.Fatalf("files are left: %v, %v", left, err)
+		}
 	})
 }
 

@@ -21,7 +21,7 @@ func (c *Config) threads() int {
 
 func (x *Index) beginGraph() error {
 	s := x.state.Load()
-	n, err := x.newNet(s.core, *x.full.Load(), s.rows)
+	n, err := x.newNet(s.core, *x.full.Load(), s.core, s.rows)
 	if err == nil {
 		s.core.net.Store(n)
 	}

@@ -28,7 +28,7 @@ func (x *Index) Load(dir string, label func(id point.ID, applied uint64) (uint32
 	if s.size != x.size || s.distance != x.distance {
 		return 0, damaged("vectors of %d components compared by %s", s.size, s.distance)
 	}
-	c, err := newCore(x.size)
+	c, err := x.newCore(x.full.Load())
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +115,8 @@ func readRows(name string, c *core, sums []uint32, rows uint32) (err error) {
 
 // restoreNet reads the graph, and makes the codes again.
 func (x *Index) restoreNet(c *core, name string, s *saved) (n *net, err error) {
-	n = &net{core: c, config: Config{M: int(s.m), EfConstruct: int(s.efConstruct), Codes: s.codes}}
+	n = &net{core: c, config: Config{M: int(s.m), EfConstruct: int(s.efConstruct), Codes: s.codes, OnDisk: c.dir != ""}}
+	n.config.Codes.OnDisk = x.full.Load().Codes.OnDisk // not a matter of what is saved
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close())
@@ -158,7 +159,7 @@ func (x *Index) restoreCodes(c *core, n *net, s *saved) (err error) {
 	if !fits(n.codec, x.distance, x.size) {
 		return damaged("the codec is of other vectors")
 	}
-	if err := n.newCodes(); err != nil {
+	if err := x.newCodes(n); err != nil {
 		return err
 	}
 	if err := n.codes.Grow(int(s.rows)); err != nil {

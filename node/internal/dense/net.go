@@ -22,17 +22,17 @@ type net struct {
 	scorers, wholeScorers sync.Pool // of quant.Scorer
 }
 
-// newNet makes an empty graph for a core, whose rows up to a number are what codes are learned from.
-func (x *Index) newNet(c *core, config Config, rows uint32) (_ *net, err error) {
+// newNet makes an empty graph for a core. Codes are learned from the rows of another one, or of the same, up to a number.
+func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net, err error) {
 	n := &net{config: config, core: c}
 	if n.whole, err = quant.NewFull(x.distance, x.size); err != nil {
 		return nil, err
 	}
-	if n.codec, err = x.learn(c, config.Codes, rows); err != nil {
+	if n.codec, err = x.learn(from, config.Codes, rows); err != nil {
 		return nil, err
 	}
 	if n.codec != nil {
-		if err := n.newCodes(); err != nil {
+		if err := x.newCodes(n); err != nil {
 			return nil, err
 		}
 	}
@@ -42,8 +42,8 @@ func (x *Index) newNet(c *core, config Config, rows uint32) (_ *net, err error) 
 	return n, nil
 }
 
-func (n *net) newCodes() (err error) {
-	n.codes, err = arena.New(arena.Options{Stride: stride(n.codec.Bytes())})
+func (x *Index) newCodes(n *net) (err error) {
+	n.codes, err = x.newRows(n.core, stride(n.codec.Bytes()), n.config.OnDisk && n.config.Codes.OnDisk)
 	return err
 }
 

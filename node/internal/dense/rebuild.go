@@ -13,15 +13,14 @@ func (x *Index) rebuild() error {
 	old, config := x.mu.core, *x.full.Load()
 	wants := config.wantsGraph(x.mu.count, x.size)
 	x.mu.Unlock()
-	to, err := newCore(x.size)
+	to, err := x.newCore(&config)
 	if err != nil {
 		return err
 	}
 	m := move{x: x, from: old, to: to}
 	if wants {
 		var n *net
-		if n, err = x.newNet(old, config, x.state.Load().rows); err == nil {
-			n.core = to
+		if n, err = x.newNet(to, config, old, x.state.Load().rows); err == nil {
 			to.net.Store(n)
 		}
 	}

@@ -73,6 +73,8 @@ func (x *Index) nextLocked() func() error {
 	switch {
 	case dead > 0 && int(rows) >= config.VacuumMinVectors && float64(dead) > config.DeletedThreshold*float64(rows):
 		return x.rebuild
+	case x.dir != "" && config.OnDisk != (c.dir != ""):
+		return x.rebuild
 	case n != nil && (config.M == 0 || !n.config.sameGraph(config)):
 		return x.rebuild
 	case n == nil && config.wantsGraph(x.state.Load().count, x.size):

@@ -83,7 +83,7 @@ func indexOf(c *catalog.Config, p *catalog.VectorParams) dense.Config {
 	return dense.Config{
 		M: int(h.M), EfConstruct: int(h.EfConstruct), Threads: int(h.MaxIndexingThreads),
 		IndexingBytes: clamped(c.Optimizers.IndexingThreshold, kib), FullScanBytes: clamped(h.FullScanThreshold, kib),
-		Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
+		OnDisk: p.OnDisk != nil && *p.OnDisk, Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
 	}
 }
 
@@ -96,7 +96,7 @@ func codesOf(c *catalog.Config, p *catalog.VectorParams) (codes dense.Codes) {
 	if q == nil {
 		return codes
 	}
-	codes.Kind = dense.Scalar
+	codes.Kind, codes.OnDisk = dense.Scalar, q.Scalar.AlwaysRAM == nil || !*q.Scalar.AlwaysRAM
 	if q.Scalar.Quantile != nil {
 		codes.Quantile = max(*q.Scalar.Quantile, minQuantile)
 	}

@@ -22,7 +22,11 @@ func generationDir(dir string, generation uint64) string {
 	return filepath.Join(dir, strconv.FormatUint(generation, 10))
 }
 
+// indexDir is where the index of a vector is kept, "" if nothing is.
 func (s *Shard) indexDir(name string) string {
+	if s.dir == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte(name))
 	return filepath.Join(s.dir, "v-"+hex.EncodeToString(sum[:12]))
 }

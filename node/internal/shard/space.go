@@ -20,7 +20,7 @@ type space struct {
 func (s *Shard) newSpace(name string, schema VectorSchema) (*space, error) {
 	index, err := dense.New(dense.Options{
 		Size: schema.Size, Distance: schema.Distance, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
-		Idle: s.keeper.due, Pool: s.pool,
+		Idle: s.keeper.due, Pool: s.pool, Dir: s.indexDir(name),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vector %q: %w", name, err)
