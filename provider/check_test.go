@@ -168,7 +168,7 @@ func TestAnUnreachableClusterIsOneWarningAndNeverAnotherPlan(t *testing.T) {
 }
 
 func TestAPlainQdrantIsManagedWithoutPlacement(t *testing.T) {
-	cluster, err := fakecluster.OpenPlain()
+	cluster, err := fakecluster.OpenPlain(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func TestADrainThatRunsOutOfTimeIsJoined(t *testing.T) {
 }
 
 func TestAPlainQdrantHasNoPeers(t *testing.T) {
-	cluster, err := fakecluster.OpenPlain()
+	cluster, err := fakecluster.OpenPlain(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Logger   hclog.Logger
 	// LogEntries bounds the log of each replica, from which one that was away catches up; 0 means the default.
 	LogEntries int
+	// NoClusterService leaves out ostraka.cluster.v1, as a plain Qdrant has none: for tests of clients.
+	NoClusterService bool
 	// VerifyEvery is how often the replicas of each shard are compared in the background; 0 means never.
 	VerifyEvery time.Duration
 }
@@ -116,7 +118,7 @@ func (c *Cluster) startAll(ctx context.Context) error {
 func (c *Cluster) newNode(i int) (*node, error) {
 	name := "node-" + strconv.Itoa(i+1)
 	n := &node{opts: server.Options{
-		DataDir: filepath.Join(c.opts.Dir, name), Name: name, Version: c.opts.Version, LogEntries: c.opts.LogEntries, VerifyEvery: c.opts.VerifyEvery,
+		DataDir: filepath.Join(c.opts.Dir, name), Name: name, Version: c.opts.Version, LogEntries: c.opts.LogEntries, VerifyEvery: c.opts.VerifyEvery, NoClusterService: c.opts.NoClusterService,
 		Logger: c.opts.Logger.Named(name), DrainTimeout: 3 * time.Second,
 	}}
 	if len(c.opts.Zones) > 0 {

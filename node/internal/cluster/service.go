@@ -89,7 +89,7 @@ func New(opts Options) (*Service, error) {
 }
 
 // Register makes a Service and attaches it to server.
-func Register(server *grpc.Server, opts Options) (*Service, error) {
+func Register(server grpc.ServiceRegistrar, opts Options) (*Service, error) {
 	s, err := New(opts)
 	if err != nil {
 		return nil, err

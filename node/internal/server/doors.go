@@ -58,7 +58,11 @@ func (s *Server) openClientDoor(context.Context) error {
 		return fmt.Errorf("request metrics: %w", err)
 	}
 	s.clients = grpc.NewServer(api.ServerOptions(requests.Unary, refusals.Unary, s.gate)...)
-	view, err := cluster.Register(s.clients, cluster.Options{
+	var registrar grpc.ServiceRegistrar = s.clients
+	if s.opts.NoClusterService {
+		registrar = grpc.NewServer() // that nobody reaches
+	}
+	view, err := cluster.Register(registrar, cluster.Options{
 		Self: s.id.PeerID, Version: s.opts.Version, Metadata: s.raft, Raft: s.raft, Liveness: s.network.monitor, Statuses: s.routes,
 		Comparer: s.auditor, Proposer: s.raft, Planner: s.runner, Gauges: s.gauges, Events: s.events, Closing: s.ctx.Done(), CatchUp: s.routes.CatchUp,
 	})

@@ -45,6 +45,8 @@ type Options struct {
 	// second of each (0: 8 MiB); 0 means never.
 	VerifyEvery time.Duration
 	VerifyPace  uint64
+	// NoClusterService leaves out ostraka.cluster.v1 at the clients' door, as a plain Qdrant has none: for tests of clients.
+	NoClusterService bool
 	// DrainTimeout bounds how long Shutdown waits for others to take over; 0 means 5 s.
 	DrainTimeout time.Duration
 	Logger       hclog.Logger

@@ -85,6 +85,9 @@ func (c *collection) settle(ctx context.Context, spec wanted, diags *diag.Diagno
 		}
 	}
 	out, err := wait.Placement(ctx, c.session.Client, spec.Name)
+	if errors.Is(err, client.ErrNotOstraka) {
+		out, err = wait.ByHand(ctx, c.session.Client, spec.Name)
+	}
 	if err == nil && out.Short != "" && c.session.First("short", spec.Name) {
 		diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
 			fmt.Sprintf("Collection %q: %s", spec.Name, out.Short))

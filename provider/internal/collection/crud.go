@@ -12,7 +12,6 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
-	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // Create declares the collection and waits for its replicas. From the moment it exists, the state says so: when only
@@ -41,7 +40,7 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 	if spec.CustomSharding {
 		tflog.Info(ctx, "shards come with shard keys", map[string]any{"collection": spec.Name})
 	} else {
-		c.settleCreated(ctx, spec.Name, &resp.Diagnostics)
+		c.settleCreated(ctx, spec, &resp.Diagnostics)
 	}
 	if spec.ReadFanOutDelayMS != nil || valueOf(spec.ReadFanOutFactor) > 0 { // a creation cannot say these
 		if err := c.update(ctx, spec, &resp.Diagnostics); err != nil {
@@ -57,15 +56,10 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 }
 
 // settleCreated waits for the replicas of a new collection; whatever keeps them is a warning.
-func (c *collection) settleCreated(ctx context.Context, name string, diags *diag.Diagnostics) {
-	out, err := wait.Placement(ctx, c.session.Client, name)
-	switch {
-	case err != nil:
+func (c *collection) settleCreated(ctx context.Context, spec wanted, diags *diag.Diagnostics) {
+	if _, err := c.settle(ctx, spec, diags); err != nil {
 		diags.AddWarning("Replicas are not all in place yet", fmt.Sprintf("Collection %q exists as declared, but waiting for its "+
-			"replicas ended early: %s. The cluster goes on by itself; the data source ostraka_collection_placement shows how far it is.", name, err))
-	case out.Short != "":
-		diags.AddAttributeWarning(path.Root("replication_factor"), "Collection is under-replicated",
-			fmt.Sprintf("Collection %q: %s", name, out.Short))
+			"replicas ended early: %s. The cluster goes on by itself; the data source ostraka_collection_placement shows how far it is.", spec.Name, err))
 	}
 }
 

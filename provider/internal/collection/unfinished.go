@@ -17,9 +17,12 @@ import (
 // found out counts as not the same, and stays as declared.
 func (c *collection) overlay(ctx context.Context, m *model) bool {
 	placements, err := c.session.Client.Placement(ctx, m.Name.ValueString())
+	if errors.Is(err, client.ErrNotOstraka) {
+		return c.overlayPlain(ctx, m)
+	}
 	if err != nil || len(placements) != 1 {
 		tflog.Warn(ctx, "the placement could not be seen", map[string]any{"collection": m.Name.ValueString(), "error": fmt.Sprint(err)})
-		return errors.Is(err, client.ErrNotOstraka)
+		return false
 	}
 	p := placements[0]
 	if len(p.Shards) == 0 {
@@ -34,6 +37,20 @@ func (c *collection) overlay(ctx context.Context, m *model) bool {
 		m.ReplicationFactor, same = types.Int64Value(int64(replicas)), false
 	}
 	return same
+}
+
+// overlayPlain is overlay by what a plain Qdrant shows.
+func (c *collection) overlayPlain(ctx context.Context, m *model) bool {
+	setup, err := c.session.Client.Setup(ctx, m.Name.ValueString())
+	if err != nil {
+		return false
+	}
+	replicas := wait.ReachedByHand(setup, uint32(m.ReplicationFactor.ValueInt64()))
+	if int64(replicas) == m.ReplicationFactor.ValueInt64() {
+		return true
+	}
+	m.ReplicationFactor = types.Int64Value(int64(replicas))
+	return false
 }
 
 // overlayReached is overlay also after ctx has ended.

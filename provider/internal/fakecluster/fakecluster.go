@@ -62,9 +62,10 @@ func Open(peers int) (*Cluster, error) {
 	return open(peers, true)
 }
 
-// OpenPlain runs a plain Qdrant: it has no cluster service.
-func OpenPlain() (*Cluster, error) {
-	return open(1, false)
+// OpenPlain runs a plain Qdrant of that many peers: it has no cluster service, and a changed number of replicas is a
+// number.
+func OpenPlain(peers int) (*Cluster, error) {
+	return open(peers, false)
 }
 
 func open(peers int, cluster bool) (*Cluster, error) {

@@ -25,6 +25,7 @@ type shard struct {
 	replicas []uint64 // peers, the primary first
 	quorum   uint32
 	key      *shardKey // nil without custom sharding
+	copying  []uint64  // the replicas that are not complete yet
 }
 
 // shardKey is one key and what was declared of it.

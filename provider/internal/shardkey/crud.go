@@ -38,7 +38,7 @@ func (s *shardKey) Create(ctx context.Context, req resource.CreateRequest, resp 
 		return
 	}
 	session.Identify(ctx, resp.Identity, plan.identity(), &resp.Diagnostics)
-	if _, err := wait.Placement(ctx, s.session.Client, plan.Collection.ValueString()); err != nil {
+	if _, err := wait.Placement(ctx, s.session.Client, plan.Collection.ValueString()); err != nil && !errors.Is(err, client.ErrNotOstraka) {
 		resp.Diagnostics.AddWarning("Replicas are not all in place yet", fmt.Sprintf("Shard key %s exists as declared, but waiting for its replicas "+
 			"ended early: %s. The cluster goes on by itself.", plan.id(), err))
 	}

@@ -27,7 +27,7 @@ type Outcome struct {
 
 // Placement waits until the shards are as declared: all of them there, every replica active, none left over, the write quorum in force. It
 // stops early when fewer peers are alive than replicas are declared and every one of them has its copy: more will come
-// when peers join. On a plain Qdrant there is nothing to look at.
+// when peers join. A plain Qdrant has no placement: ErrNotOstraka.
 func Placement(ctx context.Context, c *client.Client, name string) (Outcome, error) {
 	last := "the placement was not seen"
 	for wait := pollFirst; ; wait = min(wait*3/2, pollMax) {
@@ -37,8 +37,7 @@ func Placement(ctx context.Context, c *client.Client, name string) (Outcome, err
 		}
 		switch {
 		case errors.Is(err, client.ErrNotOstraka):
-			tflog.Info(ctx, "no placement to wait for", map[string]any{"collection": name, "reason": err.Error()})
-			return Outcome{}, nil
+			return Outcome{}, err
 		case err != nil && !client.IsTransient(err):
 			return Outcome{}, err
 		case err == nil && progress == "":
