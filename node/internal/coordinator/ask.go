@@ -13,6 +13,7 @@ type question[T any] struct {
 	kind    readKind
 	read    func(context.Context, source) (T, uint64, error) // the answer and the index that it is at least as new as
 	version func(T) uint64                                   // of the newest point in an answer
+	epoch   uint64                                           // by which the request was split
 }
 
 // wave is the asking of a shard's replicas, once around.

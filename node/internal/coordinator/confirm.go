@@ -26,7 +26,7 @@ type proof struct {
 
 // confirm asks the shard's primary for the proof, and whoever becomes primary next, until one has it or ctx ends. Nothing is
 // changed by asking, so all but a wrong request is asked again.
-func (c *Coordinator) confirm(ctx context.Context, ref catalog.ShardRef) (proof, error) {
+func (c *Coordinator) confirm(ctx context.Context, ref catalog.ShardRef, epoch uint64) (proof, error) {
 	var hint target
 	var last error
 	for pause := c.opts.RetryMin; ; pause = min(pause*2, c.opts.RetryMax) {
@@ -34,9 +34,9 @@ func (c *Coordinator) confirm(ctx context.Context, ref catalog.ShardRef) (proof,
 			return proof{}, &fault.Error{Class: fault.ClassOf(ctx.Err()), Text: "no primary proved in time that it leads", Cause: last}
 		}
 		state, changed := c.opts.Metadata.Watch()
-		_, sh, ok := state.Shard(ref)
-		if !ok {
-			return proof{}, fault.New(fault.NotFound, "the collection was deleted meanwhile")
+		_, sh, err := current(state, ref, epoch)
+		if err != nil {
+			return proof{}, err
 		}
 		to := target{sh.Primary, sh.Term}
 		if hint.term > to.term {

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -16,6 +17,7 @@ const readRounds = 3
 func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection, shards []*catalog.Shard, q question[T]) ([]T, error) {
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
+	q.epoch = col.Epoch
 	results, errs := make([]T, len(shards)), make([]error, len(shards))
 	c.each(len(shards), func(i int) {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: shards[i].ID}
@@ -23,6 +25,12 @@ func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection,
 			cancel()
 		}
 	})
+	for _, err := range errs {
+		var old *stale
+		if errors.As(err, &old) {
+			return nil, old
+		}
+	}
 	return results, cause(errs, func(i int) catalog.ShardID { return shards[i].ID })
 }
 
@@ -50,16 +58,16 @@ func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef,
 	var proof proof
 	if q.opts.Consistency == Linearizable {
 		var err error
-		if proof, err = c.confirm(ctx, ref); err != nil {
+		if proof, err = c.confirm(ctx, ref, q.epoch); err != nil {
 			return none, err
 		}
 	}
 	pause := c.opts.RetryMin
 	for round := 1; ; round++ {
 		state, changed := c.opts.Metadata.Watch()
-		col, sh, ok := state.Shard(ref)
-		if !ok {
-			return none, fault.New(fault.NotFound, "the collection was deleted meanwhile")
+		col, sh, err := current(state, ref, q.epoch)
+		if err != nil {
+			return none, err
 		}
 		w, err := c.plan(state, col, sh, q.opts, q.kind, proof)
 		if err != nil {
@@ -69,6 +77,8 @@ func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef,
 		switch {
 		case err == nil:
 			return newest(answers, q.version), nil
+		case knows(err) > q.epoch:
+			return none, &stale{epoch: knows(err), cause: err}
 		case !elsewhere(err) || ctx.Err() != nil:
 			return none, err
 		case round == readRounds && w.need == 1:

@@ -13,7 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -32,6 +32,10 @@ type call struct {
 	op    point.Op
 	wait  bool
 	proof bool // of leading
+
+	epoch  uint64
+	within slot.Set // of an operation that is for some slots only
+	look   shard.Look
 }
 
 // world is a cluster of fakes: every replica answers by the functions that a test sets.
@@ -70,7 +74,7 @@ func newWorld(t *testing.T, placement ...[]catalog.PeerID) *world {
 	for i := catalog.PeerID(1); i <= 3; i++ {
 		state.Peers[i] = &catalog.Peer{ID: i, Name: fmt.Sprintf("node-%d", i)}
 	}
-	c := &catalog.Collection{ID: 5, Name: col, Config: catalog.Config{
+	c := &catalog.Collection{ID: 5, Name: col, Epoch: 1, Config: catalog.Config{
 		ReplicationFactor: uint32(len(placement[0])),
 		Vectors:           map[string]catalog.VectorParams{"": {Size: 2, Distance: vec.Dot}, "far": {Size: 1, Distance: vec.Euclid}},
 	}}
@@ -115,6 +119,33 @@ func (w *world) change(id catalog.ShardID, edit func(*catalog.Shard)) {
 	edit(&sh)
 	c.Shards = append([]*catalog.Shard(nil), c.Shards...)
 	c.Shards[id] = &sh
+	state.Collections = map[catalog.CollectionID]*catalog.Collection{5: &c}
+	w.mu.state = &state
+	close(w.mu.changed)
+	w.mu.changed = make(chan struct{})
+}
+
+// flip gives slots of one shard to another, in the next epoch.
+func (w *world) flip(from, to catalog.ShardID, slots ...slot.Range) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state, c := *w.mu.state, *w.mu.state.Collections[5]
+	c.Epoch++
+	c.Shards = append([]*catalog.Shard(nil), c.Shards...)
+	set := slot.SetOf(slots...)
+	for i, sh := range c.Shards {
+		next := *sh
+		switch sh.ID {
+		case from:
+			next.Slots = sh.Owned().Minus(set).Ranges()
+		case to:
+			next.Slots = sh.Owned().Or(set).Ranges()
+		default:
+			continue
+		}
+		next.Epoch = c.Epoch
+		c.Shards[i] = &next
+	}
 	state.Collections = map[catalog.CollectionID]*catalog.Collection{5: &c}
 	w.mu.state = &state
 	close(w.mu.changed)
@@ -176,38 +207,47 @@ type replicaFake struct {
 	peer catalog.PeerID
 }
 
-func (r replicaFake) Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
+func (r replicaFake) Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
+	c := call{peer: r.peer, shard: ref.Shard, term: term, epoch: epoch, wait: wait}
+	if move.IsEntry(op) {
+		entry, err := move.Decode(op)
+		if err != nil {
+			return 0, false, err
+		}
+		within := entry.(move.Within)
+		c.within, op = slot.SetOf(within.Slots...), within.Op
+	}
 	decoded, err := point.DecodeOp(op)
 	if err != nil {
 		return 0, false, err
 	}
-	c := call{peer: r.peer, shard: ref.Shard, term: term, op: decoded, wait: wait}
+	c.op = decoded
 	return r.w.write(ctx, r.w.note(c), c)
 }
 
 func (r replicaFake) Search(ctx context.Context, ref catalog.ShardRef, min uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
-	c := call{peer: r.peer, shard: ref.Shard, min: min}
+	c := call{peer: r.peer, shard: ref.Shard, min: min, look: reqs[0].Look}
 	r.w.note(c)
 	res, err := r.w.search(ctx, c, reqs)
 	return res, r.w.appliedAt(c), err
 }
 
 func (r replicaFake) Scroll(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.ScrollRequest) ([]point.Record, uint64, error) {
-	c := call{peer: r.peer, shard: ref.Shard, min: min}
+	c := call{peer: r.peer, shard: ref.Shard, min: min, look: req.Look}
 	r.w.note(c)
 	res, err := r.w.scroll(ctx, c, req)
 	return res, r.w.appliedAt(c), err
 }
 
 func (r replicaFake) Get(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.GetRequest) ([]point.Record, uint64, error) {
-	c := call{peer: r.peer, shard: ref.Shard, min: min}
+	c := call{peer: r.peer, shard: ref.Shard, min: min, look: req.Look}
 	r.w.note(c)
 	res, err := r.w.get(ctx, c, req)
 	return res, r.w.appliedAt(c), err
 }
 
-func (r replicaFake) Count(ctx context.Context, ref catalog.ShardRef, min uint64, _ *filter.Filter) (uint64, uint64, error) {
-	c := call{peer: r.peer, shard: ref.Shard, min: min}
+func (r replicaFake) Count(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.CountRequest) (uint64, uint64, error) {
+	c := call{peer: r.peer, shard: ref.Shard, min: min, look: req.Look}
 	r.w.note(c)
 	n, err := r.w.count(ctx, c)
 	return n, r.w.appliedAt(c), err
@@ -232,8 +272,8 @@ func (r replicaFake) Status(_ context.Context, refs []catalog.ShardRef) ([]repli
 
 type local struct{ w *world }
 
-func (l local) Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
-	return l.w.at(1).Write(ctx, ref, term, op, wait)
+func (l local) Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
+	return l.w.at(1).Write(ctx, ref, term, epoch, op, wait)
 }
 
 func (l local) Search(ctx context.Context, ref catalog.ShardRef, min uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
@@ -248,8 +288,8 @@ func (l local) Get(ctx context.Context, ref catalog.ShardRef, min uint64, req sh
 	return l.w.at(1).Get(ctx, ref, min, req)
 }
 
-func (l local) Count(ctx context.Context, ref catalog.ShardRef, min uint64, f *filter.Filter) (uint64, uint64, error) {
-	return l.w.at(1).Count(ctx, ref, min, f)
+func (l local) Count(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.CountRequest) (uint64, uint64, error) {
+	return l.w.at(1).Count(ctx, ref, min, req)
 }
 
 func (l local) Status(refs []catalog.ShardRef) []replica.Status {
@@ -270,8 +310,8 @@ func (r remote) to(id catalog.PeerID) replicaFake {
 	return r.w.at(id)
 }
 
-func (r remote) Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
-	return r.to(to).Write(ctx, ref, term, op, wait)
+func (r remote) Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
+	return r.to(to).Write(ctx, ref, term, epoch, op, wait)
 }
 
 func (r remote) Search(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, min uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
@@ -286,8 +326,8 @@ func (r remote) Get(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef
 	return r.to(to).Get(ctx, ref, min, req)
 }
 
-func (r remote) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, min uint64, f *filter.Filter) (uint64, uint64, error) {
-	return r.to(to).Count(ctx, ref, min, f)
+func (r remote) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, min uint64, req shard.CountRequest) (uint64, uint64, error) {
+	return r.to(to).Count(ctx, ref, min, req)
 }
 
 func (r remote) Confirm(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64) (uint64, error) {

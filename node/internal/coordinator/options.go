@@ -8,7 +8,6 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -16,21 +15,21 @@ import (
 
 // Local is the data path of the replicas on this node.
 type Local interface {
-	Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (index uint64, completed bool, err error)
 	Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
 	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
-	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
 }
 
 // Remote is the same of the replicas on another peer. Errors keep their class across the wire; one without the hint
 // fault.HintOutcome was surely not acted upon (see sure).
 type Remote interface {
-	Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (index uint64, completed bool, err error)
 	Search(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
 	Scroll(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
-	Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+	Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
 }
 
 // LocalStatus tells of the replicas on this node.

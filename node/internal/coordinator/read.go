@@ -55,20 +55,22 @@ func (s source) get(ctx context.Context, req shard.GetRequest) ([]point.Record, 
 	return s.c.opts.Remote.Get(ctx, s.peer, s.ref, s.minIndex, req)
 }
 
-func (s source) count(ctx context.Context, f *filter.Filter) (uint64, uint64, error) {
+func (s source) count(ctx context.Context, req shard.CountRequest) (uint64, uint64, error) {
 	if s.local() {
-		return s.c.opts.Local.Count(ctx, s.ref, s.minIndex, f)
+		return s.c.opts.Local.Count(ctx, s.ref, s.minIndex, req)
 	}
-	return s.c.opts.Remote.Count(ctx, s.peer, s.ref, s.minIndex, f)
+	return s.c.opts.Remote.Count(ctx, s.peer, s.ref, s.minIndex, req)
 }
 
 // Search runs queries over all shards of a collection, all of them in one call per shard. The result for each query is
 // sorted best first, equal scores by id.
 func (c *Coordinator) Search(ctx context.Context, collection string, queries []Query, o ReadOptions) ([][]shard.Scored, error) {
-	col, err := c.Lookup(ctx, collection)
-	if err != nil {
-		return nil, err
-	}
+	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([][]shard.Scored, error) {
+		return c.searchOnce(ctx, col, queries, o)
+	})
+}
+
+func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, queries []Query, o ReadOptions) ([][]shard.Scored, error) {
 	reqs := make([]shard.SearchRequest, len(queries))
 	for i := range queries {
 		if err := checkQuery(col, &queries[i]); err != nil {
@@ -77,11 +79,12 @@ func (c *Coordinator) Search(ctx context.Context, collection string, queries []Q
 		reqs[i] = queries[i].SearchRequest
 		reqs[i].Filter = reqs[i].Filter.Tokenized(col.Tokenizers)
 		reqs[i].Limit = window(queries[i].Limit, queries[i].Offset)
+		reqs[i].Look = o.look(col)
 	}
 	if len(reqs) == 0 {
 		return nil, nil
 	}
-	perShard, err := fanOut(ctx, c, col, col.Shards, question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
+	perShard, err := fanOut(ctx, c, col, col.Owners(), question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
 		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) { return s.search(ctx, reqs) },
 	})
 	if err != nil {
@@ -117,46 +120,55 @@ func window(limit, offset uint64) uint64 {
 
 // Scroll returns points in the order of their ids, and the id that the next page starts with (nil at the end).
 func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.ScrollRequest, o ReadOptions) ([]point.Record, *point.ID, error) {
-	col, err := c.Lookup(ctx, collection)
-	if err != nil {
-		return nil, nil, err
-	}
 	if req.Limit == 0 {
+		if _, err := c.Lookup(ctx, collection); err != nil {
+			return nil, nil, err
+		}
 		return nil, nil, fault.New(fault.Invalid, "limit must be at least 1")
-	}
-	req.Filter = req.Filter.Tokenized(col.Tokenizers)
-	if err := checkRead(col, req.Filter, req.Vectors); err != nil {
-		return nil, nil, err
 	}
 	limit := min(req.Limit, maxWindow-1)
 	req.Limit = limit + 1 // one more tells whether, and where, another page starts
-	lists, err := fanOut(ctx, c, col, col.Shards, question[[]point.Record]{opts: o, kind: kindScroll, version: newestRecord,
-		read: func(ctx context.Context, s source) ([]point.Record, uint64, error) { return s.scroll(ctx, req) },
+	page, err := consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
+		return c.scrollOnce(ctx, col, req, o)
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	page := merge(lists, byID, 0, limit+1)
-	if uint64(len(page)) <= limit {
-		return page, nil, nil
+	if err != nil || uint64(len(page)) <= limit {
+		return page, nil, err
 	}
 	next := page[limit].ID
 	return page[:limit], &next, nil
 }
 
+// scrollOnce returns the first req.Limit points of all shards.
+func (c *Coordinator) scrollOnce(ctx context.Context, col *catalog.Collection, req shard.ScrollRequest, o ReadOptions) ([]point.Record, error) {
+	req.Filter = req.Filter.Tokenized(col.Tokenizers)
+	if err := checkRead(col, req.Filter, req.Vectors); err != nil {
+		return nil, err
+	}
+	req.Look = o.look(col)
+	lists, err := fanOut(ctx, c, col, col.Owners(), question[[]point.Record]{opts: o, kind: kindScroll, version: newestRecord,
+		read: func(ctx context.Context, s source) ([]point.Record, uint64, error) { return s.scroll(ctx, req) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return merge(lists, byID, 0, req.Limit), nil
+}
+
 // Count returns how many points match; a nil filter matches all. Where several replicas have to answer, the count of each shard is
 // that of the replica that had applied most.
 func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Filter, o ReadOptions) (uint64, error) {
-	col, err := c.Lookup(ctx, collection)
-	if err != nil {
+	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) (uint64, error) {
+		return c.countOnce(ctx, col, f, o)
+	})
+}
+
+func (c *Coordinator) countOnce(ctx context.Context, col *catalog.Collection, f *filter.Filter, o ReadOptions) (uint64, error) {
+	req := shard.CountRequest{Look: o.look(col), Filter: f.Tokenized(col.Tokenizers)}
+	if err := checkFilter(req.Filter); err != nil {
 		return 0, err
 	}
-	f = f.Tokenized(col.Tokenizers)
-	if err := checkFilter(f); err != nil {
-		return 0, err
-	}
-	counts, err := fanOut(ctx, c, col, col.Shards, question[uint64]{opts: o, kind: kindCount, version: func(uint64) uint64 { return 0 },
-		read: func(ctx context.Context, s source) (uint64, uint64, error) { return s.count(ctx, f) },
+	counts, err := fanOut(ctx, c, col, col.Owners(), question[uint64]{opts: o, kind: kindCount, version: func(uint64) uint64 { return 0 },
+		read: func(ctx context.Context, s source) (uint64, uint64, error) { return s.count(ctx, req) },
 	})
 	total := uint64(0)
 	for _, n := range counts {
@@ -167,10 +179,13 @@ func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Fi
 
 // Get returns points in the order asked for, as often as asked for; absent ones are left out.
 func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetRequest, o ReadOptions) ([]point.Record, error) {
-	col, err := c.Lookup(ctx, collection)
-	if err != nil {
-		return nil, err
-	}
+	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
+		return c.getOnce(ctx, col, req, o)
+	})
+}
+
+func (c *Coordinator) getOnce(ctx context.Context, col *catalog.Collection, req shard.GetRequest, o ReadOptions) ([]point.Record, error) {
+	req.Look = o.look(col)
 	if err := checkRead(col, nil, req.Vectors); err != nil {
 		return nil, err
 	}

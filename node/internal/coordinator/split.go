@@ -44,8 +44,9 @@ func split(col *catalog.Collection, op point.Op, maxBytes int) ([]part, error) {
 func splitSelector(col *catalog.Collection, sel point.Selector, with func(point.Selector) point.Op) ([]part, error) {
 	if sel.IDs == nil {
 		op := point.EncodeOp(with(sel))
-		parts := make([]part, len(col.Shards))
-		for i, sh := range col.Shards {
+		owners := col.Owners()
+		parts := make([]part, len(owners))
+		for i, sh := range owners {
 			parts[i] = part{shard: sh.ID, ops: [][]byte{op}}
 		}
 		return parts, nil

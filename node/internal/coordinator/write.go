@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -54,23 +55,62 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	}
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
+	total := WriteResult{Completed: true}
+	for len(parts) > 0 {
+		left, old, err := c.writeParts(ctx, col, parts, opts.Wait, &total)
+		if err != nil {
+			return WriteResult{}, err
+		}
+		if old == nil {
+			break
+		}
+		now, err := c.newer(ctx, col.ID, old)
+		if err != nil {
+			return WriteResult{}, err
+		}
+		parts = nil
+		for _, p := range left {
+			again, err := splitAgain(col, now, p, c.opts.MaxOpBytes)
+			if err != nil {
+				return WriteResult{}, err
+			}
+			parts = append(parts, again...)
+		}
+		col = now
+	}
+	return total, nil
+}
+
+// writeParts sends the parts of a write, and sums up what is done. What of them was surely not done because slots have changed
+// their owner comes back.
+func (c *Coordinator) writeParts(ctx context.Context, col *catalog.Collection, parts []part, wait bool, total *WriteResult) (left []part, old *stale, err error) {
 	doubtful, rest := byHope(col, parts)
-	total, tried := WriteResult{Completed: true}, 0
+	tried := 0
 	for _, group := range [][]part{doubtful, rest} {
+		if old != nil {
+			return append(left, group...), old, nil // whether they are hopeless has to be asked again first
+		}
 		results, errs := make([]WriteResult, len(group)), make([]error, len(group))
 		c.each(len(group), func(i int) {
-			results[i], errs[i] = c.writePart(ctx, col, group[i], opts.Wait)
+			results[i], errs[i] = c.writePart(ctx, col, &group[i], wait)
 		})
 		tried += len(group)
+		for i := range group {
+			var s *stale
+			if errors.As(errs[i], &s) {
+				old, errs[i] = s, nil
+				left = append(left, group[i])
+			}
+		}
 		if err := partial(errs, tried, len(parts), func(i int) catalog.ShardID { return group[i].shard }); err != nil {
-			return WriteResult{}, err
+			return nil, nil, err
 		}
 		for _, r := range results {
 			total.OperationID = max(total.OperationID, r.OperationID)
-			total.Completed = total.Completed && r.Completed
+			total.Completed = total.Completed && (r.Completed || r == WriteResult{})
 		}
 	}
-	return total, nil
+	return left, old, nil
 }
 
 // byHope separates the parts whose shards have too few active replicas for W, as far as is known here. They are sent first, so that
@@ -109,21 +149,24 @@ func (c *Coordinator) each(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// writePart appends a shard's operations in order; a failure leaves the later ones out.
-func (c *Coordinator) writePart(ctx context.Context, col *catalog.Collection, p part, wait bool) (WriteResult, error) {
+// writePart appends a shard's operations in order; a failure leaves the later ones out. Those that are done are taken out of the part.
+func (c *Coordinator) writePart(ctx context.Context, col *catalog.Collection, p *part, wait bool) (last WriteResult, err error) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: p.shard}
-	var last WriteResult
-	for i, op := range p.ops {
+	for i, count := 0, len(p.ops); i < count; i++ {
 		// Operations of one log complete in order: only the last has to be waited for, but each for its own error.
-		r, err := c.writeOp(ctx, ref, op, wait)
+		r, err := c.writeOp(ctx, ref, col.Epoch, p.ops[0], wait)
+		var old *stale
+		if errors.As(err, &old) {
+			return last, old
+		}
 		if err != nil {
 			if i > 0 {
-				half := annotate(err, "operation %d of %d for this shard (the ones before are done)", i+1, len(p.ops))
+				half := annotate(err, "operation %d of %d for this shard (the ones before are done)", i+1, count)
 				err = half.With(fault.HintOutcome, fault.OutcomeUnknown)
 			}
 			return WriteResult{}, err
 		}
-		last = r
+		last, p.ops = r, p.ops[1:]
 	}
 	return last, nil
 }
@@ -135,7 +178,7 @@ type target struct {
 }
 
 // writeOp sends one operation to the shard's primary until it is answered, or is not to be sent again.
-func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, op []byte, wait bool) (WriteResult, error) {
+func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, epoch uint64, op []byte, wait bool) (WriteResult, error) {
 	var hint target
 	var last error
 	for pause := c.opts.RetryMin; ; pause = min(pause*2, c.opts.RetryMax) {
@@ -143,15 +186,15 @@ func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, op []by
 			return WriteResult{}, gaveUp(ctx, last)
 		}
 		state, changed := c.opts.Metadata.Watch()
-		_, sh, ok := state.Shard(ref)
-		if !ok {
-			return WriteResult{}, fault.New(fault.NotFound, "the collection was deleted meanwhile")
+		_, sh, err := current(state, ref, epoch)
+		if err != nil {
+			return WriteResult{}, err
 		}
 		to := target{sh.Primary, sh.Term}
 		if hint.term > to.term {
 			to = hint
 		}
-		r, err := c.attempt(ctx, state, sh, ref, to, op, wait)
+		r, err := c.attempt(ctx, state, sh, ref, to, epoch, op, wait)
 		if err == nil {
 			c.seen.note(state, ref, r.OperationID)
 			return r, nil
@@ -169,15 +212,15 @@ func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, op []by
 }
 
 // attempt makes one try. What it does not send fails with a class that sure accepts.
-func (c *Coordinator) attempt(ctx context.Context, state *catalog.State, sh *catalog.Shard, ref catalog.ShardRef, to target, op []byte, wait bool) (r WriteResult, err error) {
+func (c *Coordinator) attempt(ctx context.Context, state *catalog.State, sh *catalog.Shard, ref catalog.ShardRef, to target, epoch uint64, op []byte, wait bool) (r WriteResult, err error) {
 	if to.primary == c.opts.Self {
-		r.OperationID, r.Completed, err = c.opts.Local.Write(ctx, ref, to.term, op, wait)
+		r.OperationID, r.Completed, err = c.opts.Local.Write(ctx, ref, to.term, epoch, op, wait)
 		return r, err
 	}
 	if !c.opts.Liveness.Alive(to.primary) {
 		return r, c.deadPrimary(state, sh, to)
 	}
-	r.OperationID, r.Completed, err = c.opts.Remote.Write(ctx, to.primary, ref, to.term, op, wait)
+	r.OperationID, r.Completed, err = c.opts.Remote.Write(ctx, to.primary, ref, to.term, epoch, op, wait)
 	return r, err
 }
 

@@ -67,21 +67,24 @@ func (st *Standing) Write(epoch uint64, touches *slot.Set, s *State, more []Seal
 	return nil
 }
 
+// HintWait marks a refusal that a newer catalog here, or more that is applied, may end.
+const HintWait = "wait"
+
 // Read decides whether a replica may answer a reader who split its request by epoch. s is the shard's state of the moment that is read.
-// A fresh read is one that promises to see what others wrote (M9). wait tells that a newer catalog may allow what is refused.
-func (st *Standing) Read(epoch uint64, fresh bool, s *State) (wait bool, err error) {
+// A fresh read is one that promises to see what others wrote (M9).
+func (st *Standing) Read(epoch uint64, fresh bool, s *State) error {
 	if err := st.agree(epoch, s); err != nil {
-		return st.Epoch < epoch, err
+		return err
 	}
 	if !fresh || s == nil {
-		return false, nil
+		return nil
 	}
 	for _, x := range s.Sealed {
 		if st.open(x) {
-			return true, st.stale("its slots are being handed over")
+			return st.stale("its slots are being handed over").With(HintWait, "true")
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // agree compares the sender's epoch with the catalog here. 0 is of a sender who does not ask.
@@ -90,7 +93,7 @@ func (st *Standing) agree(epoch uint64, s *State) error {
 	case epoch == 0:
 		return nil
 	case st.Epoch < epoch:
-		return st.stale("this node knows epoch %d, the request is of %d", st.Epoch, epoch)
+		return st.stale("this node knows epoch %d, the request is of %d", st.Epoch, epoch).With(HintWait, "true")
 	case st.Since > epoch:
 		return st.stale("its slots changed in epoch %d, the request is of %d", st.Since, epoch)
 	case s != nil && s.Epoch > epoch:

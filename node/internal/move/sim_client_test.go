@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
@@ -347,9 +349,8 @@ func (r *read) step(w *world) bool {
 		other.Epoch = 0
 		state = &other
 	}
-	wait, err := st.Read(r.epoch, r.strict && !w.rules.noFresh, state)
-	if err != nil {
-		return !wait
+	if err := st.Read(r.epoch, r.strict && !w.rules.noFresh, state); err != nil {
+		return fault.Hint(err, move.HintWait) == ""
 	}
 	for id, val := range f.data {
 		if !st.Owned.Has(slotOf(id)) {

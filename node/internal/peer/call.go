@@ -80,8 +80,8 @@ func (p *Pool) Fence(ctx context.Context, to catalog.PeerID, fences []Fence) ([]
 }
 
 // Write sends an operation (point.EncodeOp) to the shard's primary, with the term that the sender knows.
-func (p *Pool) Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error) {
-	req := &peerpb.WriteRequest{Shard: refToWire(ref), Term: term, Op: op, Wait: wait}
+func (p *Pool) Write(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (index uint64, completed bool, err error) {
+	req := &peerpb.WriteRequest{Shard: refToWire(ref), Term: term, Epoch: epoch, Op: op, Wait: wait}
 	resp, err := call(ctx, p, to, peerpb.PeerClient.Write, req)
 	return resp.GetIndex(), resp.GetCompleted(), err
 }
@@ -120,9 +120,10 @@ func (p *Pool) Get(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef,
 }
 
 // Count asks a replica how many points match.
-func (p *Pool) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error) {
-	req := &peerpb.CountRequest{Shard: refToWire(ref), MinIndex: minIndex, Filter: filter.Encode(f)}
-	resp, err := call(ctx, p, to, peerpb.PeerClient.Count, req)
+func (p *Pool) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error) {
+	resp, err := call(ctx, p, to, peerpb.PeerClient.Count, &peerpb.CountRequest{
+		Shard: refToWire(ref), MinIndex: minIndex, Filter: filter.Encode(req.Filter), Epoch: req.Epoch, Fresh: req.Fresh,
+	})
 	return resp.GetCount(), resp.GetApplied(), err
 }
 

@@ -123,6 +123,9 @@ func vectorSelectorFromWire(w *peerpb.VectorSelector) shard.VectorSelector {
 
 func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) *peerpb.SearchRequest {
 	w := &peerpb.SearchRequest{Shard: refToWire(ref), MinIndex: minIndex, Queries: make([]*peerpb.Nearest, len(reqs))}
+	if len(reqs) > 0 {
+		w.Epoch, w.Fresh = reqs[0].Epoch, reqs[0].Fresh
+	}
 	for i, r := range reqs {
 		w.Queries[i] = &peerpb.Nearest{
 			Vector: r.Vector, Using: r.Using, Filter: filter.Encode(r.Filter), Limit: r.Limit,
@@ -177,6 +180,7 @@ func searchFromWire(w *peerpb.SearchRequest) (catalog.ShardRef, []shard.SearchRe
 		if reqs[i], err = nearestFromWire(q); err != nil {
 			return ref, nil, fmt.Errorf("query %d: %w", i, err)
 		}
+		reqs[i].Look = lookFromWire(w)
 	}
 	return ref, reqs, nil
 }
@@ -238,7 +242,7 @@ func recordsFromWire(w *peerpb.RecordsResponse) ([]point.Record, error) {
 func scrollToWire(ref catalog.ShardRef, minIndex uint64, r shard.ScrollRequest) *peerpb.ScrollRequest {
 	w := &peerpb.ScrollRequest{
 		Shard: refToWire(ref), MinIndex: minIndex, Filter: filter.Encode(r.Filter), Limit: r.Limit,
-		Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
+		Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors), Epoch: r.Epoch, Fresh: r.Fresh,
 	}
 	if r.From != nil {
 		w.From = r.From.AppendKey(nil)
@@ -255,7 +259,7 @@ func scrollFromWire(w *peerpb.ScrollRequest) (catalog.ShardRef, shard.ScrollRequ
 		return ref, shard.ScrollRequest{}, fault.New(fault.Invalid, "a scroll needs a limit of at least 1")
 	}
 	r := shard.ScrollRequest{
-		Limit: w.GetLimit(), Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
+		Look: lookFromWire(w), Limit: w.GetLimit(), Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 	}
 	if r.Filter, err = filterFromWire(w.GetFilter()); err != nil {
 		return ref, shard.ScrollRequest{}, err
@@ -270,10 +274,18 @@ func scrollFromWire(w *peerpb.ScrollRequest) (catalog.ShardRef, shard.ScrollRequ
 	return ref, r, nil
 }
 
+// look is what every read says.
+type look interface {
+	GetEpoch() uint64
+	GetFresh() bool
+}
+
+func lookFromWire(w look) shard.Look { return shard.Look{Epoch: w.GetEpoch(), Fresh: w.GetFresh()} }
+
 func getToWire(ref catalog.ShardRef, minIndex uint64, r shard.GetRequest) *peerpb.GetRequest {
 	return &peerpb.GetRequest{
 		Shard: refToWire(ref), MinIndex: minIndex, Ids: idsToWire(r.IDs),
-		Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
+		Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors), Epoch: r.Epoch, Fresh: r.Fresh,
 	}
 }
 
@@ -287,7 +299,7 @@ func getFromWire(w *peerpb.GetRequest) (catalog.ShardRef, shard.GetRequest, erro
 		return ref, shard.GetRequest{}, err
 	}
 	return ref, shard.GetRequest{
-		IDs: ids, Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
+		Look: lookFromWire(w), IDs: ids, Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 	}, nil
 }
 

@@ -133,12 +133,16 @@ func TestRequestsSurviveTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ref := genRef().Draw(t, "ref")
 		reqs := rapid.SliceOfN(genSearch(), 1, 3).Draw(t, "searches")
+		look := shard.Look{Epoch: rapid.Uint64().Draw(t, "epoch"), Fresh: rapid.Bool().Draw(t, "fresh")}
+		for i := range reqs {
+			reqs[i].Look = look
+		}
 		gotRef, got, err := searchFromWire(hop(t, searchToWire(ref, 7, reqs)))
 		if err != nil || gotRef != ref || !reflect.DeepEqual(got, reqs) {
 			t.Fatalf("search\n got %+v %v\nwant %+v", got, err, reqs)
 		}
 		scroll := shard.ScrollRequest{
-			Filter: genFilter().Draw(t, "filter"), Limit: rapid.Uint64Min(1).Draw(t, "limit"),
+			Look: look, Filter: genFilter().Draw(t, "filter"), Limit: rapid.Uint64Min(1).Draw(t, "limit"),
 			Payload: genPayloadSelector().Draw(t, "payload"), Vectors: genVectorSelector().Draw(t, "vectors"),
 		}
 		if rapid.Bool().Draw(t, "from") {
@@ -149,7 +153,7 @@ func TestRequestsSurviveTheWire(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(gotScroll, scroll) {
 			t.Fatalf("scroll\n got %+v %v\nwant %+v", gotScroll, err, scroll)
 		}
-		get := shard.GetRequest{IDs: rapid.SliceOfN(genID(), 1, 4).Draw(t, "ids"), Payload: scroll.Payload, Vectors: scroll.Vectors}
+		get := shard.GetRequest{Look: look, IDs: rapid.SliceOfN(genID(), 1, 4).Draw(t, "ids"), Payload: scroll.Payload, Vectors: scroll.Vectors}
 		_, gotGet, err := getFromWire(hop(t, getToWire(ref, 7, get)))
 		if err != nil || !reflect.DeepEqual(gotGet, get) {
 			t.Fatalf("get\n got %+v %v\nwant %+v", gotGet, err, get)

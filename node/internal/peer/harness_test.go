@@ -96,7 +96,7 @@ func (m *metadata) Watch() (*catalog.State, <-chan struct{}) {
 
 // replicas stands for the replica manager.
 type replicas struct {
-	write   func(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error)
+	write   func(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error)
 	records []point.Record
 	scored  [][]shard.Scored
 	status  []replica.Status
@@ -108,11 +108,12 @@ type replicas struct {
 		get     shard.GetRequest
 		filter  *filter.Filter
 		minimum uint64
+		look    shard.Look
 	}
 }
 
-func (r *replicas) Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
-	return r.write(ctx, ref, term, op, wait)
+func (r *replicas) Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
+	return r.write(ctx, ref, term, epoch, op, wait)
 }
 
 func (r *replicas) Search(_ context.Context, _ catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error) {
@@ -130,8 +131,8 @@ func (r *replicas) Get(_ context.Context, _ catalog.ShardRef, minIndex uint64, r
 	return r.records, 13, nil
 }
 
-func (r *replicas) Count(_ context.Context, _ catalog.ShardRef, minIndex uint64, f *filter.Filter) (uint64, uint64, error) {
-	r.mu.filter, r.mu.minimum = f, minIndex
+func (r *replicas) Count(_ context.Context, _ catalog.ShardRef, minIndex uint64, req shard.CountRequest) (uint64, uint64, error) {
+	r.mu.filter, r.mu.minimum, r.mu.look = req.Filter, minIndex, req.Look
 	return 42, 14, nil
 }
 

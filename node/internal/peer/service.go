@@ -9,7 +9,6 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -19,11 +18,11 @@ import (
 
 // Data is the data path of the replicas on this node.
 type Data interface {
-	Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (index uint64, completed bool, err error)
+	Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (index uint64, completed bool, err error)
 	Search(ctx context.Context, ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequest) ([][]shard.Scored, uint64, error)
 	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
-	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (count, applied uint64, err error)
+	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
 }
 
 // Replicas is the protocol's side of the replicas on this node. Step is called with the messages of one peer in
@@ -227,7 +226,7 @@ func (s *Service) Write(ctx context.Context, w *peerpb.WriteRequest) (*peerpb.Wr
 	}
 	ctx, cancel := early(ctx)
 	defer cancel()
-	index, completed, err := s.opts.Data.Write(ctx, ref, w.GetTerm(), w.GetOp(), w.GetWait())
+	index, completed, err := s.opts.Data.Write(ctx, ref, w.GetTerm(), w.GetEpoch(), w.GetOp(), w.GetWait())
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +292,7 @@ func (s *Service) Count(ctx context.Context, w *peerpb.CountRequest) (*peerpb.Co
 	if err != nil {
 		return nil, err
 	}
-	count, applied, err := s.opts.Data.Count(ctx, ref, w.GetMinIndex(), f)
+	count, applied, err := s.opts.Data.Count(ctx, ref, w.GetMinIndex(), shard.CountRequest{Look: lookFromWire(w), Filter: f})
 	if err != nil {
 		return nil, err
 	}

@@ -59,8 +59,8 @@ func TestDataCallsReachTheReplicasAndReturnTheirAnswers(t *testing.T) {
 		if err != nil || applied != 13 || !reflect.DeepEqual(records, b.replicas.records) || len(b.replicas.mu.get.IDs) != 1 {
 			t.Errorf("Get: %+v, %d, %v", records, applied, err)
 		}
-		count, applied, err := a.pool.Count(ctx, 2, ref, 8, &filter.Filter{Must: []filter.Condition{{HasID: &filter.HasID{IDs: []point.ID{point.Num(1)}}}}})
-		if err != nil || applied != 14 || count != 42 || b.replicas.mu.filter == nil {
+		count, applied, err := a.pool.Count(ctx, 2, ref, 8, shard.CountRequest{Look: shard.Look{Epoch: 3, Fresh: true}, Filter: &filter.Filter{Must: []filter.Condition{{HasID: &filter.HasID{IDs: []point.ID{point.Num(1)}}}}}})
+		if err != nil || applied != 14 || count != 42 || b.replicas.mu.filter == nil || b.replicas.mu.look != (shard.Look{Epoch: 3, Fresh: true}) {
 			t.Errorf("Count: %d, %d, %v", count, applied, err)
 		}
 		statuses, err := a.pool.Status(ctx, 2, nil)
@@ -78,10 +78,10 @@ func TestErrorsKeepClassAndHintsAcrossTheHop(t *testing.T) {
 	pair(t, func(t *testing.T, _ *network, a, b *node) {
 		for class := fault.Internal; class <= fault.Canceled; class++ {
 			want := fault.New(class, "why").With("primary", "7")
-			b.replicas.write = func(context.Context, catalog.ShardRef, uint64, []byte, bool) (uint64, bool, error) {
+			b.replicas.write = func(context.Context, catalog.ShardRef, uint64, uint64, []byte, bool) (uint64, bool, error) {
 				return 0, false, fmt.Errorf("write shard: %w", want)
 			}
-			_, _, err := a.pool.Write(context.Background(), 2, ref, 1, nil, true)
+			_, _, err := a.pool.Write(context.Background(), 2, ref, 1, 4, nil, true)
 			if !fault.Is(err, class) || fault.Hint(err, "primary") != "7" {
 				t.Errorf("%v arrived as %v: %v", class, fault.ClassOf(err), err)
 			}
@@ -94,8 +94,8 @@ func TestErrorsKeepClassAndHintsAcrossTheHop(t *testing.T) {
 
 func TestWriteCarriesWhatItWasGiven(t *testing.T) {
 	pair(t, func(t *testing.T, _ *network, a, b *node) {
-		b.replicas.write = func(ctx context.Context, r catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
-			if r != ref || term != 6 || string(op) != "op" || !wait {
+		b.replicas.write = func(ctx context.Context, r catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
+			if r != ref || term != 6 || epoch != 4 || string(op) != "op" || !wait {
 				t.Errorf("got %v %d %q %v", r, term, op, wait)
 			}
 			deadline, ok := ctx.Deadline()
@@ -106,7 +106,7 @@ func TestWriteCarriesWhatItWasGiven(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		index, completed, err := a.pool.Write(ctx, 2, ref, 6, []byte("op"), true)
+		index, completed, err := a.pool.Write(ctx, 2, ref, 6, 4, []byte("op"), true)
 		if err != nil || index != 12 || !completed {
 			t.Errorf("got %d %v %v", index, completed, err)
 		}
@@ -118,7 +118,7 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 		write := func(timeout time.Duration) error {
 			ctx, cancel := context.WithTimeout(context.Background(), timeout)
 			defer cancel()
-			_, _, err := a.pool.Write(ctx, 2, ref, 6, []byte("op"), true)
+			_, _, err := a.pool.Write(ctx, 2, ref, 6, 4, []byte("op"), true)
 			return err
 		}
 		unknown := func(err error) bool { return fault.Hint(err, fault.HintOutcome) == fault.OutcomeUnknown }
@@ -130,7 +130,7 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 		n.setCut(b.peer.PeerAddr, false)
 		pass(2 * time.Second) // the connection's backoff
 
-		hang := func(ctx context.Context, _ catalog.ShardRef, _ uint64, _ []byte, _ bool) (uint64, bool, error) {
+		hang := func(ctx context.Context, _ catalog.ShardRef, _, _ uint64, _ []byte, _ bool) (uint64, bool, error) {
 			<-ctx.Done()
 			pass(time.Minute) // it does not even answer in time
 			return 0, false, ctx.Err()
@@ -148,7 +148,7 @@ func TestOnlyCallsThatMayHaveArrivedHaveAnUnknownOutcome(t *testing.T) {
 		}
 		pass(10 * time.Minute) // the handlers end
 
-		if _, _, err := a.pool.Write(context.Background(), 8, ref, 6, nil, true); !fault.Is(err, fault.Unavailable) || unknown(err) {
+		if _, _, err := a.pool.Write(context.Background(), 8, ref, 6, 4, nil, true); !fault.Is(err, fault.Unavailable) || unknown(err) {
 			t.Errorf("no such peer: %v", err)
 		}
 	})
@@ -254,7 +254,7 @@ func TestPoolFollowsAddressesAndLearnsTheClusterId(t *testing.T) {
 // Foreign bytes over a real connection: requests without any field.
 func TestEmptyRequestsAreRefusedNotFatal(t *testing.T) {
 	pair(t, func(t *testing.T, n *network, a, b *node) {
-		b.replicas.write = func(context.Context, catalog.ShardRef, uint64, []byte, bool) (uint64, bool, error) {
+		b.replicas.write = func(context.Context, catalog.ShardRef, uint64, uint64, []byte, bool) (uint64, bool, error) {
 			return 0, false, errors.New("reached")
 		}
 		cc, err := grpc.NewClient("passthrough:///"+b.peer.PeerAddr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(n.dial))

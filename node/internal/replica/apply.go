@@ -100,6 +100,8 @@ func (r *runner) applyDone(res applyResult) {
 	}
 	r.appliedTo = res.to
 	r.core.AppliedTo(res.to)
+	r.appliedMoves()
+	r.slotDuties()
 	r.mark.raise(uint64(res.to))
 	r.stopsDue()
 }

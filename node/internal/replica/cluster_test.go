@@ -319,7 +319,7 @@ func (c *cluster) write(ref catalog.ShardRef, op []byte) uint64 {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		i, completed, err := m.manager.Write(ctx, ref, sh.Term, op, true)
+		i, completed, err := m.manager.Write(ctx, ref, sh.Term, 0, op, true)
 		if err == nil && !completed {
 			return errors.New("acknowledged, not completed")
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -24,6 +25,7 @@ type events struct {
 	stops    []*stop
 	confirms []*confirmation
 	view     *catalog.Shard // the newest, nil if unchanged
+	standing *move.Standing // that came with view
 	quorum   int            // the wanted W that came with view
 	schema   *shard.Schema  // that came with view
 	away     []catalog.PeerID

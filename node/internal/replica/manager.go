@@ -12,6 +12,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -44,14 +45,15 @@ type Manager struct {
 // seat is the place of one replica in a Manager: being filled from a snapshot, being opened, running, failed to open, or being
 // closed.
 type seat struct {
-	gen    catalog.Generation
-	filler *filler // nil unless it begins with a snapshot
-	runner *runner // nil until it is open
-	err    error   // why it could not be opened
-	col    *catalog.Collection
-	view   *catalog.Shard     // the newest that the catalog says, pushed to the runner
-	cancel context.CancelFunc // ends filling and opening
-	opened chan struct{}      // closed when open has returned
+	gen      catalog.Generation
+	filler   *filler // nil unless it begins with a snapshot
+	runner   *runner // nil until it is open
+	err      error   // why it could not be opened
+	col      *catalog.Collection
+	view     *catalog.Shard     // the newest that the catalog says, pushed to the runner
+	standing *move.Standing     // that came with view
+	cancel   context.CancelFunc // ends filling and opening
+	opened   chan struct{}      // closed when open has returned
 }
 
 // NewManager starts to follow the catalog.
@@ -190,7 +192,7 @@ func (m *Manager) follow(state *catalog.State) {
 	for _, col := range state.Collections {
 		for _, sh := range col.Shards {
 			if _, ok := sh.Replica(m.opts.Self); ok {
-				m.seatReplica(col, sh)
+				m.seatReplica(state, col, sh)
 			}
 		}
 	}
@@ -198,19 +200,19 @@ func (m *Manager) follow(state *catalog.State) {
 }
 
 // seatReplica makes sure that the replica is open, and tells it the catalog's newest word.
-func (m *Manager) seatReplica(col *catalog.Collection, sh *catalog.Shard) {
+func (m *Manager) seatReplica(state *catalog.State, col *catalog.Collection, sh *catalog.Shard) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.mu.slots[ref]
 	if !ok {
-		m.mu.slots[ref] = m.newSeat(col, sh)
+		m.mu.slots[ref] = m.newSeat(state, col, sh)
 		return
 	}
 	if s.view == sh && s.col == col {
 		return
 	}
-	s.view, s.col = sh, col
+	s.view, s.col, s.standing = sh, col, move.StandingOf(state, col, sh)
 	if s.filler != nil {
 		s.filler.learn(sh)
 	}
@@ -220,9 +222,9 @@ func (m *Manager) seatReplica(col *catalog.Collection, sh *catalog.Shard) {
 }
 
 // newSeat begins to fill or open this peer's replica of a shard.
-func (m *Manager) newSeat(col *catalog.Collection, sh *catalog.Shard) *seat {
+func (m *Manager) newSeat(state *catalog.State, col *catalog.Collection, sh *catalog.Shard) *seat {
 	rep, _ := sh.Replica(m.opts.Self)
-	s := &seat{gen: rep.Generation, col: col, view: sh, opened: make(chan struct{})}
+	s := &seat{gen: rep.Generation, col: col, view: sh, standing: move.StandingOf(state, col, sh), opened: make(chan struct{})}
 	if rep.Previous != 0 {
 		s.filler = newFiller(&m.opts, m.traffic, col, sh, rep.Generation)
 	}
@@ -248,9 +250,9 @@ func (m *Manager) newSeat(col *catalog.Collection, sh *catalog.Shard) *seat {
 
 // push tells an open replica what the catalog says now.
 func push(s *seat) {
-	view, quorum, schema := s.view, s.col.WantedQuorum(s.view), schemaOf(s.col)
+	view, quorum, schema, standing := s.view, s.col.WantedQuorum(s.view), schemaOf(s.col), s.standing
 	_ = s.runner.inbox.put(func(ev *events) error {
-		ev.view, ev.quorum, ev.schema = view, quorum, &schema
+		ev.view, ev.quorum, ev.schema, ev.standing = view, quorum, &schema, standing
 		return nil
 	})
 }
@@ -270,9 +272,9 @@ func (m *Manager) open(ctx context.Context, s *seat) (*runner, error) {
 		return nil, ctx.Err()
 	}
 	m.mu.RLock()
-	col, view := s.col, s.view
+	col, view, standing := s.col, s.view, s.standing
 	m.mu.RUnlock()
-	return openRunner(&m.opts, col, view, s.gen)
+	return openRunner(&m.opts, col, view, standing, s.gen)
 }
 
 // dropGone closes the replicas that the catalog no longer puts here, and deletes their data: all but that of a replica whose

@@ -48,7 +48,7 @@ func TestConcurrentWritersAreAllAnswered(t *testing.T) {
 	for w := range uint64(8) {
 		wg.Go(func() {
 			for i := range uint64(25) {
-				_, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, upsert(w<<32|i), i%2 == 0)
+				_, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, 0, upsert(w<<32|i), i%2 == 0)
 				errs <- err
 			}
 		})
@@ -147,7 +147,7 @@ func TestAReplicaThatWasAwayIsDemotedAndCatchesUp(t *testing.T) {
 		c.write(ref, upsert(10+i))
 	}
 	m := c.start(3)
-	if _, _, err := m.manager.Count(context.Background(), ref, 0, nil); err == nil {
+	if _, _, err := m.manager.Count(context.Background(), ref, 0, shard.CountRequest{}); err == nil {
 		if rep, _ := c.shard(ref).Replica(3); rep.State != catalog.Active {
 			t.Error("a replica that does not count was read")
 		}
@@ -177,7 +177,7 @@ func TestWritesThatCannotReachWAreRefusedBeforehand(t *testing.T) {
 	c.eventually("a write is refused for want of replicas", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, upsert(2), true)
+		_, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, 0, upsert(2), true)
 		if !fault.Is(err, fault.FailedPrecondition) {
 			return fmt.Errorf("got %w, want FailedPrecondition", err)
 		}
@@ -195,7 +195,7 @@ func TestAWriteThatIsLateSaysThatItMayStillBeCommitted(t *testing.T) {
 	c.stop(2)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	_, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, upsert(2), true)
+	_, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, 0, upsert(2), true)
 	if err == nil {
 		t.Fatal("a write was acknowledged by one replica of two")
 	}
@@ -209,7 +209,7 @@ func TestAnOperationsOwnFailureIsTheWritersAlone(t *testing.T) {
 	ref := c.create(2, 1, 2)
 	c.write(ref, upsert(1))
 	op := point.EncodeOp(point.UpdateVectors{Points: []point.Point{{ID: point.Num(99), Vectors: point.Vectors{"": {1, 2}}}}})
-	_, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, op, true)
+	_, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, 0, op, true)
 	if !fault.Is(err, fault.NotFound) {
 		t.Errorf("update of a point that does not exist: %v, want NotFound", err)
 	}
@@ -222,7 +222,7 @@ func TestGarbageNeverEntersTheLog(t *testing.T) {
 	ref := c.create(1, 1)
 	c.write(ref, upsert(1))
 	before := c.mu.up[1].manager.Status(nil)[0].LastIndex
-	if _, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, []byte("garbage"), true); err == nil {
+	if _, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, 0, []byte("garbage"), true); err == nil {
 		t.Error("garbage was accepted as an operation")
 	}
 	if after := c.mu.up[1].manager.Status(nil)[0].LastIndex; after != before {
@@ -245,7 +245,7 @@ func TestTheDataOfADeletedCollectionGoes(t *testing.T) {
 		}
 		return err
 	})
-	if _, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, upsert(2), true); !fault.Is(err, fault.StaleEpoch) {
+	if _, _, err := c.mu.up[1].manager.Write(context.Background(), ref, 1, 0, upsert(2), true); !fault.Is(err, fault.StaleEpoch) {
 		t.Errorf("write to a shard that is gone: %v, want StaleEpoch", err)
 	}
 }

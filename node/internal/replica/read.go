@@ -6,7 +6,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -29,18 +29,33 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 	if why := r.verdict(); why != "" {
 		return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node is not read: %s", ref.Shard, why)
 	}
-	if r.mark.get() < minIndex {
-		wait, cancel := context.WithTimeout(ctx, m.opts.ReadWait)
-		err := r.mark.wait(wait, minIndex)
-		cancel()
-		if err != nil {
-			return zero, 0, fault.New(fault.Unavailable, "the replica of shard %d on this node has applied %d, the read needs %d", ref.Shard, r.mark.get(), minIndex)
+	look := func() (result T, applied uint64, err error) {
+		applied = r.mark.get()
+		if applied < minIndex {
+			return result, applied, fault.New(fault.Unavailable, "the replica of shard %d on this node has applied %d, the read needs %d",
+				ref.Shard, applied, minIndex).With(move.HintWait, "true")
+		}
+		result, err = f(r.shard)
+		r.report(err)
+		return result, applied, err
+	}
+	result, applied, err := look()
+	if fault.Hint(err, move.HintWait) == "" {
+		return result, applied, err
+	}
+	patience, cancel := context.WithTimeout(ctx, m.opts.ReadWait)
+	defer cancel()
+	for {
+		news := r.mark.listen() // before looking
+		if result, applied, err = look(); fault.Hint(err, move.HintWait) == "" {
+			return result, applied, err
+		}
+		select {
+		case <-news:
+		case <-patience.Done():
+			return zero, 0, fault.Wrap(fault.ClassOf(err), err, "shard %d", ref.Shard)
 		}
 	}
-	applied := r.mark.get()
-	result, err := f(r.shard)
-	r.report(err)
-	return result, applied, err
 }
 
 // Search answers several searches over the local replica; results[i] is for reqs[i].
@@ -60,9 +75,9 @@ func (m *Manager) Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64
 	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([]point.Record, error) { return s.Get(ctx, req) })
 }
 
-// Count counts the points of the local replica that match f.
-func (m *Manager) Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, f *filter.Filter) (uint64, uint64, error) {
-	return read(ctx, m, ref, minIndex, func(s *shard.Shard) (uint64, error) { return s.Count(ctx, f) })
+// Count counts the points of the local replica that match.
+func (m *Manager) Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (uint64, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) (uint64, error) { return s.Count(ctx, req) })
 }
 
 // Digest returns an order-independent digest of the local replica and the index that it is of, whether or not the

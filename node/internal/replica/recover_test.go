@@ -455,7 +455,7 @@ func TestADivergedReplicaBeginsAnew(t *testing.T) {
 	c.stop(2)
 	for i := range uint64(10) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		if _, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, upsert(900+i), true); err != nil {
+		if _, _, err := c.mu.up[1].manager.Write(ctx, ref, 1, 0, upsert(900+i), true); err != nil {
 			t.Fatal(err)
 		}
 		cancel()

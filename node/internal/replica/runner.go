@@ -12,6 +12,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -37,6 +38,9 @@ type runner struct {
 	log       *entryLog
 	shard     *shard.Shard
 	view      *catalog.Shard
+	standing  *move.Standing // what the same catalog says of the shard's slots
+	moves     *move.State    // the shard's, as applied
+	reign     reign
 	writes    writes
 	fences    []*fence
 	yielding  yielding
@@ -60,7 +64,7 @@ type runner struct {
 }
 
 // openRunner loads a replica from disk and starts it. v is the catalog's newest view of its shard.
-func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen catalog.Generation) (*runner, error) {
+func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, st *move.Standing, gen catalog.Generation) (*runner, error) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: v.ID}
 	log, err := openLog(opts.Store, uint64(gen), opts.logBounds())
 	if err != nil {
@@ -96,7 +100,8 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, gen ca
 	}
 	r.core = replication.New(config)
 	r.mark.raise(sh.Applied())
-	r.learn(v, col.WantedQuorum(v))
+	r.moves = sh.Moves()
+	r.learn(v, col.WantedQuorum(v), st)
 	r.publish()
 	r.wg.Add(1)
 	go r.run(ctx)
@@ -175,7 +180,7 @@ func (r *runner) handle(ev events) {
 		return
 	}
 	if ev.view != nil {
-		r.learn(ev.view, ev.quorum)
+		r.learn(ev.view, ev.quorum, ev.standing)
 		r.wanted = ev.schema
 	}
 	for _, m := range ev.messages {
@@ -199,6 +204,7 @@ func (r *runner) handle(ev events) {
 		r.forgetConfirmations()
 	}
 	r.office()
+	r.slotDuties()
 	for _, w := range ev.writes {
 		if r.yielding.busy() {
 			r.yielding.park(w)
@@ -217,7 +223,7 @@ func (r *runner) handle(ev events) {
 }
 
 // learn takes the catalog's newest word on the shard.
-func (r *runner) learn(v *catalog.Shard, quorum int) {
+func (r *runner) learn(v *catalog.Shard, quorum int, st *move.Standing) {
 	if r.view != nil && v.Version < r.view.Version {
 		return
 	}
@@ -225,6 +231,9 @@ func (r *runner) learn(v *catalog.Shard, quorum int) {
 	r.core.Learn(viewOf(v))
 	r.core.WantQuorum(quorum)
 	r.proposer.learned(v.Version)
+	r.standing = st
+	r.shard.SetStanding(st)
+	r.mark.ring()
 }
 
 func (r *runner) propose(w *write) {
@@ -232,12 +241,17 @@ func (r *runner) propose(w *write) {
 		w.done <- outcome{err: fault.New(fault.StaleEpoch, "shard %d: this node knows term %d, the request is of term %d", r.ref.Shard, r.view.Term, w.term)}
 		return
 	}
-	index, err := r.core.Propose(w.op)
+	err := r.admit(w)
+	var index replication.Index
+	if err == nil {
+		index, err = r.core.Propose(w.op)
+	}
 	if err != nil {
 		r.opts.Metrics.refused(err)
 		w.done <- outcome{err: refusedBy(r.ref, err)}
 		return
 	}
+	r.appended(w)
 	w.index = index
 	r.writes.add(w)
 }
@@ -321,12 +335,6 @@ func (r *runner) send(messages []replication.Message) {
 			r.opts.Sender.Send(to, r.ref, rep.Generation, m)
 		}
 	}
-}
-
-// office notices when this replica takes or loses the office of primary. That may happen twice between two answers of
-// the disk, so that leadership never sees it.
-func (r *runner) office() {
-	r.writes.hold(r.core.Acting(), unknownOutcome(r.ref, "its primary was replaced"))
 }
 
 // leadership notices when this replica begins or ceases to lead.

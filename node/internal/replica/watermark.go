@@ -1,16 +1,13 @@
 package replica
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
-// watermark is an index that only grows, and lets readers wait for it.
+// watermark is an index that only grows, and tells who listens that there is news.
 type watermark struct {
 	mu struct {
 		sync.Mutex
-		value   uint64
-		changed chan struct{} // closed at the next raise; nil while nobody waits
+		value uint64
+		news  chan struct{} // closed when there is news; nil while nobody listens
 	}
 }
 
@@ -27,29 +24,29 @@ func (w *watermark) raise(to uint64) {
 		return
 	}
 	w.mu.value = to
-	if w.mu.changed != nil {
-		close(w.mu.changed)
-		w.mu.changed = nil
+	w.ringLocked()
+}
+
+// ring tells that something else has changed.
+func (w *watermark) ring() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ringLocked()
+}
+
+func (w *watermark) ringLocked() {
+	if w.mu.news != nil {
+		close(w.mu.news)
+		w.mu.news = nil
 	}
 }
 
-// wait returns nil once the value is at least n, or the context's error.
-func (w *watermark) wait(ctx context.Context, n uint64) error {
-	for {
-		w.mu.Lock()
-		if w.mu.value >= n {
-			w.mu.Unlock()
-			return nil
-		}
-		if w.mu.changed == nil {
-			w.mu.changed = make(chan struct{})
-		}
-		changed := w.mu.changed
-		w.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// listen returns a channel that is closed at the next news. Listen before looking.
+func (w *watermark) listen() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.news == nil {
+		w.mu.news = make(chan struct{})
 	}
+	return w.mu.news
 }

@@ -6,8 +6,9 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // maxOp bounds one operation of the log, in bytes encoded.
@@ -17,8 +18,13 @@ const maxOp = 32 << 20
 type write struct {
 	shard catalog.ShardID
 	term  replication.Term // the sender's knowledge: a primary that knows less is out of date
+	epoch uint64           // by which the sender split the operation; 0: it does not ask
 	op    []byte
 	wait  bool
+
+	touches *slot.Set // nil: all that the shard owns
+	control move.Op   // what op is, if it is no operation on points
+
 	index replication.Index // once it stands in the log
 	done  chan outcome      // capacity 1: the runner answers once and never blocks
 }
@@ -107,24 +113,31 @@ func refusedBy(ref catalog.ShardRef, err error) error {
 	return fmt.Errorf("shard %d: %w", ref.Shard, err)
 }
 
-// Write appends op (point.EncodeOp) to the shard's log if this peer is its primary, and returns its index once W
-// replicas hold it or, with wait, have applied it (completed). term is the shard's term as the sender knows it.
+// Write appends op (point.EncodeOp, or such a one within slots: move.Within) to the shard's log if this peer is its primary, and
+// returns its index once W replicas hold it or, with wait, have applied it (completed). term is the shard's term as the sender knows
+// it, epoch the collection's by which it split the operation (0: it does not say).
 //
 // Errors: NotPrimary (hints primary, term) and FailedPrecondition say that nothing was applied, so does Unavailable
-// for a replica that is not open; Timeout and StaleEpoch with the hint outcome=unknown say that the write may still
+// for a replica that is not open, and StaleEpoch; Timeout with the hint outcome=unknown says that the write may still
 // be committed. An error of the operation itself (such as NotFound) is final on every replica.
-func (m *Manager) Write(ctx context.Context, ref catalog.ShardRef, term uint64, op []byte, wait bool) (uint64, bool, error) {
+func (m *Manager) Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
 	if len(op) > maxOp {
 		return 0, false, fault.New(fault.Invalid, "an operation of %d bytes is too large for one shard: the limit is %d, send smaller batches", len(op), maxOp)
 	}
-	if _, err := point.DecodeOp(op); err != nil {
+	touches, err := touched(op)
+	if err != nil {
 		return 0, false, fmt.Errorf("write to shard %d: %w", ref.Shard, err)
 	}
+	return m.write(ctx, ref, &write{
+		shard: ref.Shard, term: replication.Term(term), epoch: epoch, op: op, touches: touches, wait: wait, done: make(chan outcome, 1),
+	})
+}
+
+func (m *Manager) write(ctx context.Context, ref catalog.ShardRef, w *write) (uint64, bool, error) {
 	r, err := m.runner(ref)
 	if err != nil {
 		return 0, false, err
 	}
-	w := &write{shard: ref.Shard, term: replication.Term(term), op: op, wait: wait, done: make(chan outcome, 1)}
 	if err := r.inbox.putWrite(w); err != nil {
 		return 0, false, err
 	}

@@ -34,7 +34,7 @@ func TestAWriteIsNotAcknowledgedByTheCommitOfItsSuccessor(t *testing.T) {
 			go func() {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
-				_, _, err := m.manager.Write(ctx, ref, sh.Term, upsert(900), wait)
+				_, _, err := m.manager.Write(ctx, ref, sh.Term, 0, upsert(900), wait)
 				answer <- err
 			}()
 			c.eventually("the write is in the primary's log", func() error {
@@ -79,7 +79,7 @@ func TestAWriteIsNotAcknowledgedByAPrimaryThatNeverLed(t *testing.T) {
 		refused := make(chan error, 1)
 		go func() {
 			defer cancel()
-			_, _, err := m.manager.Write(ctx, ref, sh.Term+1, upsert(900), false)
+			_, _, err := m.manager.Write(ctx, ref, sh.Term+1, 0, upsert(900), false)
 			refused <- err
 		}()
 		select {

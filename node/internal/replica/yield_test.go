@@ -41,7 +41,7 @@ func (c *cluster) later(ref catalog.ShardRef, id uint64) <-chan error {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		_, _, err := m.manager.Write(ctx, ref, term, upsert(id), true)
+		_, _, err := m.manager.Write(ctx, ref, term, 0, upsert(id), true)
 		answer <- err
 	}()
 	return answer

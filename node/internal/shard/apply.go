@@ -258,11 +258,14 @@ func (s *Shard) publishLocked(d *draft) {
 	if !d.exists {
 		if l, ok := t.labels[d.id]; ok {
 			t.remove(l, s.mu.seq)
+			s.countLocked(d.id, -1)
 			s.mu.fields.Remove(l)
 		}
 		return
 	}
-	t.put(d.label, d.id)
+	if t.put(d.label, d.id) {
+		s.countLocked(d.id, 1)
+	}
 	if d.payload.changed {
 		t.setPayload(d.label, d.payload.version, d.payload.bytes)
 		s.mu.fields.Put(d.label, d.row)

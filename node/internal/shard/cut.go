@@ -21,7 +21,7 @@ type Cut struct {
 // Cut takes a cut. It is refused, as reads are, while an operation that a crash interrupted is being redone.
 func (s *Shard) Cut() (*Cut, error) {
 	c := &Cut{}
-	r, err := s.read(func(*reader) error {
+	r, err := s.read(nil, func(*reader) error {
 		c.Points, c.Bytes = uint64(len(s.mu.table.labels)), s.mu.table.bytes
 		return nil
 	})

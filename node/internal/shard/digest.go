@@ -26,7 +26,7 @@ type Pin struct {
 // Pin takes the copy as it is now. It reads nothing yet and waits for nobody.
 func (s *Shard) Pin() (*Pin, error) {
 	p := &Pin{}
-	r, err := s.read(func(*reader) error {
+	r, err := s.read(nil, func(*reader) error {
 		p.applied = s.mu.applied
 		return nil
 	})

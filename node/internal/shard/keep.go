@@ -111,7 +111,7 @@ func (s *Shard) keep() {
 // save saves one index.
 func (s *Shard) save(name string, sp *space) error {
 	return sp.index.Save(s.indexDir(name), func() (m dense.Moment, err error) {
-		r, err := s.read(func(r *reader) error {
+		r, err := s.read(nil, func(r *reader) error {
 			if r.spaces[name] != sp {
 				return fault.New(fault.Unavailable, "the vector is gone")
 			}

@@ -25,6 +25,7 @@ func (s *Shard) load() error {
 	err = v.ScanPayloads(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
 		l := t.label(r.ID, 0)
 		t.put(l, r.ID)
+		s.countLocked(r.ID, 1)
 		t.setPayload(l, r.Version, len(r.Body))
 		t.setRefs(l, kv.Refs{Payload: r.Ref})
 		return true, nil

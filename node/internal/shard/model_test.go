@@ -157,7 +157,7 @@ func check(t *rapid.T, s *shard.Shard, o *oracle) {
 	same("search", hits, o.search(search), err)
 
 	f := src.filter()
-	n, err := s.Count(ctx, f)
+	n, err := s.Count(ctx, shard.CountRequest{Filter: f})
 	same("count", n, uint64(len(o.selected(point.Selector{Filter: encoded(f)}))), err)
 }
 
@@ -271,7 +271,7 @@ func TestCrashBetweenAnyTwoPartsIsMendedByRedoing(t *testing.T) {
 			if !errors.Is(err, power) {
 				t.Fatal(err)
 			}
-			if _, err := s.Count(context.Background(), nil); !errors.Is(err, power) {
+			if _, err := s.Count(context.Background(), shard.CountRequest{}); !errors.Is(err, power) {
 				t.Fatalf("a failed shard answers: %v", err)
 			}
 		}
@@ -282,7 +282,7 @@ func TestCrashBetweenAnyTwoPartsIsMendedByRedoing(t *testing.T) {
 			s.AwaitBuilds()
 		}
 		done := s.Applied() - o.applied
-		_, err := s.Count(context.Background(), nil)
+		_, err := s.Count(context.Background(), shard.CountRequest{})
 		if err != nil && !fault.Is(err, fault.Unavailable) {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func (q *searcher) beginRankedLocked(r *reader) {
 			limit = 0
 		}
 	}
-	if len(q.req.Exclude) > 0 {
+	if len(q.req.Exclude) > 0 || r.hidden != nil {
 		limit = 0
 	}
 	if q.req.Order != nil {
@@ -83,7 +83,7 @@ func (q *searcher) answerRanked(ctx context.Context) ([]Scored, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if excluded[c.id] {
+		if excluded[c.id] || q.r.hides(c.id) {
 			continue
 		}
 		t, ok, err := q.r.stored(c.id)

@@ -225,7 +225,7 @@ func TestSamplesAreDrawnFromWhatMatches(t *testing.T) {
 				drawn[h.ID.Number()]++
 			}
 		}
-		of, err := s.Count(ctx, f)
+		of, err := s.Count(ctx, shard.CountRequest{Filter: f})
 		if err != nil {
 			t.Fatal(err)
 		}

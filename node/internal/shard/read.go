@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // reader is a read under way: a view of the store and what the memory was when it began. It uses both without a lock,
@@ -22,10 +23,12 @@ type reader struct {
 	rows    rows
 	seq     uint64
 	applied uint64
+	hidden  *slot.Set // whose points it does not see; nil: it sees all
 }
 
-// read begins a read. locked, if not nil, sees the memory that belongs to the view. close must follow.
-func (s *Shard) read(locked func(*reader) error) (*reader, error) {
+// read begins a read. look, if not nil, has to be granted. locked, if not nil, sees the memory that belongs to the view. close
+// must follow.
+func (s *Shard) read(look *Look, locked func(*reader) error) (*reader, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.stateLocked(); err != nil {
@@ -37,6 +40,11 @@ func (s *Shard) read(locked func(*reader) error) (*reader, error) {
 	}
 	r := &reader{
 		s: s, schema: s.mu.schema, spaces: s.mu.spaces, rows: s.mu.table.rows, seq: s.mu.seq, applied: s.mu.applied,
+	}
+	if look != nil {
+		if err := s.lookLocked(r, *look); err != nil {
+			return nil, err
+		}
 	}
 	if s.mu.pinned != nil {
 		r.view = s.mu.pinned.Share()
@@ -66,7 +74,7 @@ func (r *reader) close() {
 
 // Get returns points by id, in the order asked for. Absent ones are left out.
 func (s *Shard) Get(ctx context.Context, req GetRequest) ([]point.Record, error) {
-	r, err := s.read(nil)
+	r, err := s.read(&req.Look, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +92,7 @@ func (s *Shard) Get(ctx context.Context, req GetRequest) ([]point.Record, error)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		if !ok || r.hides(id) {
 			continue
 		}
 		out, err := sel.record(&rec)
@@ -104,7 +112,7 @@ func (r *reader) stored(id point.ID) (t storedTarget, ok bool, err error) {
 
 // Scroll returns the first Limit points from an id on that match, in the order of their ids.
 func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, error) {
-	m, err := s.matching(req.Filter)
+	m, err := s.matching(req.Look, req.Filter)
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +137,8 @@ func (s *Shard) Scroll(ctx context.Context, req ScrollRequest) ([]point.Record, 
 }
 
 // Count counts the points that match.
-func (s *Shard) Count(ctx context.Context, f *filter.Filter) (uint64, error) {
-	m, err := s.matching(f)
+func (s *Shard) Count(ctx context.Context, req CountRequest) (uint64, error) {
+	m, err := s.matching(req.Look, req.Filter)
 	if err != nil {
 		return 0, err
 	}
@@ -139,10 +147,10 @@ func (s *Shard) Count(ctx context.Context, f *filter.Filter) (uint64, error) {
 		return m.plan.Total, nil
 	}
 	n := m.plan.Lower.GetCardinality()
-	if m.plan.Exact() {
+	if m.plan.Exact() && m.r.hidden == nil {
 		return n, nil
 	}
-	if open := m.plan.Open(); byIndex(&open, 0) { // only what the indexes leave open is read
+	if open := m.plan.Open(); m.r.hidden == nil && byIndex(&open, 0) { // only what the indexes leave open is read
 		m.plan = open
 	} else {
 		n = 0
@@ -163,14 +171,14 @@ type matching struct {
 }
 
 // matching takes the moment. The reader must be closed.
-func (s *Shard) matching(f *filter.Filter) (m matching, err error) {
+func (s *Shard) matching(look Look, f *filter.Filter) (m matching, err error) {
 	m.filter = f
 	if m.matcher, err = filter.Compile(f); err != nil {
 		return m, err
 	}
-	m.r, err = s.read(func(*reader) error {
+	m.r, err = s.read(&look, func(*reader) error {
 		if m.matcher.MatchesAll() {
-			m.plan = payload.Plan{Lower: roaring.New(), Total: uint64(len(s.mu.table.labels))}
+			m.plan = payload.Plan{Lower: roaring.New(), Total: uint64(len(s.mu.table.labels)) - s.mu.hidden}
 		} else {
 			m.plan = s.planLocked(f)
 		}
@@ -183,6 +191,9 @@ func (s *Shard) matching(f *filter.Filter) (m matching, err error) {
 // wanted points (0: it wants all).
 func (m *matching) each(ctx context.Context, from *point.ID, wanted uint64, fn func(*storedTarget) (bool, error)) error {
 	visit := func(t *storedTarget) (bool, error) {
+		if m.r.hides(t.id) {
+			return true, nil
+		}
 		if !m.matcher.Match(t) || t.err != nil {
 			return t.err == nil, t.err
 		}

@@ -41,6 +41,8 @@ type VectorSelector struct {
 
 // SearchRequest asks for the points nearest to Vector.
 type SearchRequest struct {
+	Look // of a batch, that of the first counts
+
 	// Order and Sample, of which one at most is set, ask for other points than the nearest: those first by a payload
 	// value, or some drawn at random, the same for the same seed. Vector, Using and ScoreThreshold say nothing then.
 	Order  *payload.Order
@@ -77,6 +79,7 @@ type Scored struct {
 
 // ScrollRequest asks for points in the order of their ids.
 type ScrollRequest struct {
+	Look
 	From    *point.ID // first id, inclusive
 	Filter  *filter.Filter
 	Limit   uint64 // >= 1
@@ -84,8 +87,15 @@ type ScrollRequest struct {
 	Vectors VectorSelector
 }
 
+// CountRequest asks how many points match; a nil filter matches all.
+type CountRequest struct {
+	Look
+	Filter *filter.Filter
+}
+
 // GetRequest asks for points by id. Absent ones are left out.
 type GetRequest struct {
+	Look
 	IDs     []point.ID
 	Payload PayloadSelector
 	Vectors VectorSelector

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -61,7 +63,11 @@ func (s *Shard) beginSearches(reqs []SearchRequest) (b searches, err error) {
 			return b, err
 		}
 	}
-	b.r, err = s.read(func(r *reader) error {
+	var look Look
+	if len(reqs) > 0 {
+		look = reqs[0].Look // of the batch
+	}
+	b.r, err = s.read(&look, func(r *reader) error {
 		for i := range b.searchers {
 			b.searchers[i].beginLocked(r)
 		}
@@ -192,7 +198,7 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 // filter says what may be found. Excluded points are few.
 func (q *searcher) filter() *dense.Filter {
 	switch {
-	case q.matcher.MatchesAll() && len(q.exclude) == 0:
+	case q.matcher.MatchesAll() && len(q.exclude) == 0 && q.r.hidden == nil:
 		return nil
 	case q.matcher.MatchesAll():
 		return &dense.Filter{Accept: q.accept, Expected: q.vectors.Len()}
@@ -208,7 +214,10 @@ func (q *searcher) filter() *dense.Filter {
 		}
 		f.Upper = q.plan.Upper
 	}
-	if q.plan.Exact() {
+	switch {
+	case q.r.hidden != nil:
+		f.Lower = roaring.New() // no index knows what is hidden
+	case q.plan.Exact():
 		f.Accept = nil
 	}
 	return f
@@ -242,7 +251,7 @@ func (r *reader) setVersions(nearest []dense.Hit, hits []found) error {
 
 // accept reads a payload only if the filter asks for it.
 func (q *searcher) accept(label uint32) (bool, error) {
-	if slices.Contains(q.exclude, label) {
+	if slices.Contains(q.exclude, label) || q.r.hidden != nil && q.r.hides(q.r.rows.id(label)) {
 		return false, nil
 	}
 	if q.matcher.MatchesAll() {
@@ -260,7 +269,7 @@ func (q *searcher) amongIDs(ctx context.Context, ids []point.ID) ([]found, error
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if slices.Contains(q.req.Exclude, id) {
+		if slices.Contains(q.req.Exclude, id) || q.r.hides(id) {
 			continue
 		}
 		t, ok, err := q.r.stored(id)

@@ -11,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 )
 
@@ -64,6 +65,11 @@ type Shard struct {
 		pinned  *kv.View // what readers see while a change is being stored
 		failed  error
 		closed  bool
+
+		moves    *move.State    // as of applied
+		standing *move.Standing // nil: nobody has told
+		counts   *rowCounts
+		hidden   uint64 // rows of slots that the shard does not own
 	}
 }
 
@@ -84,6 +90,7 @@ func Open(o Options) (*Shard, error) {
 	s.commit = func(b *kv.Batch) error { return s.store.Commit(context.Background(), b) }
 	s.builds.init(o.Builds)
 	s.mu.table = newTable()
+	s.mu.counts = new(rowCounts)
 	s.mu.spaces = map[string]*space{}
 	s.mu.schema = o.Schema
 	for name, schema := range o.Schema.Vectors {
@@ -177,7 +184,7 @@ func (s *Shard) Applied() uint64 {
 func (s *Shard) Info() Info {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	info := Info{Points: uint64(len(s.mu.table.labels)), Bytes: s.mu.table.bytes}
+	info := Info{Points: uint64(len(s.mu.table.labels)) - s.mu.hidden, Bytes: s.mu.table.bytes}
 	for _, sp := range s.mu.spaces {
 		info.Vectors += uint64(sp.index.Len())
 	}

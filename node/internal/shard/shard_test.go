@@ -113,7 +113,7 @@ func TestReadsThatAskForWhatIsNotThereAreInvalid(t *testing.T) {
 		"scroll for vectors": func() error { _, err := s.Scroll(ctx, shard.ScrollRequest{Limit: 1, Vectors: nobody}); return err },
 		"scroll a filter":    func() error { _, err := s.Scroll(ctx, shard.ScrollRequest{Limit: 1, Filter: bad}); return err },
 		"get a path":         func() error { _, err := s.Get(ctx, shard.GetRequest{Payload: badPath}); return err },
-		"count a filter":     func() error { _, err := s.Count(ctx, bad); return err },
+		"count a filter":     func() error { _, err := s.Count(ctx, shard.CountRequest{Filter: bad}); return err },
 	} {
 		if err := read(); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
@@ -233,7 +233,7 @@ func TestClosedShardIsUnavailable(t *testing.T) {
 	s, _ := newShard(t)
 	closeShard(t, s)
 	closeShard(t, s)
-	if _, err := s.Count(ctx, nil); !fault.Is(err, fault.Unavailable) {
+	if _, err := s.Count(ctx, shard.CountRequest{}); !fault.Is(err, fault.Unavailable) {
 		t.Error(err)
 	}
 	if _, err := s.Apply(ctx, []shard.Entry{{Index: 1}}); !fault.Is(err, fault.Unavailable) {

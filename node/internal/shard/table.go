@@ -60,16 +60,17 @@ func (t *table) label(id point.ID, oldest uint64) uint32 {
 	return t.used - 1
 }
 
-// put gives a label to a point, if it is not the point's already.
-func (t *table) put(label uint32, id point.ID) {
+// put gives a label to a point, and reports whether it was not the point's already.
+func (t *table) put(label uint32, id point.ID) bool {
 	if _, ok := t.labels[id]; ok {
-		return
+		return false
 	}
 	if int(label/rowsPerChunk) == len(t.rows) {
 		t.rows = append(t.rows[:len(t.rows):len(t.rows)], new([rowsPerChunk]row))
 	}
 	*t.rows.at(label) = row{id: id}
 	t.labels[id] = label
+	return true
 }
 
 // remove forgets a point with the publish seq.

@@ -88,7 +88,7 @@ func (s Set) Minus(o Set) Set {
 }
 
 // Ranges returns s as the fewest ranges, ascending; nil if it is empty.
-func (s *Set) Ranges() []Range {
+func (s Set) Ranges() []Range {
 	var ranges []Range
 	for at := 0; at < Count; at++ {
 		if !s.Has(Slot(at)) {

@@ -1430,9 +1430,10 @@ func (*WantPromotionResponse) Descriptor() ([]byte, []int) {
 type WriteRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
-	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // the term the sender knows
-	Op            []byte                 `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`      // point.EncodeOp
-	Wait          bool                   `protobuf:"varint,4,opt,name=wait,proto3" json:"wait,omitempty"` // answer when W replicas have applied it, not merely hold it
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`    // the term the sender knows
+	Op            []byte                 `protobuf:"bytes,3,opt,name=op,proto3" json:"op,omitempty"`         // point.EncodeOp
+	Wait          bool                   `protobuf:"varint,4,opt,name=wait,proto3" json:"wait,omitempty"`    // answer when W replicas have applied it, not merely hold it
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the collection, by which the sender split the operation; 0: it does not say
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1493,6 +1494,13 @@ func (x *WriteRequest) GetWait() bool {
 		return x.Wait
 	}
 	return false
+}
+
+func (x *WriteRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 type WriteResponse struct {
@@ -1680,6 +1688,8 @@ type SearchRequest struct {
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
 	MinIndex      uint64                 `protobuf:"varint,2,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"`
 	Queries       []*Nearest             `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the collection, by which the sender split the request; 0: it does not say
+	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"` // it is promised to see what others wrote
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1733,6 +1743,20 @@ func (x *SearchRequest) GetQueries() []*Nearest {
 		return x.Queries
 	}
 	return nil
+}
+
+func (x *SearchRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
 }
 
 type Nearest struct {
@@ -2231,6 +2255,8 @@ type ScrollRequest struct {
 	Limit         uint64                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	Payload       *PayloadSelector       `protobuf:"bytes,6,opt,name=payload,proto3" json:"payload,omitempty"`
 	Vectors       *VectorSelector        `protobuf:"bytes,7,opt,name=vectors,proto3" json:"vectors,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the collection, by which the sender split the request; 0: it does not say
+	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"` // it is promised to see what others wrote
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2314,6 +2340,20 @@ func (x *ScrollRequest) GetVectors() *VectorSelector {
 	return nil
 }
 
+func (x *ScrollRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ScrollRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
+}
+
 type GetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
@@ -2321,6 +2361,8 @@ type GetRequest struct {
 	Ids           [][]byte               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
 	Payload       *PayloadSelector       `protobuf:"bytes,4,opt,name=payload,proto3" json:"payload,omitempty"`
 	Vectors       *VectorSelector        `protobuf:"bytes,5,opt,name=vectors,proto3" json:"vectors,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the collection, by which the sender split the request; 0: it does not say
+	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"` // it is promised to see what others wrote
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2390,6 +2432,20 @@ func (x *GetRequest) GetVectors() *VectorSelector {
 	return nil
 }
 
+func (x *GetRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *GetRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
+}
+
 type RecordsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       [][]byte               `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
@@ -2447,6 +2503,8 @@ type CountRequest struct {
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
 	MinIndex      uint64                 `protobuf:"varint,2,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"`
 	Filter        []byte                 `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2500,6 +2558,20 @@ func (x *CountRequest) GetFilter() []byte {
 		return x.Filter
 	}
 	return nil
+}
+
+func (x *CountRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *CountRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
 }
 
 type CountResponse struct {
@@ -3786,12 +3858,13 @@ const file_peer_proto_rawDesc = "" +
 	"\tWantShard\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\"\x17\n" +
-	"\x15WantPromotionResponse\"w\n" +
+	"\x15WantPromotionResponse\"\x8d\x01\n" +
 	"\fWriteRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x0e\n" +
 	"\x02op\x18\x03 \x01(\fR\x02op\x12\x12\n" +
-	"\x04wait\x18\x04 \x01(\bR\x04wait\"C\n" +
+	"\x04wait\x18\x04 \x01(\bR\x04wait\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\"C\n" +
 	"\rWriteResponse\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1c\n" +
 	"\tcompleted\x18\x02 \x01(\bR\tcompleted\"\x80\x01\n" +
@@ -3803,11 +3876,13 @@ const file_peer_proto_rawDesc = "" +
 	"\x0eVectorSelector\x12\x16\n" +
 	"\x06enable\x18\x01 \x01(\bR\x06enable\x12\x10\n" +
 	"\x03all\x18\x02 \x01(\bR\x03all\x12\x14\n" +
-	"\x05names\x18\x03 \x03(\tR\x05names\"\x91\x01\n" +
+	"\x05names\x18\x03 \x03(\tR\x05names\"\xbd\x01\n" +
 	"\rSearchRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x122\n" +
-	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\"\xd2\x04\n" +
+	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\xd2\x04\n" +
 	"\aNearest\x12\x16\n" +
 	"\x06vector\x18\x01 \x03(\x02R\x06vector\x12\x14\n" +
 	"\x05using\x18\x02 \x01(\tR\x05using\x12\x16\n" +
@@ -3848,7 +3923,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x03Hit\x12\x16\n" +
 	"\x06record\x18\x01 \x01(\fR\x06record\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x02R\x05score\x12\x12\n" +
-	"\x04rank\x18\x03 \x01(\x12R\x04rank\"\x96\x02\n" +
+	"\x04rank\x18\x03 \x01(\x12R\x04rank\"\xc2\x02\n" +
 	"\rScrollRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x12\x12\n" +
@@ -3856,21 +3931,27 @@ const file_peer_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\fR\x06filter\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\x04R\x05limit\x12:\n" +
 	"\apayload\x18\x06 \x01(\v2 .ostraka.peer.v1.PayloadSelectorR\apayload\x129\n" +
-	"\avectors\x18\a \x01(\v2\x1f.ostraka.peer.v1.VectorSelectorR\avectors\"\xe3\x01\n" +
+	"\avectors\x18\a \x01(\v2\x1f.ostraka.peer.v1.VectorSelectorR\avectors\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\x8f\x02\n" +
 	"\n" +
 	"GetRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x12\x10\n" +
 	"\x03ids\x18\x03 \x03(\fR\x03ids\x12:\n" +
 	"\apayload\x18\x04 \x01(\v2 .ostraka.peer.v1.PayloadSelectorR\apayload\x129\n" +
-	"\avectors\x18\x05 \x01(\v2\x1f.ostraka.peer.v1.VectorSelectorR\avectors\"E\n" +
+	"\avectors\x18\x05 \x01(\v2\x1f.ostraka.peer.v1.VectorSelectorR\avectors\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"E\n" +
 	"\x0fRecordsResponse\x12\x18\n" +
 	"\arecords\x18\x01 \x03(\fR\arecords\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x04R\aapplied\"t\n" +
+	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\xa0\x01\n" +
 	"\fCountRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x12\x16\n" +
-	"\x06filter\x18\x03 \x01(\fR\x06filter\"?\n" +
+	"\x06filter\x18\x03 \x01(\fR\x06filter\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"?\n" +
 	"\rCountResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\x8a\x01\n" +
