@@ -161,8 +161,8 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		{with(func(c *qdrant.CreateCollection) { c.ShardingMethod = new(qdrant.ShardingMethod_Custom) }), codes.Unimplemented, "custom sharding"},
 		{with(func(c *qdrant.CreateCollection) { c.QuantizationConfig = &qdrant.QuantizationConfig{} }), codes.InvalidArgument, "quantization_config: it is given, but empty"},
 		{with(func(c *qdrant.CreateCollection) {
-			c.QuantizationConfig = qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{})
-		}), codes.Unimplemented, "product quantization"},
+			c.QuantizationConfig = &qdrant.QuantizationConfig{Quantization: &qdrant.QuantizationConfig_Turboquant{Turboquant: &qdrant.TurboQuantization{}}}
+		}), codes.Unimplemented, "TurboQuant quantization"},
 		{with(func(c *qdrant.CreateCollection) {
 			c.QuantizationConfig = qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, Quantile: new(float32(2))})
 		}), codes.InvalidArgument, "quantile must be within 0.5..1, got 2"},

@@ -89,10 +89,39 @@ func quantizationFrom(q *qdrant.QuantizationConfig) (*catalog.Quantization, erro
 	if q == nil {
 		return nil, nil
 	}
-	if v, ok := q.GetQuantization().(*qdrant.QuantizationConfig_Scalar); ok {
+	switch v := q.GetQuantization().(type) {
+	case *qdrant.QuantizationConfig_Scalar:
 		return scalarFrom(v.Scalar)
+	case *qdrant.QuantizationConfig_Product:
+		return productFrom(v.Product), nil
+	case *qdrant.QuantizationConfig_Binary:
+		return binaryFrom(v.Binary)
 	}
 	return nil, invalid("quantization_config: it is given, but empty")
+}
+
+// compressions are the factors that the API numbers.
+var compressions = [...]uint32{4, 8, 16, 32, 64}
+
+func productFrom(p *qdrant.ProductQuantization) *catalog.Quantization {
+	return &catalog.Quantization{Product: &catalog.ProductQuantization{Compression: compressions[p.GetCompression()], AlwaysRAM: p.AlwaysRam}}
+}
+
+func binaryFrom(b *qdrant.BinaryQuantization) (*catalog.Quantization, error) {
+	out := &catalog.BinaryQuantization{AlwaysRAM: b.AlwaysRam}
+	if b.Encoding != nil {
+		encoding := uint32(b.GetEncoding())
+		out.Encoding = &encoding
+	}
+	if q := b.GetQueryEncoding(); q != nil {
+		setting, ok := q.GetVariant().(*qdrant.BinaryQuantizationQueryEncoding_Setting_)
+		if !ok {
+			return nil, invalid("quantization_config: query_encoding is given, but empty")
+		}
+		encoding := uint32(setting.Setting)
+		out.QueryEncoding = &encoding
+	}
+	return &catalog.Quantization{Binary: out}, nil
 }
 
 func scalarFrom(s *qdrant.ScalarQuantization) (*catalog.Quantization, error) {

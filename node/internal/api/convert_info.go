@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -60,9 +62,30 @@ func quantizationTo(q *catalog.Quantization) *qdrant.QuantizationConfig {
 	if q == nil {
 		return nil
 	}
-	return &qdrant.QuantizationConfig{Quantization: &qdrant.QuantizationConfig_Scalar{Scalar: &qdrant.ScalarQuantization{
+	switch {
+	case q.Product != nil:
+		return qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{
+			Compression: qdrant.CompressionRatio(slices.Index(compressions[:], q.Product.Compression)), AlwaysRam: q.Product.AlwaysRAM,
+		})
+	case q.Binary != nil:
+		return qdrant.NewQuantizationBinary(binaryTo(q.Binary))
+	}
+	return qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{
 		Type: qdrant.QuantizationType_Int8, Quantile: q.Scalar.Quantile, AlwaysRam: q.Scalar.AlwaysRAM,
-	}}}
+	})
+}
+
+func binaryTo(b *catalog.BinaryQuantization) *qdrant.BinaryQuantization {
+	out := &qdrant.BinaryQuantization{AlwaysRam: b.AlwaysRAM}
+	if b.Encoding != nil {
+		out.Encoding = qdrant.BinaryQuantizationEncoding(*b.Encoding).Enum()
+	}
+	if b.QueryEncoding != nil {
+		out.QueryEncoding = &qdrant.BinaryQuantizationQueryEncoding{Variant: &qdrant.BinaryQuantizationQueryEncoding_Setting_{
+			Setting: qdrant.BinaryQuantizationQueryEncoding_Setting(*b.QueryEncoding),
+		}}
+	}
+	return out
 }
 
 func hnswTo(h catalog.HNSW) *qdrant.HnswConfigDiff {

@@ -98,6 +98,10 @@ func updatedQuantization(base *catalog.Quantization, d *qdrant.QuantizationConfi
 	switch v := d.GetQuantization().(type) {
 	case *qdrant.QuantizationConfigDiff_Scalar:
 		return scalarFrom(v.Scalar)
+	case *qdrant.QuantizationConfigDiff_Product:
+		return productFrom(v.Product), nil
+	case *qdrant.QuantizationConfigDiff_Binary:
+		return binaryFrom(v.Binary)
 	case *qdrant.QuantizationConfigDiff_Disabled:
 		return nil, nil
 	}

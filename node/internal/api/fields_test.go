@@ -187,7 +187,15 @@ func addCollections(add func(string, ...proto.Message)) {
 	disabled := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Disabled{Disabled: &qdrant.Disabled{}}}
 	diff := &qdrant.VectorParamsDiff{HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(6))}}
 	add("Collections.Create", &qdrant.CreateCollection{CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), QuantizationConfig: quantized})
-	for _, q := range []*qdrant.QuantizationConfigDiff{quantizedDiff, disabled} {
+	product := qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{Compression: qdrant.CompressionRatio_x16})
+	encoding := &qdrant.BinaryQuantizationQueryEncoding{Variant: &qdrant.BinaryQuantizationQueryEncoding_Setting_{Setting: qdrant.BinaryQuantizationQueryEncoding_Scalar8Bits}}
+	binary := qdrant.NewQuantizationBinary(&qdrant.BinaryQuantization{Encoding: qdrant.BinaryQuantizationEncoding_TwoBits.Enum(), QueryEncoding: encoding})
+	for _, q := range []*qdrant.QuantizationConfig{product, binary} {
+		add("Collections.Create", &qdrant.CreateCollection{CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), QuantizationConfig: q})
+	}
+	productDiff := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Product{Product: product.GetProduct()}}
+	binaryDiff := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Binary{Binary: binary.GetBinary()}}
+	for _, q := range []*qdrant.QuantizationConfigDiff{quantizedDiff, disabled, productDiff, binaryDiff} {
 		add("Collections.Update", &qdrant.UpdateCollection{
 			CollectionName: "c", QuantizationConfig: q, VectorsConfig: qdrant.NewVectorsConfigDiff(&qdrant.VectorParamsDiff{QuantizationConfig: q}),
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -112,11 +113,23 @@ func (q *Quantization) check() error {
 	if q == nil {
 		return nil
 	}
-	if q.Scalar == nil {
-		return invalid("quantization is given, but empty")
+	given := 0
+	for _, there := range []bool{q.Scalar != nil, q.Product != nil, q.Binary != nil} {
+		if there {
+			given++
+		}
 	}
-	if x := q.Scalar.Quantile; x != nil && !(*x >= minQuantile && *x <= 1) {
-		return outside("quantization quantile", *x, minQuantile, 1)
+	switch {
+	case given != 1:
+		return invalid("quantization is given, but not one kind of it")
+	case q.Scalar != nil && q.Scalar.Quantile != nil && !(*q.Scalar.Quantile >= minQuantile && *q.Scalar.Quantile <= 1):
+		return outside("quantization quantile", *q.Scalar.Quantile, minQuantile, 1)
+	case q.Product != nil && !slices.Contains([]uint32{4, 8, 16, 32, 64}, q.Product.Compression):
+		return invalid("quantization compression must be 4, 8, 16, 32 or 64, got %d", q.Product.Compression)
+	case q.Binary != nil && q.Binary.Encoding != nil && *q.Binary.Encoding > maxBinaryEncoding:
+		return outside("quantization encoding", int(*q.Binary.Encoding), 0, maxBinaryEncoding)
+	case q.Binary != nil && q.Binary.QueryEncoding != nil && *q.Binary.QueryEncoding > maxBinaryQuery:
+		return outside("quantization query encoding", int(*q.Binary.QueryEncoding), 0, maxBinaryQuery)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ const (
 	maxHNSWDegree        = 2048
 	minHNSWEfConstruct   = 4
 	minQuantile          = 0.5
+	maxBinaryEncoding    = 2
+	maxBinaryQuery       = 3
 	maxHNSWEfConstruct   = 1 << 20
 	maxThreads           = 1 << 12
 	maxDefaultSegments   = 1 << 12

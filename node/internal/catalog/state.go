@@ -181,7 +181,22 @@ type VectorParams struct {
 
 // Quantization declares on which codes vectors are searched; one of its fields is set. Without it the node chooses.
 type Quantization struct {
-	Scalar *ScalarQuantization `json:"scalar,omitempty"`
+	Scalar  *ScalarQuantization  `json:"scalar,omitempty"`
+	Product *ProductQuantization `json:"product,omitempty"`
+	Binary  *BinaryQuantization  `json:"binary,omitempty"`
+}
+
+// ProductQuantization declares codes of groups of components.
+type ProductQuantization struct {
+	Compression uint32 `json:"compression"` // 4, 8, 16, 32 or 64 times smaller than float32
+	AlwaysRAM   *bool  `json:"always_ram,omitempty"`
+}
+
+// BinaryQuantization declares a bit or two for each component. Encodings are numbered as in Qdrant's API.
+type BinaryQuantization struct {
+	Encoding      *uint32 `json:"encoding,omitempty"`       // nil: one bit
+	QueryEncoding *uint32 `json:"query_encoding,omitempty"` // nil: the default
+	AlwaysRAM     *bool   `json:"always_ram,omitempty"`
 }
 
 // ScalarQuantization declares a byte for each component.

@@ -17,16 +17,24 @@ const (
 	rescoreLeast  = 64
 )
 
+func (s *search) rescored(n *net) int {
+	most := max(rescoreFactor*s.query.Limit, rescoreLeast)
+	if n.config.Codes.coarse() {
+		most = max(most, s.ef())
+	}
+	if o := s.query.Params.Oversampling; o > 1 {
+		most = max(most, int(min(o*float64(s.query.Limit), hnsw.MaxEf)))
+	}
+	return most
+}
+
 // amongCodes compares the query with the codes of labels' rows, and again with the nearest of them. What has no code yet is
 // compared at once.
 func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err error) {
 	s.scorer = n.scorer(false)
 	defer n.done(s.scorer, false)
 	s.scorer.Query(s.query.Vector)
-	most := max(rescoreFactor*s.query.Limit, rescoreLeast)
-	if o := s.query.Params.Oversampling; o > 1 {
-		most = max(most, int(min(o*float64(s.query.Limit), hnsw.MaxEf)))
-	}
+	most := s.rescored(n)
 	s.walked = s.walked[:0]
 	bound := float32(math.Inf(1))
 	var coded [wordRows]uint32

@@ -1,5 +1,7 @@
 package dense
 
+import "github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+
 // Config says how an index is kept. All of it can be changed while the index is in use (SetConfig).
 type Config struct {
 	// M is how many links a row has in the graph; 0 means that there is no graph, and every search is exact.
@@ -38,6 +40,11 @@ type Codes struct {
 	Kind CodeKind
 	// Quantile, of scalar codes: the share of components that is kept within their bounds; 0 means all.
 	Quantile float32
+	// Compression, of product codes: how many times smaller than whole vectors they are.
+	Compression uint8
+	// Bits and Query, of binary codes: those of a component, and how a query is held.
+	Bits  quant.BinaryBits
+	Query quant.BinaryQuery
 	// OnDisk keeps the codes in a file too, if the vectors are.
 	OnDisk bool
 }
@@ -51,4 +58,9 @@ const (
 	Automatic CodeKind = iota
 	Whole
 	Scalar
+	Product
+	Binary
 )
+
+// coarse codes serve searches, but not the building of a graph.
+func (c *Codes) coarse() bool { return c.Kind == Product || c.Kind == Binary }

@@ -19,6 +19,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -31,7 +32,8 @@ import (
 // state, little-endian:
 //
 //	magic 8 "OSTRVIDX", version u32, size u32, distance u32, core u32, graph u32, rows u32, linked u32, m u32,
-//	ef_construct u32, kind of codes u32, quantile f32, length of codec u32, applied u64
+//	ef_construct u32, kind of codes u32, quantile f32, length of codec u32, compression u8, bits u8, query u8, 0 u8,
+//	applied u64
 //	codec    as package quant writes it
 //	sums     crc32c u32 of each 1024 rows of rows-C
 //	points   of each row: 2 u8 if it is dead, else the key of its point (package point), which begins with 0 or 1
@@ -78,7 +80,7 @@ func (s *saved) header() []byte {
 	} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
-	b = binary.LittleEndian.AppendUint32(b, 0)
+	b = append(b, s.codes.Compression, byte(s.codes.Bits), byte(s.codes.Query), 0)
 	return binary.LittleEndian.AppendUint64(b, s.applied)
 }
 
@@ -193,8 +195,8 @@ func parseState(f io.Reader, length int64) (*saved, error) {
 		linked: r.number(), m: r.number(), efConstruct: r.number(),
 	}
 	s.codes = Codes{Kind: CodeKind(r.number()), Quantile: math.Float32frombits(r.number())}
-	codec := r.number()
-	r.number()
+	codec, more := r.number(), r.number()
+	s.codes.Compression, s.codes.Bits, s.codes.Query = byte(more), quant.BinaryBits(more>>8), quant.BinaryQuery(more>>16)
 	s.applied = binary.LittleEndian.Uint64(r.bytes(8))
 	// Each row takes a byte at least: what does not fit into the file is damage, and must not be made room for.
 	if r.err != nil || codec > maxCodec || int64(codec)+int64(s.rows) > length || s.linked > s.rows {

@@ -13,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -39,9 +40,9 @@ func TestASavedIndexAndTheChangesSinceAreTheIndex(t *testing.T) {
 		d := rapid.SampledFrom(distances).Draw(t, "distance")
 		const size = 5
 		config := dense.Config{M: 4, EfConstruct: 10, IndexingBytes: 1, DeletedThreshold: rapid.Float64Range(0, 1).Draw(t, "threshold")}
-		if rapid.Bool().Draw(t, "scalar") {
-			config.Codes = dense.Codes{Kind: dense.Scalar, Quantile: 0.99}
-		}
+		config.Codes = rapid.SampledFrom([]dense.Codes{
+			{}, {Kind: dense.Whole}, {Kind: dense.Scalar, Quantile: 0.99}, {Kind: dense.Binary, Query: quant.QueryScalar8},
+		}).Draw(t, "codes")
 		o := dense.Options{Size: size, Distance: d, Config: config}
 		x := newIndex(t, o)
 		want, versions := oracle{}, map[uint32]uint64{} // versions: of vectors, by label
@@ -99,8 +100,15 @@ func reload(t *rapid.T, o dense.Options, dir string, want oracle, versions map[u
 }
 
 func TestASavedGraphIsNotBuiltAgain(t *testing.T) {
+	for _, codes := range []dense.Codes{{}, {Kind: dense.Product, Compression: 4}} {
+		t.Run(fmt.Sprint(codes.Kind), func(t *testing.T) { savedGraph(t, codes) })
+	}
+}
+
+func savedGraph(t *testing.T, codes dense.Codes) {
 	dir, c := t.TempDir(), newCloud(1, 16, 20)
 	o := dense.Options{Size: 16, Distance: vec.Cosine, Config: graphConfig}
+	o.Config.Codes = codes
 	x := newIndex(t, o)
 	for l := range uint32(3000) {
 		put(t, x, l, c.draw(vec.Cosine)...)

@@ -71,8 +71,8 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			space := n.scorer(false)
-			defer n.done(space, false)
+			space, whole := n.builder()
+			defer n.done(space, whole)
 			for errs[i] == nil {
 				row := next.Add(1) - 1
 				if row >= to {

@@ -68,7 +68,13 @@ func (n *net) close() (err error) {
 	return err
 }
 
-// scorer returns what compares rows as the graph is built and, unless whole is asked for, walked.
+// builder returns what compares rows with one another while the graph is built.
+func (n *net) builder() (s quant.Scorer, whole bool) {
+	whole = n.config.Codes.coarse()
+	return n.scorer(whole), whole
+}
+
+// scorer returns what compares rows as the graph is walked: codes, unless whole is asked for.
 func (n *net) scorer(whole bool) quant.Scorer {
 	if whole || n.codec == nil {
 		if s, ok := n.wholeScorers.Get().(quant.Scorer); ok {
@@ -106,6 +112,8 @@ func (n *net) insert(row uint32, space quant.Scorer) error {
 const (
 	sampleRows    = 2048
 	sampleQueries = 48
+	largeSample   = 10_000 // of codes that somebody declared
+	productSeed   = 1
 )
 
 // learn makes the codec that a graph is to be walked on, nil for whole vectors.
@@ -113,10 +121,17 @@ func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
 	if codes.Kind == Whole {
 		return nil, nil
 	}
-	sample := c.sample(rows)
-	if codes.Kind == Scalar {
-		return quant.TrainScalar(x.distance, x.size, codes.Quantile, sample)
+	switch codes.Kind {
+	case Scalar:
+		return quant.TrainScalar(x.distance, x.size, codes.Quantile, c.sample(rows, largeSample))
+	case Product:
+		sample := c.sample(rows, largeSample)
+		return quant.TrainProduct(x.worker.ctx, x.distance, x.size, int(codes.Compression), sample, x.full.Load().threads(), productSeed)
+	case Binary:
+		return quant.TrainBinary(x.distance, x.size, codes.Bits, codes.Query, c.sample(rows, largeSample))
+	case Automatic, Whole:
 	}
+	sample := c.sample(rows, sampleRows)
 	codec, err := quant.TrainScalar(x.distance, x.size, automaticQuantile, sample)
 	if err != nil {
 		return nil, err
@@ -131,9 +146,9 @@ func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
 // automaticQuantile leaves out what would make the steps of all components coarse.
 const automaticQuantile = 0.999
 
-// sample returns rows that live, evenly spread.
-func (c *core) sample(rows uint32) (sample [][]float32) {
-	step := max(1, rows/sampleRows)
+// sample returns about most rows that live, evenly spread.
+func (c *core) sample(rows, most uint32) (sample [][]float32) {
+	step := max(1, rows/most)
 	for row := uint32(0); row < rows; row += step {
 		if b, at := c.place(row); b.died[at].Load() == 0 {
 			sample = append(sample, c.vector(row))

@@ -6,6 +6,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -96,7 +97,21 @@ func codesOf(c *catalog.Config, p *catalog.VectorParams) (codes dense.Codes) {
 	if q == nil {
 		return codes
 	}
-	codes.Kind, codes.OnDisk = dense.Scalar, q.Scalar.AlwaysRAM == nil || !*q.Scalar.AlwaysRAM
+	inMemory := func(flag *bool) bool { return flag != nil && *flag }
+	switch {
+	case q.Product != nil:
+		return dense.Codes{Kind: dense.Product, Compression: uint8(q.Product.Compression), OnDisk: !inMemory(q.Product.AlwaysRAM)}
+	case q.Binary != nil:
+		codes = dense.Codes{Kind: dense.Binary, OnDisk: !inMemory(q.Binary.AlwaysRAM)}
+		if q.Binary.Encoding != nil {
+			codes.Bits = quant.BinaryBits(*q.Binary.Encoding)
+		}
+		if q.Binary.QueryEncoding != nil {
+			codes.Query = quant.BinaryQuery(*q.Binary.QueryEncoding)
+		}
+		return codes
+	}
+	codes = dense.Codes{Kind: dense.Scalar, OnDisk: !inMemory(q.Scalar.AlwaysRAM)}
 	if q.Scalar.Quantile != nil {
 		codes.Quantile = max(*q.Scalar.Quantile, minQuantile)
 	}
