@@ -13,6 +13,10 @@ type building struct {
 	pairs  []candidate
 }
 
+// equalInserted is how many candidates that score the same an insert looks at: enough for copies to be linked to one
+// another, and few enough for there to be others to link to.
+const equalInserted = 8
+
 // Insert links a row that is not in the graph. Many may be inserted at once, each with a Space of its own. It returns an
 // error of class fault.Exists for a row that is there, removed or not, and then changes nothing.
 func (g *Graph) Insert(row uint32, space Space) error {
@@ -91,14 +95,17 @@ func (g *Graph) link(row uint32, level int, space Space) {
 	w := g.walker()
 	defer g.walkers.Put(w)
 	w.between = betweenScorer{space: space, row: row}
+	o := chooser{row: row, self: w.itself(), salt: saltOf(row, none), limit: g.o.M}
+	w.salt = o.salt
+	defer func() { w.salt = 0 }()
 	defer func() { w.between.space = nil }()
 	_, top, _ := g.top()
 	highest := min(level, top)
 	from, _ := w.descend(g, &w.between, highest)
 	for l := highest; l >= 0; l-- {
-		_ = w.level(context.Background(), g, &w.between, from, l, g.o.EfConstruct) // the context never ends
-		from = w.pool.items[0]
-		w.build.chosen[l] = w.choose(g, space, row, w.pool.items, g.o.M, w.build.chosen[l][:0])
+		_ = w.level(context.Background(), g, &w.between, from, l, g.o.EfConstruct, equalInserted) // the context never ends
+		from = w.pool.items[0] ^ candidate(w.salt)<<1
+		w.build.chosen[l] = w.choose(g, space, o, w.pool.items, w.build.chosen[l][:0])
 	}
 	if len(w.build.chosen[0]) == 0 {
 		g.orphans.Lock()
@@ -117,6 +124,13 @@ func (g *Graph) link(row uint32, level int, space Space) {
 	}
 }
 
+// itself is the score of the row that is inserted with itself.
+func (w *walker) itself() float32 {
+	w.batch[0] = w.between.row
+	w.between.Score(w.batch[:1], w.scores[:1])
+	return w.scores[0]
+}
+
 // connect adds a link from a row to another; when there is no room, the row chooses again.
 func (w *walker) connect(g *Graph, space Space, from, to uint32, level int) {
 	defer g.lock(from).Unlock()
@@ -132,20 +146,7 @@ func (w *walker) connect(g *Graph, space Space, from, to uint32, level int) {
 		return
 	}
 	w.rows = append(w.rows, to)
-	w.rescore(space, from, w.rows)
-	write(list, w.choose(g, space, from, w.build.pairs, len(list), w.kept[:0]))
-}
-
-// rescore makes build.pairs of rows in the order of their nearness to one.
-func (w *walker) rescore(space Space, to uint32, rows []uint32) {
-	w.build.pairs = w.build.pairs[:0]
-	for len(rows) > 0 {
-		n := min(len(rows), batchCap)
-		space.Between(to, rows[:n], w.scores[:n])
-		for i, r := range rows[:n] {
-			w.build.pairs = append(w.build.pairs, newCandidate(w.scores[i], r))
-		}
-		rows = rows[n:]
-	}
-	sortCandidates(w.build.pairs)
+	o := chooser{row: from, salt: saltOf(from, to), limit: len(list)}
+	o.self = w.rescore(space, from, w.rows, o.salt)
+	write(list, w.choose(g, space, o, w.build.pairs, w.kept[:0]))
 }

@@ -2,5 +2,8 @@
 
 package hnsw_test
 
-// few is a smaller number under the race detector, which makes everything ten times slower.
+// raced says that the race detector is on, which makes everything ten times slower.
+const raced = true
+
+// few is a smaller number under the race detector.
 func few(n int) int { return n / 5 }

@@ -104,8 +104,9 @@ func (r *repair) row(w *walker, space Space, row uint32, level int) {
 	}
 	defer r.g.lock(row).Unlock()
 	w.rows = r.candidates(w, row, list, level)
-	w.rescore(space, row, w.rows)
-	write(list, w.choose(r.g, space, row, w.build.pairs, len(list), w.kept[:0]))
+	o := chooser{row: row, salt: saltOf(row, uint32(level)), limit: len(list)}
+	o.self = w.rescore(space, row, w.rows, o.salt)
+	write(list, w.choose(r.g, space, o, w.build.pairs, w.kept[:0]))
 }
 
 // maxRepair bounds how many rows one row chooses its links from.

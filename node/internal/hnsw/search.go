@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
@@ -42,14 +41,18 @@ func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hi
 	if filter != nil || g.gone.Load() > 0 {
 		return w.filtered(ctx, g, s, from, ef, filter, hits)
 	}
-	if err := w.level(ctx, g, s, from, 0, ef); err != nil {
+	if err := w.level(ctx, g, s, from, 0, ef, equalFound(ef)); err != nil {
 		return hits, err
 	}
-	for _, c := range w.pool.items {
+	for _, c := range w.pool.found() {
 		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 	}
 	return hits, nil
 }
+
+// equalFound is how many candidates of a search may score the same without being set aside: a quarter, so that there are
+// others too among all that may be copies.
+func equalFound(ef int) int { return max(ef/4, equalInserted) }
 
 // filtered walks level 0 through all rows and keeps those that may be found: the walk ends when the nearest row that is
 // not expanded is further than the furthest of ef rows found.
@@ -60,7 +63,7 @@ func (w *walker) filtered(
 		return !g.removed.has(row) && (filter == nil || filter.Accept(row))
 	}
 	w.seen.reset(g.links.capacity())
-	w.pool.reset(ef)
+	w.pool.reset(ef, equalFound(ef))
 	w.open.items = w.open.items[:0]
 	w.seen.add(from.row())
 	w.open.push(from)
@@ -89,8 +92,7 @@ func (w *walker) filtered(
 			}
 		}
 	}
-	hits = slices.Grow(hits, len(w.pool.items))
-	for _, c := range w.pool.items {
+	for _, c := range w.pool.found() {
 		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 	}
 	return hits, nil

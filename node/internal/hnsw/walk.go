@@ -21,6 +21,9 @@ type walker struct {
 	kept    [batchCap]uint32
 	between betweenScorer
 	build   building
+
+	copies []uint32 // of choose
+	salt   uint32   // mixed into the rows of candidates in the pool, so that of equal ones each insert takes others
 }
 
 func (g *Graph) walker() *walker {
@@ -69,15 +72,16 @@ func (w *walker) descend(g *Graph, s Scorer, to int) (candidate, bool) {
 	return best, true
 }
 
-// level walks one level from a starting candidate; the pool then holds the nearest ef rows it has found.
+// level walks one level from a starting candidate; the pool then holds the nearest ef rows it has found, of those that
+// score the same no more than equal.
 //
 // It is always one step ahead: the rows that the next candidate leads to are on their way from memory while those of the
 // one before are compared, though those may turn out to be nearer and would have had their turn first.
-func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, level, ef int) error {
+func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, level, ef, equal int) error {
 	w.seen.reset(g.links.capacity())
-	w.pool.reset(ef)
+	w.pool.reset(ef, equal)
 	w.seen.add(from.row())
-	w.pool.add(from &^ expanded)
+	w.pool.add(newCandidate(from.score(), from.row()^w.salt))
 	hint, _ := s.(Hinter)
 	rows := w.step(g, level, hint, 0)
 	for n := 1; len(rows) > 0; n++ {
@@ -101,9 +105,9 @@ func (w *walker) step(g *Graph, level int, hint Hinter, turn int) []uint32 {
 			return nil
 		}
 		if next, ok := w.pool.peek(); ok {
-			vec.Prefetch(g.links.list(next.row(), level))
+			vec.Prefetch(g.links.list(next.row()^w.salt, level))
 		}
-		if rows := w.fresh(g.links.list(c.row(), level), &w.turns[turn]); len(rows) > 0 {
+		if rows := w.fresh(g.links.list(c.row()^w.salt, level), &w.turns[turn]); len(rows) > 0 {
 			if hint != nil {
 				hint.Hint(rows)
 			}
@@ -118,7 +122,7 @@ func (w *walker) score(s Scorer, rows []uint32) {
 	limit := w.pool.limit()
 	for i, row := range rows {
 		if score := w.scores[i]; score < limit || limit == float32(math.Inf(1)) {
-			w.pool.add(newCandidate(score, row))
+			w.pool.add(newCandidate(score, row^w.salt))
 			limit = w.pool.limit()
 		}
 	}
