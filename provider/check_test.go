@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -139,6 +140,30 @@ func TestOneReplicaIsWarnedOfOncePerCollectionAndOnlyWhenItChanges(t *testing.T)
 	wantEqual(t, "warnings of an unchanged plan", unchanged.Diagnostics.Warnings(), nil)
 	safe := w.Plan(t, collectionType, r, minimal(prototest.Config{"replication_factor": 2}))
 	wantEqual(t, "warnings for two replicas", keep(safe.Diagnostics.Warnings(), "loses its data"), nil)
+}
+
+// A thousand collections must not be asked for one by one in each plan.
+func TestManyCollectionsAreLookedAtTogether(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	var all []*prototest.Resource
+	config := func(i int) prototest.Config {
+		return minimal(prototest.Config{"name": fmt.Sprintf("c%d", i), "shard_number": 2, "replication_factor": 2})
+	}
+	for i := range 30 {
+		all = append(all, w.apply(t, nil, config(i)))
+	}
+	w.restart(t, nil)
+	w.cluster.SetAlive(2)
+	w.cluster.Freeze(true)
+	asked := 0
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlacement", Do: func() { asked++ }})
+	warned := 0
+	for i, r := range all {
+		warned += len(keep(w.Plan(t, collectionType, r, config(i)).Diagnostics.Warnings(), "Copies are missing"))
+	}
+	if asked > 10 || warned == 0 {
+		t.Errorf("asked %d times for 30 collections, warned of %d", asked, warned)
+	}
 }
 
 // A port on which somebody listens and never answers: the worst kind of unreachable.

@@ -53,7 +53,7 @@ func TestCopiesByHandThatRunOutOfTimeAreGoneOnWith(t *testing.T) {
 	w := newPlainWorld(t, 3)
 	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 3}))
 	w.cluster.Freeze(true)
-	config := minimal(prototest.Config{"shard_number": 3, "replication_factor": 2, "timeouts": prototest.Config{"update": "900ms"}})
+	config := minimal(prototest.Config{"shard_number": 3, "replication_factor": 2, "timeouts": prototest.Config{"update": "3s"}})
 	r, diags := w.Apply(t, w.Plan(t, collectionType, r, config))
 	wantOne(t, "errors", diags.Errors(), "shard 0: 2 copies of 2 declared, 1 active")
 	r = w.refresh(t, r)

@@ -180,11 +180,10 @@ func (c *collection) checkPeers(ch change, cluster *client.Cluster, diags *diag.
 // checkDrift tells what is not as it was declared, although the declaration is not what changes.
 func (c *collection) checkDrift(ctx context.Context, ch change, diags *diag.Diagnostics) {
 	name := ch.state.Name.ValueString()
-	placements, err := c.session.Client.Placement(ctx, name)
-	if err != nil || len(placements) != 1 {
+	p, found, err := c.session.Placement(ctx, name)
+	if err != nil || !found {
 		return // who cannot be asked is told of elsewhere, if it matters
 	}
-	p := placements[0]
 	if p.TargetShardNumber != 0 && p.TargetShardNumber != p.ShardNumber && c.session.First("resharding", name) {
 		diags.AddAttributeWarning(path.Root("shard_number"), "Points are moving between shards", fmt.Sprintf(
 			"Collection %q is being cut into %d shards; there are %d so far. Reads and writes go on.", name, p.TargetShardNumber, p.ShardNumber))

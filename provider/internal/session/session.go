@@ -36,7 +36,8 @@ type Data struct {
 		sync.Mutex
 		seen map[string]bool
 	}
-	can struct {
+	placements placements
+	can        struct {
 		sync.Mutex
 		Capabilities
 		known bool
