@@ -142,7 +142,10 @@ func Load(r io.Reader) (*Graph, error) {
 	return g, nil
 }
 
-type loader struct{ in io.Reader }
+type loader struct {
+	in io.Reader
+	b  [4096]byte // what words reads into
+}
 
 func corrupt(format string, args ...any) error {
 	return fault.New(fault.Corrupt, "load graph: %s", fmt.Sprintf(format, args...))
@@ -211,14 +214,13 @@ func (l *loader) fill(g *Graph, rows, lists uint32) error {
 
 // words reads words from the stream.
 func (l *loader) words(to []uint32) error {
-	var b [4096]byte
 	for len(to) > 0 {
-		n := min(len(to), len(b)/4)
-		if _, err := io.ReadFull(l.in, b[:4*n]); err != nil {
+		n := min(len(to), len(l.b)/4)
+		if _, err := io.ReadFull(l.in, l.b[:4*n]); err != nil {
 			return corrupt("%v", err)
 		}
 		for i := range n {
-			to[i] = binary.LittleEndian.Uint32(b[4*i:])
+			to[i] = binary.LittleEndian.Uint32(l.b[4*i:])
 		}
 		to = to[n:]
 	}
