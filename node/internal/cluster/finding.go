@@ -130,7 +130,7 @@ func (q *question) room(after *catalog.State, f reconcile.Forecast, cols []*cata
 		}
 		if len(lacking) > 0 {
 			q.found(clusterpb.PlanFinding_ERROR, "disk_too_small", "replication_factor",
-				"%s of %s: no disk has room for another copy (up to %d bytes, and a tenth of each disk stays free): add peers or enlarge their disks",
+				"%s of %s: no disk has room for another copy (up to %d bytes, and a tenth of each disk, 8 GiB at most, stays free): add peers or enlarge their disks",
 				list(lacking, len(end.Shards)), end.Name, bytes)
 		}
 	}

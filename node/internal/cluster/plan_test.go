@@ -166,7 +166,7 @@ func TestAPlanTellsOfZonesAndDisksAndFewMembers(t *testing.T) {
 	m.expect("one copy more", ofCollection(&clusterpb.CollectionChange{Collection: "docs", ReplicationFactor: n(2)}), `
 bytes 0 seconds 0
 WARNING zones_too_few [replication_factor] docs is to have 2 copies in 1 zone: the loss of one zone takes several of them; add peers in other zones
-ERROR disk_too_small [replication_factor] shard 0 of docs: no disk has room for another copy (up to 900 bytes, and a tenth of each disk stays free): add peers or enlarge their disks
+ERROR disk_too_small [replication_factor] shard 0 of docs: no disk has room for another copy (up to 900 bytes, and a tenth of each disk, 8 GiB at most, stays free): add peers or enlarge their disks
 `)
 	m.expect("all", &clusterpb.GetPlanRequest{}, `
 bytes 0 seconds 0

@@ -53,12 +53,15 @@ type Health struct {
 	DiskFree, DiskTotal uint64
 }
 
-// diskReserve is the part of a disk, 1/diskReserve, that no new copy may use.
-const diskReserve = 10
+// Of a disk, a tenth, but at most maxReserve, is not for new copies.
+const (
+	diskReserve = 10
+	maxReserve  = 8 << 30
+)
 
 // Room tells whether the disk has room for so many bytes more, as far as it is known: some of it stays free for what is written.
 func (h Health) Room(bytes uint64) bool {
-	return h.DiskTotal == 0 || h.DiskFree >= h.DiskTotal/diskReserve+bytes
+	return h.DiskTotal == 0 || h.DiskFree >= min(h.DiskTotal/diskReserve, maxReserve)+bytes
 }
 
 func (o Observations) alive(id catalog.PeerID) bool { return o.Peers[id].Alive }
