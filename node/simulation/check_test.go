@@ -70,10 +70,9 @@ func (c *cluster) whole() error {
 		return err
 	}
 	for _, col := range state.Collections {
-		want := min(int(col.Config.ReplicationFactor), len(c.machines))
 		for _, sh := range col.Shards {
-			if got := len(sh.Active()); got != want || len(sh.Replicas) != want {
-				return fmt.Errorf("%s shard %d: %d replicas, %d active, want %d", col.Name, sh.ID, len(sh.Replicas), got, want)
+			if err := c.settled(state, col, sh); err != nil {
+				return fmt.Errorf("%s shard %d: %w", col.Name, sh.ID, err)
 			}
 			if err := c.alike(col, sh); err != nil {
 				return fmt.Errorf("%s shard %d: %w", col.Name, sh.ID, err)
@@ -111,7 +110,7 @@ func (c *cluster) alike(col *catalog.Collection, sh *catalog.Shard) error {
 			first = &st
 		}
 		if st.Term != sh.Term || st.AppliedIndex != st.LastIndex || st.LastIndex != first.LastIndex {
-			return fmt.Errorf("%s is in term %d at %d of %d, want term %d and %d", m.name, st.Term, st.AppliedIndex, st.LastIndex, sh.Term, first.LastIndex)
+			return fmt.Errorf("%s is in term %d at %d of %d, want term %d and %d: %s", m.name, st.Term, st.AppliedIndex, st.LastIndex, sh.Term, first.LastIndex, sh)
 		}
 	}
 	if leaders != 1 {

@@ -74,8 +74,7 @@ func newCluster(t *testing.T, packets, disks *rand.Rand, line *timeline, size in
 	}
 	var peers []string
 	for i := range size {
-		m := &machine{c: c, name: "n" + strconv.Itoa(i+1), disk: vfs.NewCrashableMem()}
-		m.index = filepath.Join(c.dir, m.name+"-0")
+		m := newMachine(c, "n"+strconv.Itoa(i+1))
 		c.machines = append(c.machines, m)
 		peers = append(peers, m.name+":6335")
 	}
@@ -86,6 +85,10 @@ func newCluster(t *testing.T, packets, disks *rand.Rand, line *timeline, size in
 		}
 	}
 	return c
+}
+
+func newMachine(c *cluster, name string) *machine {
+	return &machine{c: c, name: name, disk: vfs.NewCrashableMem(), index: filepath.Join(c.dir, name+"-0")}
 }
 
 // diskWrite makes a disk write take time before it happens.

@@ -14,6 +14,7 @@ type nemesis struct {
 	c      *cluster
 	random *rand.Rand
 	clock  time.Time
+	kinds  []fault  // nil: faults()
 	due    []action // in the order of their times
 	counts map[string]int
 }
@@ -61,7 +62,10 @@ func faults() []fault {
 func (n *nemesis) run(steps int) {
 	n.clock = time.Now()
 	n.counts = map[string]int{}
-	kinds := faults()
+	kinds := n.kinds
+	if kinds == nil {
+		kinds = faults()
+	}
 	total := 0
 	for _, f := range kinds {
 		total += f.weight

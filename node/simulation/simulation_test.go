@@ -71,7 +71,7 @@ func simulate(t *testing.T, seed uint64, sum *totals) {
 	c := newCluster(t, source(), source(), line, size)
 	defer func() {
 		if t.Failed() {
-			line.report(t, seed)
+			line.report(t, "TestClustersKeepTheirPromises", seed)
 		}
 	}()
 	line.event("seed %d: %d nodes", seed, size)
@@ -174,7 +174,7 @@ func others() []string {
 }
 
 // report prints the schedule, and leaves the nodes' logs in a file.
-func (l *timeline) report(t *testing.T, seed uint64) {
+func (l *timeline) report(t *testing.T, test string, seed uint64) {
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("ostraka-sim-%d.log", seed))
 	if err := os.WriteFile(path, []byte(l.String()), 0o600); err != nil {
 		path = err.Error()
@@ -182,5 +182,5 @@ func (l *timeline) report(t *testing.T, seed uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.Logf("seed %d, in seconds of virtual time (with the nodes' logs: %s):\n%s", seed, path, strings.Join(l.events, "\n"))
-	t.Logf("try again: go test ./node/simulation -run TestClustersKeepTheirPromises -sim.seeds=1 -sim.seed=%d (goroutines may interleave otherwise this time)", seed)
+	t.Logf("try again: go test ./node/simulation -run %s -sim.seeds=1 -sim.seed=%d (goroutines may interleave otherwise this time)", test, seed)
 }

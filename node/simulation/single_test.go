@@ -28,7 +28,7 @@ func story(t *testing.T, size int, tell func(c *cluster)) {
 		c := newCluster(t, source(), source(), line, size)
 		defer func() {
 			if t.Failed() {
-				line.report(t, 0)
+				line.report(t, t.Name(), 0)
 			}
 		}()
 		finished := make(chan struct{})

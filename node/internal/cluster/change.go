@@ -14,6 +14,7 @@ import (
 func Changes(before, after *catalog.State) []event.Event {
 	d := differ{before: before, after: after}
 	d.peers()
+	d.declared()
 	for _, id := range slices.Sorted(maps.Keys(before.Collections)) {
 		if _, ok := after.Collections[id]; !ok {
 			name := before.Collections[id].Name

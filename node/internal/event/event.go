@@ -33,6 +33,10 @@ const (
 	CollectionCreated Kind = "collection_created" // as declared
 	CollectionDeleted Kind = "collection_deleted" // with its data
 	ReplicaDiffers    Kind = "replica_differs"    // a comparison found a copy that is not like the others
+	PeerDeclared      Kind = "peer_declared"      // a peer's state, zone or labels were declared
+	OperationBegan    Kind = "operation_began"    // something that takes long
+	OperationEnded    Kind = "operation_ended"    // ... is done, cancelled or failed
+	SettingsChanged   Kind = "settings_changed"   // of the cluster
 	Verified          Kind = "verified"           // a comparison was asked for, and this came of it
 )
 

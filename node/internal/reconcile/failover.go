@@ -52,7 +52,7 @@ func (r *Runner) failovers(ctx context.Context, s *catalog.State, o Observations
 	var promoted []Step
 	for i, b := range ballots {
 		r.notePromise(b.Ref, b.promised)
-		if !b.Unsafe && b.shard.WriteQuorum == 1 && r.failingFor(steps[i]) >= unsafeGrace {
+		if !b.Unsafe && !b.Whole && b.shard.WriteQuorum == 1 && r.failingFor(steps[i]) >= unsafeGrace {
 			b.Unsafe = true // peers are alive, yet their replicas do not answer: the grace has passed all the same
 		}
 		promote, ok := t.choose(b)

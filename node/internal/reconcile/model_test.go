@@ -389,9 +389,10 @@ func (m *model) crowds(sh *catalog.Shard, from, to catalog.PeerID) bool {
 
 // checkStuck checks that a shard without a working primary could not have been given one.
 func (m *model) checkStuck(ref catalog.ShardRef, sh *catalog.Shard) {
-	live := 0
+	live, gone := 0, false
 	graced := true
 	for _, id := range sh.Active() {
+		gone = gone || m.state.Gone(id)
 		if m.alive(id) {
 			live++
 		} else if h := m.obs.Peers[id]; !m.state.Gone(id) && h.DeadFor < time.Second {
@@ -399,7 +400,8 @@ func (m *model) checkStuck(ref catalog.ShardRef, sh *catalog.Shard) {
 		}
 	}
 	need := max(len(sh.Active())-int(sh.WriteQuorum)+1, 1)
-	if live >= need || sh.WriteQuorum == 1 && live > 0 && graced {
+	weak := sh.WriteQuorum == 1 && (gone || m.state.Collections[ref.Collection].Factor(sh) > 1)
+	if live >= need || weak && live > 0 && graced {
 		m.t.Fatalf("%s has no primary that leads, although %d active replicas live: %s", ref, live, sh)
 	}
 }

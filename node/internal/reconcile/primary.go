@@ -16,7 +16,7 @@ func (p *planner) failover(l *look) bool {
 	f := p.newFailover(l)
 	live, enough := p.answerers(l.sh)
 	if live < enough {
-		f.Unsafe = l.sh.WriteQuorum == 1 && live > 0 && p.deadLongEnough(l.sh)
+		f.Unsafe = l.sh.WriteQuorum == 1 && live > 0 && !f.Whole && p.deadLongEnough(l.sh)
 		if !f.Unsafe {
 			return true // R6: nobody may be promoted; reads go on
 		}
@@ -26,7 +26,13 @@ func (p *planner) failover(l *look) bool {
 }
 
 func (p *planner) newFailover(l *look) *Failover {
-	return &Failover{Ref: l.ref, Version: l.sh.Version, Term: max(l.sh.Term+1, p.obs.Promised[l.ref])}
+	return &Failover{Ref: l.ref, Version: l.sh.Version, Term: max(l.sh.Term+1, p.obs.Promised[l.ref]), Whole: p.single(l)}
+}
+
+// single tells whether one copy is declared and none of those that count is gone for ever. A second copy that is there for a
+// move is then no reason to lose what only the first one has: a primary that is away is waited for.
+func (p *planner) single(l *look) bool {
+	return l.want == 1 && !slices.ContainsFunc(l.sh.Active(), p.state.Gone)
 }
 
 // whyFailover tells why the shard has no primary that can lead.

@@ -189,8 +189,7 @@ func (r *Runner) lead(ctx context.Context, term uint64, changed <-chan struct{})
 	})
 	r.opts.Logger.Info("reconciling", "term", term)
 	r.metrics.leading.Set(1)
-	defer r.metrics.leading.Set(0)
-	defer r.metrics.pending.Set(0)
+	defer r.metrics.retired()
 	r.retries = map[string]retry{}
 	ticker := time.NewTicker(roundEvery)
 	defer ticker.Stop()
@@ -226,8 +225,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (r *Runner) round(ctx context.Context, s *catalog.State) {
 	o := r.observe(s)
 	var failovers, moves, changes, voters []Step
+	begun := time.Now()
 	steps := Plan(s, o)
-	r.metrics.pending.Set(float64(len(steps)))
+	r.metrics.planned(s, len(steps), time.Since(begun))
 	for _, step := range steps {
 		switch {
 		case r.tooSoon(step):

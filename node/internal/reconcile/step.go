@@ -21,6 +21,8 @@ type Failover struct {
 	Term    uint64
 	// Unsafe permits a promotion with fewer answers than R6 asks for (W = 1, after the grace).
 	Unsafe bool
+	// Whole forbids one, however long the answers take.
+	Whole bool
 	// Drain moves a primary that could go on: only to a replica that loses nothing, one of Heirs (none: any that is not leaving).
 	Drain   bool
 	Heirs   []catalog.PeerID

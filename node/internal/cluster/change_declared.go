@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
+)
+
+// declared tells what was declared of peers and of the cluster, and which operations began and ended.
+func (d *differ) declared() {
+	for _, id := range slices.Sorted(maps.Keys(d.after.Peers)) {
+		was, known := d.before.Peers[id]
+		if now := d.after.Peers[id]; known {
+			d.peerDeclared(was, now)
+		}
+	}
+	if was, now := d.before.Settings.Effective().String(), d.after.Settings.Effective().String(); was != now {
+		d.add(event.SettingsChanged, event.Info, event.Event{Text: "the settings are now " + now})
+	}
+	for _, o := range d.after.Operations {
+		was, known := d.before.Operation(o.ID)
+		about := event.Event{Collection: o.Name, Peer: uint64(o.Peer)}
+		if !known {
+			about.Text = fmt.Sprintf("operation %d (%s) began", o.ID, o.Kind)
+			d.add(event.OperationBegan, event.Info, about)
+		}
+		if o.State == catalog.Running || known && was.State != catalog.Running {
+			continue
+		}
+		severity := event.Info
+		about.Text = fmt.Sprintf("operation %d (%s) is %s", o.ID, o.Kind, o.State)
+		if o.Problem != "" {
+			about.Text += ": " + o.Problem
+		}
+		if o.State == catalog.Failed {
+			severity = event.Warn
+		}
+		d.add(event.OperationEnded, severity, about)
+	}
+}
+
+func (d *differ) peerDeclared(was, now *catalog.Peer) {
+	var what []string
+	if was.State != now.State {
+		what = append(what, map[catalog.PeerState]string{
+			catalog.InService: "is in service", catalog.Draining: "is to be drained", catalog.Maintenance: "is in maintenance",
+		}[now.State])
+	}
+	if was.Zone != now.Zone {
+		what = append(what, fmt.Sprintf("is in zone %q", now.Zone))
+	}
+	if !maps.Equal(was.Labels, now.Labels) {
+		what = append(what, "has other labels")
+	}
+	for _, text := range what {
+		d.add(event.PeerDeclared, event.Info, event.Event{Peer: uint64(now.ID), Text: now.Name + " " + text})
+	}
+}
