@@ -159,6 +159,10 @@ func inOrder(t *testing.T, client *qdrant.Client, name string) {
 			drawn[p.GetId().GetNum()] = true
 		}
 	}
+	facets, err := client.Facet(t.Context(), &qdrant.FacetCounts{CollectionName: name, Key: "city", Filter: even, Limit: qdrant.PtrOf(uint64(2))})
+	if err != nil || len(facets) != 2 || facets[0].GetValue().GetStringValue() != "c0" || facets[0].GetCount() != 30 || facets[1].GetValue().GetStringValue() != "c2" {
+		t.Errorf("facets of even points: %v, %v", facets, err)
+	}
 	if len(drawn) < 100 {
 		t.Errorf("of 150 points %d were drawn in 400 draws", len(drawn))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -31,6 +32,8 @@ type Points interface {
 	Scroll(ctx context.Context, collection string, r shard.ScrollRequest, o coordinator.ReadOptions) ([]point.Record, *point.ID, error)
 	// Count counts the points that match.
 	Count(ctx context.Context, collection string, f *filter.Filter, o coordinator.ReadOptions) (uint64, error)
+	// Facet counts the values at a path, those of the most points first.
+	Facet(ctx context.Context, collection string, req shard.FacetRequest, limit uint64, o coordinator.ReadOptions) ([]payload.Facet, error)
 }
 
 // Metadata reads and changes what the cluster has declared.

@@ -13,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -216,6 +217,34 @@ func (c *cluster) Search(ctx context.Context, collection string, queries []coord
 		out = append(out, scored)
 	}
 	return out, nil
+}
+
+// Facet counts by hand.
+func (c *cluster) Facet(ctx context.Context, collection string, req shard.FacetRequest, limit uint64, o coordinator.ReadOptions) ([]payload.Facet, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noteRead(ctx, []any{req, limit}, o)
+	found, points, err := c.open(collection)
+	if err != nil {
+		return nil, err
+	}
+	matched, err := matching(points, req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[any]uint64{}
+	path, _ := point.ParsePath(req.Path)
+	for _, rec := range matched {
+		for _, v := range replica.FieldOf(found.PayloadSchema[req.Path]).Values(path, rec.Payload) {
+			counts[v]++
+		}
+	}
+	var out []payload.Facet
+	for v, n := range counts {
+		out = append(out, payload.Facet{Value: v, Count: n})
+	}
+	slices.SortFunc(out, payload.CompareFacets)
+	return out[:min(uint64(len(out)), limit)], nil
 }
 
 func search(points map[point.ID]point.Record, params catalog.VectorParams, q coordinator.Query) ([]shard.Scored, error) {

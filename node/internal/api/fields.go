@@ -22,6 +22,7 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.SearchPoints.shard_key_selector":                           nounShardKeys,
 	"qdrant.ScrollPoints.shard_key_selector":                           nounShardKeys,
 	"qdrant.CountPoints.shard_key_selector":                            nounShardKeys,
+	"qdrant.FacetCounts.shard_key_selector":                            nounShardKeys,
 	"qdrant.QueryPoints.shard_key_selector":                            nounShardKeys,
 	"qdrant.PointsUpdateOperation.PointStructList.shard_key_selector":  nounShardKeys,
 	"qdrant.PointsUpdateOperation.SetPayload.shard_key_selector":       nounShardKeys,
@@ -117,6 +118,7 @@ var bounds = map[protoreflect.FullName]limits{
 	"qdrant.SearchPoints.limit":                            positive,
 	"qdrant.QueryPoints.limit":                             positive,
 	"qdrant.ScrollPoints.limit":                            positive,
+	"qdrant.FacetCounts.limit":                             positive,
 }
 
 // limitsOf returns a field's limits: those of the table, and for every request a collection's name that is not

@@ -144,6 +144,7 @@ func addReads(add func(string, ...proto.Message)) {
 		&qdrant.GetPoints{CollectionName: "c", WithPayload: qdrant.NewWithPayload(true), WithVectors: qdrant.NewWithVectors(true)})
 	add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", Offset: qdrant.NewIDNum(1)})
 	add("Points.Count", &qdrant.CountPoints{CollectionName: "c"})
+	add("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "s", Filter: someFilters()[0]})
 	add("Points.Search", search)
 	add("Points.SearchBatch", &qdrant.SearchBatchPoints{CollectionName: "c", SearchPoints: []*qdrant.SearchPoints{search}})
 	add("Points.Query", nearest, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryID(qdrant.NewIDNum(1))},

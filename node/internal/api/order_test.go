@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -88,4 +89,33 @@ func TestSamplesHaveASeedOfTheirOwn(t *testing.T) {
 	if q.Sample == nil || *q.Sample != 7 || q.Limit != 2 || q.Offset != 1 {
 		t.Errorf("%+v", q)
 	}
+}
+
+func TestFacetsCountValues(t *testing.T) {
+	l := prepared(t)
+	for i := range 9 {
+		l.must("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "c", Points: []*qdrant.PointStruct{{Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectors(1, 2), Payload: qdrant.NewValueMap(map[string]any{
+			"k": fmt.Sprint("k", i%4), "n": i % 3, "yes": i > 2,
+		})}}})
+	}
+	for field, kind := range map[string]qdrant.FieldType{"k": qdrant.FieldType_FieldTypeKeyword, "n": qdrant.FieldType_FieldTypeInteger, "yes": qdrant.FieldType_FieldTypeBool} {
+		l.must("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: field, FieldType: &kind})
+	}
+	for _, c := range []struct {
+		request *qdrant.FacetCounts
+		want    string
+	}{
+		{&qdrant.FacetCounts{Key: "k", Limit: new(uint64(2))}, `[value:{string_value:"k0"} count:3 value:{string_value:"k1"} count:2]`},
+		{&qdrant.FacetCounts{Key: `"n"`}, "[value:{integer_value:0} count:3 value:{integer_value:1} count:3 value:{integer_value:2} count:3]"},
+		{&qdrant.FacetCounts{Key: "yes", Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("n", 1)}}}, "[value:{bool_value:true} count:2 value:{bool_value:false} count:1]"},
+	} {
+		c.request.CollectionName = "c"
+		got := l.must("Points.Facet", c.request).(*qdrant.FacetResponse).GetHits()
+		if text := strings.ReplaceAll(fmt.Sprint(got), "  ", " "); text != c.want {
+			t.Errorf("%v: %s, want %s", c.request, text, c.want)
+		}
+	}
+	l.refused("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "k", Limit: new(uint64(0))}, codes.InvalidArgument, "limit")
+	l.refused("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "k", Limit: new(uint64(1 << 40))}, codes.InvalidArgument, "limit")
+	l.refused("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "a..b"}, codes.InvalidArgument, "payload path")
 }

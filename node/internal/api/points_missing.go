@@ -53,11 +53,6 @@ func (s *pointsService) DiscoverBatch(context.Context, *qdrant.DiscoverBatchPoin
 	return nil, missing("discovery", "Points.DiscoverBatch")
 }
 
-// Facet is not built.
-func (s *pointsService) Facet(context.Context, *qdrant.FacetCounts) (*qdrant.FacetResponse, error) {
-	return nil, missing("facets", "Points.Facet")
-}
-
 // SearchMatrixPairs is not built.
 func (s *pointsService) SearchMatrixPairs(context.Context, *qdrant.SearchMatrixPoints) (*qdrant.SearchMatrixPairsResponse, error) {
 	return nil, missing("distance matrices", "Points.SearchMatrixPairs")

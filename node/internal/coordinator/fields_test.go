@@ -3,12 +3,18 @@ package coordinator_test
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
 // A payload index is ready once every replica that may be read has the one that is declared; its points are counted once.
@@ -54,4 +60,79 @@ func TestPayloadIndexesAreReadyWhereTheyAreRead(t *testing.T) {
 			}, ids{1, 3}, ids{2, 3})
 		})
 	}
+}
+
+func TestFacetsOfAllShardsAreAddedUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.mu.state.Collections[5].PayloadSchema = map[string]catalog.FieldIndex{"k": {Type: catalog.KeywordField}, "n": {Type: catalog.FloatField}}
+		w.facet = func(_ context.Context, c call, req shard.FacetRequest) ([]payload.Facet, error) {
+			if req.Path != "k" || !req.Exact {
+				t.Errorf("%+v", req)
+			}
+			return [][]payload.Facet{{{Value: "a", Count: 3}, {Value: "b", Count: 2}, {Value: "d", Count: 1}}, {{Value: "c", Count: 4}, {Value: "b", Count: 2}, {Value: "a", Count: 1}}}[c.shard], nil
+		}
+		for limit, want := range map[uint64][]payload.Facet{
+			2: {{Value: "a", Count: 4}, {Value: "b", Count: 4}}, 9: {{Value: "a", Count: 4}, {Value: "b", Count: 4}, {Value: "c", Count: 4}, {Value: "d", Count: 1}},
+		} {
+			got, err := w.c.Facet(context.Background(), col, shard.FacetRequest{Path: "k", Exact: true}, limit, coordinator.ReadOptions{})
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%v, %v, want %v", got, err, want)
+			}
+		}
+		for _, path := range []string{"n", "x"} {
+			_, err := w.c.Facet(context.Background(), col, shard.FacetRequest{Path: path}, 1, coordinator.ReadOptions{})
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "No facet index for key: `"+path+"`") {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}, ids{1}, ids{2})
+}
+
+func TestPointsOfAllShardsComeInOneOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.mu.state.Collections[5].PayloadSchema = map[string]catalog.FieldIndex{"n": {Type: catalog.IntegerField}, "k": {Type: catalog.KeywordField}}
+		hit := func(id uint64, rank int64) shard.Scored {
+			return shard.Scored{Rank: rank, Record: point.Record{Point: point.Point{ID: point.Num(id)}}}
+		}
+		var desc bool
+		w.search = func(_ context.Context, c call, reqs []shard.SearchRequest) ([][]shard.Scored, error) {
+			lists := [][]shard.Scored{{hit(1, 10), hit(3, 20), hit(5, 30)}, {hit(2, 10), hit(4, 20), hit(6, 25)}}
+			if desc {
+				lists = [][]shard.Scored{{hit(5, 30), hit(3, 20), hit(1, 10)}, {hit(6, 25), hit(4, 20), hit(2, 10)}}
+			}
+			return [][]shard.Scored{lists[c.shard]}, nil
+		}
+		seed := uint64(7)
+		for _, c := range []struct {
+			req  shard.SearchRequest
+			desc bool
+			want []uint64
+		}{
+			{shard.SearchRequest{Order: &payload.Order{Path: "n"}}, false, []uint64{2, 3, 4, 6}},
+			{shard.SearchRequest{Order: &payload.Order{Path: "n", Desc: true}}, true, []uint64{6, 3, 4, 1}},
+			{shard.SearchRequest{Sample: &seed}, false, []uint64{2, 3, 4, 6}},
+		} {
+			desc, c.req.Limit = c.desc, 4
+			got, err := w.c.Search(context.Background(), col, []coordinator.Query{{SearchRequest: c.req, Offset: 1}}, coordinator.ReadOptions{})
+			var found []uint64
+			for _, h := range got[0] {
+				found = append(found, h.ID.Number())
+			}
+			if err != nil || !slices.Equal(found, c.want) {
+				t.Errorf("%+v: %v, %v, want %v", c.req, found, err, c.want)
+			}
+		}
+		now := time.Now()
+		for name, req := range map[string]shard.SearchRequest{
+			"keyword": {Order: &payload.Order{Path: "k"}}, "nothing": {Order: &payload.Order{Path: "x"}}, "both": {Order: &payload.Order{Path: "n"}, Sample: &seed},
+			"moment": {Order: &payload.Order{Path: "n", From: payload.Start{Time: &now}}}, "no limit": {Sample: &seed, Limit: 0},
+		} {
+			if name != "no limit" {
+				req.Limit = 1
+			}
+			if _, err := w.c.Search(context.Background(), col, []coordinator.Query{{SearchRequest: req}}, coordinator.ReadOptions{}); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}, ids{1}, ids{2})
 }

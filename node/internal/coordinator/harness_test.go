@@ -14,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -55,6 +56,7 @@ type world struct {
 	scroll func(ctx context.Context, c call, req shard.ScrollRequest) ([]point.Record, error)
 	get    func(ctx context.Context, c call, req shard.GetRequest) ([]point.Record, error)
 	count  func(ctx context.Context, c call) (uint64, error)
+	facet  func(ctx context.Context, c call, req shard.FacetRequest) ([]payload.Facet, error)
 	// applied is what a replica says that it had applied; nil: 0. confirm proves that a replica leads.
 	applied func(c call) uint64
 	confirm func(ctx context.Context, c call) (uint64, error)
@@ -253,6 +255,13 @@ func (r replicaFake) Count(ctx context.Context, ref catalog.ShardRef, min uint64
 	return n, r.w.appliedAt(c), err
 }
 
+func (r replicaFake) Facet(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	c := call{peer: r.peer, shard: ref.Shard, min: min}
+	r.w.note(c)
+	facets, err := r.w.facet(ctx, c, req)
+	return facets, r.w.appliedAt(c), err
+}
+
 func (w *world) appliedAt(c call) uint64 {
 	if w.applied == nil {
 		return 0
@@ -290,6 +299,14 @@ func (l local) Get(ctx context.Context, ref catalog.ShardRef, min uint64, req sh
 
 func (l local) Count(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.CountRequest) (uint64, uint64, error) {
 	return l.w.at(1).Count(ctx, ref, min, req)
+}
+
+func (l local) Facet(ctx context.Context, ref catalog.ShardRef, min uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	return l.w.at(1).Facet(ctx, ref, min, req)
+}
+
+func (r remote) Facet(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, min uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	return r.w.at(to).Facet(ctx, ref, min, req)
 }
 
 func (l local) Status(refs []catalog.ShardRef) []replica.Status {

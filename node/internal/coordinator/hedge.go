@@ -32,6 +32,7 @@ const (
 	kindScroll
 	kindGet
 	kindCount
+	kindFacet
 )
 
 type paceKey struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -20,6 +21,7 @@ type Local interface {
 	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
 	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
+	Facet(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error)
 }
 
 // Remote is the same of the replicas on another peer. Errors keep their class across the wire; one without the hint
@@ -30,6 +32,7 @@ type Remote interface {
 	Scroll(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
 	Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
+	Facet(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error)
 }
 
 // LocalStatus tells of the replicas on this node.

@@ -8,6 +8,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -125,6 +126,17 @@ func (p *Pool) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRe
 		Shard: refToWire(ref), MinIndex: minIndex, Filter: filter.Encode(req.Filter), Epoch: req.Epoch, Fresh: req.Fresh,
 	})
 	return resp.GetCount(), resp.GetApplied(), err
+}
+
+// Facet asks a replica how many points have each of the values at a path.
+func (p *Pool) Facet(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	w := &peerpb.FacetRequest{Shard: refToWire(ref), MinIndex: minIndex, Path: req.Path, Filter: filter.Encode(req.Filter), Exact: req.Exact, Epoch: req.Epoch, Fresh: req.Fresh}
+	resp, err := call(ctx, p, to, peerpb.PeerClient.Facet, w)
+	if err != nil {
+		return nil, 0, err
+	}
+	facets, err := facetsFromWire(resp)
+	return facets, resp.GetApplied(), err
 }
 
 // Status asks a peer about its replicas of refs, of all shards when refs is empty.

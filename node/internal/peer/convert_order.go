@@ -47,3 +47,37 @@ func orderFromWire(w *peerpb.Order) (*payload.Order, error) {
 	}
 	return o, nil
 }
+
+func facetsToWire(facets []payload.Facet, applied uint64) *peerpb.FacetResponse {
+	w := &peerpb.FacetResponse{Applied: applied, Facets: make([]*peerpb.Facet, len(facets))}
+	for i, f := range facets {
+		w.Facets[i] = &peerpb.Facet{Count: f.Count}
+		switch v := f.Value.(type) {
+		case string:
+			w.Facets[i].Value = &peerpb.Facet_Text{Text: v}
+		case int64:
+			w.Facets[i].Value = &peerpb.Facet_Integer{Integer: v}
+		case bool:
+			w.Facets[i].Value = &peerpb.Facet_Boolean{Boolean: v}
+		}
+	}
+	return w
+}
+
+func facetsFromWire(w *peerpb.FacetResponse) ([]payload.Facet, error) {
+	facets := make([]payload.Facet, len(w.GetFacets()))
+	for i, f := range w.GetFacets() {
+		facets[i].Count = f.GetCount()
+		switch v := f.GetValue().(type) {
+		case *peerpb.Facet_Text:
+			facets[i].Value = v.Text
+		case *peerpb.Facet_Integer:
+			facets[i].Value = v.Integer
+		case *peerpb.Facet_Boolean:
+			facets[i].Value = v.Boolean
+		default:
+			return nil, fault.New(fault.Internal, "facet from peer: a value is of no known kind")
+		}
+	}
+	return facets, nil
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -106,6 +107,7 @@ type replicas struct {
 		search  []shard.SearchRequest
 		scroll  shard.ScrollRequest
 		get     shard.GetRequest
+		facet   shard.FacetRequest
 		filter  *filter.Filter
 		minimum uint64
 		look    shard.Look
@@ -134,6 +136,11 @@ func (r *replicas) Get(_ context.Context, _ catalog.ShardRef, minIndex uint64, r
 func (r *replicas) Count(_ context.Context, _ catalog.ShardRef, minIndex uint64, req shard.CountRequest) (uint64, uint64, error) {
 	r.mu.filter, r.mu.minimum, r.mu.look = req.Filter, minIndex, req.Look
 	return 42, 14, nil
+}
+
+func (r *replicas) Facet(_ context.Context, _ catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	r.mu.facet, r.mu.minimum = req, minIndex
+	return []payload.Facet{{Value: "x", Count: 3}, {Value: int64(-1), Count: 2}, {Value: true, Count: 1}}, 15, nil
 }
 
 func (r *replicas) Confirm(_ context.Context, ref catalog.ShardRef, term uint64) (uint64, error) {

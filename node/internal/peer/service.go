@@ -9,6 +9,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -23,6 +24,7 @@ type Data interface {
 	Scroll(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.ScrollRequest) ([]point.Record, uint64, error)
 	Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.GetRequest) ([]point.Record, uint64, error)
 	Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (count, applied uint64, err error)
+	Facet(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error)
 }
 
 // Replicas is the protocol's side of the replicas on this node. Step is called with the messages of one peer in
@@ -297,6 +299,23 @@ func (s *Service) Count(ctx context.Context, w *peerpb.CountRequest) (*peerpb.Co
 		return nil, err
 	}
 	return &peerpb.CountResponse{Count: count, Applied: applied}, nil
+}
+
+// Facet answers from the replica here.
+func (s *Service) Facet(ctx context.Context, w *peerpb.FacetRequest) (*peerpb.FacetResponse, error) {
+	ref, err := refFromWire(w.GetShard())
+	if err != nil {
+		return nil, err
+	}
+	f, err := filterFromWire(w.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	facets, applied, err := s.opts.Data.Facet(ctx, ref, w.GetMinIndex(), shard.FacetRequest{Look: lookFromWire(w), Path: w.GetPath(), Filter: f, Exact: w.GetExact()})
+	if err != nil {
+		return nil, err
+	}
+	return facetsToWire(facets, applied), nil
 }
 
 // Status tells of the replicas here.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -62,6 +64,11 @@ func TestDataCallsReachTheReplicasAndReturnTheirAnswers(t *testing.T) {
 		count, applied, err := a.pool.Count(ctx, 2, ref, 8, shard.CountRequest{Look: shard.Look{Epoch: 3, Fresh: true}, Filter: &filter.Filter{Must: []filter.Condition{{HasID: &filter.HasID{IDs: []point.ID{point.Num(1)}}}}}})
 		if err != nil || applied != 14 || count != 42 || b.replicas.mu.filter == nil || b.replicas.mu.look != (shard.Look{Epoch: 3, Fresh: true}) {
 			t.Errorf("Count: %d, %d, %v", count, applied, err)
+		}
+		facets, applied, err := a.pool.Facet(ctx, 2, ref, 8, shard.FacetRequest{Path: "a", Filter: &filter.Filter{}, Exact: true})
+		want := []payload.Facet{{Value: "x", Count: 3}, {Value: int64(-1), Count: 2}, {Value: true, Count: 1}}
+		if err != nil || applied != 15 || !slices.Equal(facets, want) || b.replicas.mu.facet.Path != "a" || !b.replicas.mu.facet.Exact || b.replicas.mu.facet.Filter == nil {
+			t.Errorf("Facet: %v, %d, %v", facets, applied, err)
 		}
 		statuses, err := a.pool.Status(ctx, 2, nil)
 		if err != nil || !reflect.DeepEqual(statuses, b.replicas.status) {

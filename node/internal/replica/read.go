@@ -7,6 +7,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -78,6 +79,11 @@ func (m *Manager) Get(ctx context.Context, ref catalog.ShardRef, minIndex uint64
 // Count counts the points of the local replica that match.
 func (m *Manager) Count(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.CountRequest) (uint64, uint64, error) {
 	return read(ctx, m, ref, minIndex, func(s *shard.Shard) (uint64, error) { return s.Count(ctx, req) })
+}
+
+// Facet counts the values at a path over the points of the local replica that match.
+func (m *Manager) Facet(ctx context.Context, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
+	return read(ctx, m, ref, minIndex, func(s *shard.Shard) ([]payload.Facet, error) { return s.Facet(ctx, req) })
 }
 
 // Digest returns an order-independent digest of the local replica and the index that it is of, whether or not the

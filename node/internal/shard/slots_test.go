@@ -5,7 +5,9 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
@@ -139,6 +141,40 @@ func TestAShardIsReadByThoseWhoKnowItsSlots(t *testing.T) {
 		}
 		if !fault.Is(err, c.class) || (fault.Hint(err, move.HintWait) != "") != c.waits {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Indexes know of points that are not shown, and no answer does.
+func TestIndexesDoNotTellOfHiddenPoints(t *testing.T) {
+	n := newNode(t)
+	s := n.indexed(t, 1, payload.Schema{"n": {Kind: payload.Integer}, "k": {Kind: payload.Keyword}})
+	t.Cleanup(func() { s.Close() })
+	lower := slot.Range{To: 2047}
+	var points []point.Point
+	want := uint64(0)
+	for i := range uint64(200) {
+		points = append(points, point.Point{ID: point.Num(i), Payload: point.Payload{"n": int64(i), "k": "a"}})
+		if lower.Contains(slot.Of(point.Num(i))) {
+			want++
+		}
+	}
+	apply(t, s, point.Upsert{Points: points})
+	s.SetStanding(standing(3, 2, 0, lower))
+	look, a := shard.Look{Epoch: 3}, "a"
+	f := &filter.Filter{Must: []filter.Condition{{Field: &filter.Field{Key: "k", Match: &filter.Match{Keyword: &a}}}}}
+	for _, filter := range []*filter.Filter{nil, f} {
+		facets, err := s.Facet(ctx, shard.FacetRequest{Look: look, Path: "k", Filter: filter})
+		if err != nil || len(facets) != 1 || facets[0].Count != want {
+			t.Errorf("facet: %v, %v, want %d", facets, err, want)
+		}
+		hits, err := s.Search(ctx, shard.SearchRequest{Look: look, Order: &payload.Order{Path: "n"}, Limit: 1000, Filter: filter})
+		if err != nil || uint64(len(hits)) != want {
+			t.Errorf("order: %d, %v, want %d", len(hits), err, want)
+		}
+		count, err := s.Count(ctx, shard.CountRequest{Look: look, Filter: filter})
+		if err != nil || count != want {
+			t.Errorf("count: %d, %v, want %d", count, err, want)
 		}
 	}
 }

@@ -2626,6 +2626,256 @@ func (x *CountResponse) GetApplied() uint64 {
 	return 0
 }
 
+type FacetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	MinIndex      uint64                 `protobuf:"varint,2,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"`
+	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Filter        []byte                 `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	Exact         bool                   `protobuf:"varint,5,opt,name=exact,proto3" json:"exact,omitempty"` // every value counts; else those with the most points
+	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetRequest) Reset() {
+	*x = FacetRequest{}
+	mi := &file_peer_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetRequest) ProtoMessage() {}
+
+func (x *FacetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetRequest.ProtoReflect.Descriptor instead.
+func (*FacetRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *FacetRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *FacetRequest) GetMinIndex() uint64 {
+	if x != nil {
+		return x.MinIndex
+	}
+	return 0
+}
+
+func (x *FacetRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *FacetRequest) GetFilter() []byte {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *FacetRequest) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *FacetRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *FacetRequest) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
+}
+
+type FacetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Facets        []*Facet               `protobuf:"bytes,1,rep,name=facets,proto3" json:"facets,omitempty"`
+	Applied       uint64                 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FacetResponse) Reset() {
+	*x = FacetResponse{}
+	mi := &file_peer_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FacetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FacetResponse) ProtoMessage() {}
+
+func (x *FacetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FacetResponse.ProtoReflect.Descriptor instead.
+func (*FacetResponse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *FacetResponse) GetFacets() []*Facet {
+	if x != nil {
+		return x.Facets
+	}
+	return nil
+}
+
+func (x *FacetResponse) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+type Facet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Value:
+	//
+	//	*Facet_Text
+	//	*Facet_Integer
+	//	*Facet_Boolean
+	Value         isFacet_Value `protobuf_oneof:"value"`
+	Count         uint64        `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"` // points that have the value
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Facet) Reset() {
+	*x = Facet{}
+	mi := &file_peer_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Facet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Facet) ProtoMessage() {}
+
+func (x *Facet) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Facet.ProtoReflect.Descriptor instead.
+func (*Facet) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Facet) GetValue() isFacet_Value {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Facet) GetText() string {
+	if x != nil {
+		if x, ok := x.Value.(*Facet_Text); ok {
+			return x.Text
+		}
+	}
+	return ""
+}
+
+func (x *Facet) GetInteger() int64 {
+	if x != nil {
+		if x, ok := x.Value.(*Facet_Integer); ok {
+			return x.Integer
+		}
+	}
+	return 0
+}
+
+func (x *Facet) GetBoolean() bool {
+	if x != nil {
+		if x, ok := x.Value.(*Facet_Boolean); ok {
+			return x.Boolean
+		}
+	}
+	return false
+}
+
+func (x *Facet) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type isFacet_Value interface {
+	isFacet_Value()
+}
+
+type Facet_Text struct {
+	Text string `protobuf:"bytes,1,opt,name=text,proto3,oneof"`
+}
+
+type Facet_Integer struct {
+	Integer int64 `protobuf:"zigzag64,2,opt,name=integer,proto3,oneof"`
+}
+
+type Facet_Boolean struct {
+	Boolean bool `protobuf:"varint,3,opt,name=boolean,proto3,oneof"`
+}
+
+func (*Facet_Text) isFacet_Value() {}
+
+func (*Facet_Integer) isFacet_Value() {}
+
+func (*Facet_Boolean) isFacet_Value() {}
+
 type DigestRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Shard         *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"`
@@ -2638,7 +2888,7 @@ type DigestRequest struct {
 
 func (x *DigestRequest) Reset() {
 	*x = DigestRequest{}
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2650,7 +2900,7 @@ func (x *DigestRequest) String() string {
 func (*DigestRequest) ProtoMessage() {}
 
 func (x *DigestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2663,7 +2913,7 @@ func (x *DigestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestRequest.ProtoReflect.Descriptor instead.
 func (*DigestRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{38}
+	return file_peer_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DigestRequest) GetShard() *ShardRef {
@@ -2706,7 +2956,7 @@ type DigestResponse struct {
 
 func (x *DigestResponse) Reset() {
 	*x = DigestResponse{}
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2718,7 +2968,7 @@ func (x *DigestResponse) String() string {
 func (*DigestResponse) ProtoMessage() {}
 
 func (x *DigestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2731,7 +2981,7 @@ func (x *DigestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestResponse.ProtoReflect.Descriptor instead.
 func (*DigestResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{39}
+	return file_peer_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DigestResponse) GetIndex() uint64 {
@@ -2772,7 +3022,7 @@ type VerdictRequest struct {
 
 func (x *VerdictRequest) Reset() {
 	*x = VerdictRequest{}
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3034,7 @@ func (x *VerdictRequest) String() string {
 func (*VerdictRequest) ProtoMessage() {}
 
 func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3047,7 @@ func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictRequest.ProtoReflect.Descriptor instead.
 func (*VerdictRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{40}
+	return file_peer_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VerdictRequest) GetShard() *ShardRef {
@@ -2825,7 +3075,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +3087,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +3100,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{41}
+	return file_peer_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Judgement) GetPeer() uint64 {
@@ -2882,7 +3132,7 @@ type VerdictResponse struct {
 
 func (x *VerdictResponse) Reset() {
 	*x = VerdictResponse{}
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2894,7 +3144,7 @@ func (x *VerdictResponse) String() string {
 func (*VerdictResponse) ProtoMessage() {}
 
 func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2907,7 +3157,7 @@ func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictResponse.ProtoReflect.Descriptor instead.
 func (*VerdictResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{42}
+	return file_peer_proto_rawDescGZIP(), []int{45}
 }
 
 type ConfirmRequest struct {
@@ -2920,7 +3170,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3182,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3195,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{43}
+	return file_peer_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ConfirmRequest) GetShard() *ShardRef {
@@ -2971,7 +3221,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2983,7 +3233,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2996,7 +3246,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{44}
+	return file_peer_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ConfirmResponse) GetIndex() uint64 {
@@ -3015,7 +3265,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3277,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3290,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{45}
+	return file_peer_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *StatusRequest) GetShards() []*ShardRef {
@@ -3059,7 +3309,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3321,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3334,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{46}
+	return file_peer_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
@@ -3120,7 +3370,7 @@ type ReplicaStatus struct {
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3382,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3395,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{47}
+	return file_peer_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ReplicaStatus) GetShard() *ShardRef {
@@ -3286,7 +3536,7 @@ type FieldStatus struct {
 
 func (x *FieldStatus) Reset() {
 	*x = FieldStatus{}
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +3548,7 @@ func (x *FieldStatus) String() string {
 func (*FieldStatus) ProtoMessage() {}
 
 func (x *FieldStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +3561,7 @@ func (x *FieldStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldStatus.ProtoReflect.Descriptor instead.
 func (*FieldStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{48}
+	return file_peer_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *FieldStatus) GetPath() string {
@@ -3359,7 +3609,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3371,7 +3621,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3384,7 +3634,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{49}
+	return file_peer_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -3465,7 +3715,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3477,7 +3727,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3490,7 +3740,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{50}
+	return file_peer_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -3549,7 +3799,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3561,7 +3811,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3574,7 +3824,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{51}
+	return file_peer_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -3624,7 +3874,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3636,7 +3886,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3649,7 +3899,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{52}
+	return file_peer_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SnapshotBegin) GetIndex() uint64 {
@@ -3691,7 +3941,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3703,7 +3953,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3716,7 +3966,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{53}
+	return file_peer_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -3954,7 +4204,24 @@ const file_peer_proto_rawDesc = "" +
 	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"?\n" +
 	"\rCountResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\x8a\x01\n" +
+	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\xca\x01\n" +
+	"\fFacetRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
+	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x16\n" +
+	"\x06filter\x18\x04 \x01(\fR\x06filter\x12\x14\n" +
+	"\x05exact\x18\x05 \x01(\bR\x05exact\x12\x14\n" +
+	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"Y\n" +
+	"\rFacetResponse\x12.\n" +
+	"\x06facets\x18\x01 \x03(\v2\x16.ostraka.peer.v1.FacetR\x06facets\x12\x18\n" +
+	"\aapplied\x18\x02 \x01(\x04R\aapplied\"t\n" +
+	"\x05Facet\x12\x14\n" +
+	"\x04text\x18\x01 \x01(\tH\x00R\x04text\x12\x1a\n" +
+	"\ainteger\x18\x02 \x01(\x12H\x00R\ainteger\x12\x1a\n" +
+	"\aboolean\x18\x03 \x01(\bH\x00R\aboolean\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05countB\a\n" +
+	"\x05value\"\x8a\x01\n" +
 	"\rDigestRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -4053,7 +4320,7 @@ const file_peer_proto_rawDesc = "" +
 	"\bStanding\x12\x18\n" +
 	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STANDING_DRAINING\x10\x01\x12\x14\n" +
-	"\x10STANDING_LEAVING\x10\x022\x93\n" +
+	"\x10STANDING_LEAVING\x10\x022\xdb\n" +
 	"\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
@@ -4067,7 +4334,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x06Search\x12\x1e.ostraka.peer.v1.SearchRequest\x1a\x1f.ostraka.peer.v1.SearchResponse\x12J\n" +
 	"\x06Scroll\x12\x1e.ostraka.peer.v1.ScrollRequest\x1a .ostraka.peer.v1.RecordsResponse\x12D\n" +
 	"\x03Get\x12\x1b.ostraka.peer.v1.GetRequest\x1a .ostraka.peer.v1.RecordsResponse\x12F\n" +
-	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12L\n" +
+	"\x05Count\x12\x1d.ostraka.peer.v1.CountRequest\x1a\x1e.ostraka.peer.v1.CountResponse\x12F\n" +
+	"\x05Facet\x12\x1d.ostraka.peer.v1.FacetRequest\x1a\x1e.ostraka.peer.v1.FacetResponse\x12L\n" +
 	"\aConfirm\x12\x1f.ostraka.peer.v1.ConfirmRequest\x1a .ostraka.peer.v1.ConfirmResponse\x12I\n" +
 	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponse\x12N\n" +
 	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01\x12I\n" +
@@ -4087,7 +4355,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_peer_proto_goTypes = []any{
 	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
 	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
@@ -4128,23 +4396,26 @@ var file_peer_proto_goTypes = []any{
 	(*RecordsResponse)(nil),       // 36: ostraka.peer.v1.RecordsResponse
 	(*CountRequest)(nil),          // 37: ostraka.peer.v1.CountRequest
 	(*CountResponse)(nil),         // 38: ostraka.peer.v1.CountResponse
-	(*DigestRequest)(nil),         // 39: ostraka.peer.v1.DigestRequest
-	(*DigestResponse)(nil),        // 40: ostraka.peer.v1.DigestResponse
-	(*VerdictRequest)(nil),        // 41: ostraka.peer.v1.VerdictRequest
-	(*Judgement)(nil),             // 42: ostraka.peer.v1.Judgement
-	(*VerdictResponse)(nil),       // 43: ostraka.peer.v1.VerdictResponse
-	(*ConfirmRequest)(nil),        // 44: ostraka.peer.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 45: ostraka.peer.v1.ConfirmResponse
-	(*StatusRequest)(nil),         // 46: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 47: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 48: ostraka.peer.v1.ReplicaStatus
-	(*FieldStatus)(nil),           // 49: ostraka.peer.v1.FieldStatus
-	(*Transfer)(nil),              // 50: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 51: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 52: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 53: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 54: ostraka.peer.v1.SnapshotEnd
-	nil,                           // 55: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*FacetRequest)(nil),          // 39: ostraka.peer.v1.FacetRequest
+	(*FacetResponse)(nil),         // 40: ostraka.peer.v1.FacetResponse
+	(*Facet)(nil),                 // 41: ostraka.peer.v1.Facet
+	(*DigestRequest)(nil),         // 42: ostraka.peer.v1.DigestRequest
+	(*DigestResponse)(nil),        // 43: ostraka.peer.v1.DigestResponse
+	(*VerdictRequest)(nil),        // 44: ostraka.peer.v1.VerdictRequest
+	(*Judgement)(nil),             // 45: ostraka.peer.v1.Judgement
+	(*VerdictResponse)(nil),       // 46: ostraka.peer.v1.VerdictResponse
+	(*ConfirmRequest)(nil),        // 47: ostraka.peer.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 48: ostraka.peer.v1.ConfirmResponse
+	(*StatusRequest)(nil),         // 49: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 50: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 51: ostraka.peer.v1.ReplicaStatus
+	(*FieldStatus)(nil),           // 52: ostraka.peer.v1.FieldStatus
+	(*Transfer)(nil),              // 53: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 54: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 55: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 56: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 57: ostraka.peer.v1.SnapshotEnd
+	nil,                           // 58: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
@@ -4152,7 +4423,7 @@ var file_peer_proto_depIdxs = []int32{
 	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
 	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	55, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	58, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -4177,57 +4448,61 @@ var file_peer_proto_depIdxs = []int32{
 	25, // 27: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
 	26, // 28: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
 	11, // 29: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 30: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 31: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	42, // 32: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
-	11, // 33: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 34: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	48, // 35: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	11, // 36: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	50, // 37: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	49, // 38: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
-	11, // 39: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	53, // 40: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	54, // 41: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	2,  // 42: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	4,  // 43: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	6,  // 44: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	8,  // 45: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	12, // 46: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	16, // 47: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	20, // 48: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	23, // 49: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	27, // 50: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	34, // 51: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	35, // 52: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	37, // 53: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	44, // 54: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	46, // 55: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	51, // 56: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	39, // 57: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	41, // 58: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	3,  // 59: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	5,  // 60: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	7,  // 61: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	9,  // 62: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	13, // 63: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	18, // 64: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	22, // 65: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	24, // 66: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	31, // 67: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	36, // 68: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	36, // 69: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	38, // 70: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	45, // 71: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	47, // 72: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	52, // 73: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	40, // 74: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	43, // 75: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	59, // [59:76] is the sub-list for method output_type
-	42, // [42:59] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	11, // 30: ostraka.peer.v1.FacetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	41, // 31: ostraka.peer.v1.FacetResponse.facets:type_name -> ostraka.peer.v1.Facet
+	11, // 32: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 33: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	45, // 34: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
+	11, // 35: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 36: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	51, // 37: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	11, // 38: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	53, // 39: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	52, // 40: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
+	11, // 41: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	56, // 42: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	57, // 43: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	2,  // 44: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 45: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 46: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 47: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 48: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 49: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 50: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 51: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 52: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	34, // 53: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	35, // 54: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	37, // 55: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	39, // 56: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
+	47, // 57: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	49, // 58: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	54, // 59: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	42, // 60: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	44, // 61: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 62: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 63: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 64: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 65: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 66: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 67: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 68: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 69: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	31, // 70: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	36, // 71: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	36, // 72: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	38, // 73: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	40, // 74: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
+	48, // 75: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	50, // 76: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	55, // 77: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	43, // 78: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	46, // 79: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	62, // [62:80] is the sub-list for method output_type
+	44, // [44:62] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -4241,13 +4516,18 @@ func file_peer_proto_init() {
 		(*Order_Number)(nil),
 		(*Order_Moment)(nil),
 	}
+	file_peer_proto_msgTypes[40].OneofWrappers = []any{
+		(*Facet_Text)(nil),
+		(*Facet_Integer)(nil),
+		(*Facet_Boolean)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   55,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,7 @@ const (
 	Peer_Scroll_FullMethodName        = "/ostraka.peer.v1.Peer/Scroll"
 	Peer_Get_FullMethodName           = "/ostraka.peer.v1.Peer/Get"
 	Peer_Count_FullMethodName         = "/ostraka.peer.v1.Peer/Count"
+	Peer_Facet_FullMethodName         = "/ostraka.peer.v1.Peer/Facet"
 	Peer_Confirm_FullMethodName       = "/ostraka.peer.v1.Peer/Confirm"
 	Peer_Status_FullMethodName        = "/ostraka.peer.v1.Peer/Status"
 	Peer_Snapshot_FullMethodName      = "/ostraka.peer.v1.Peer/Snapshot"
@@ -61,6 +62,7 @@ type PeerClient interface {
 	Scroll(ctx context.Context, in *ScrollRequest, opts ...grpc.CallOption) (*RecordsResponse, error)
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*RecordsResponse, error)
 	Count(ctx context.Context, in *CountRequest, opts ...grpc.CallOption) (*CountResponse, error)
+	Facet(ctx context.Context, in *FacetRequest, opts ...grpc.CallOption) (*FacetResponse, error)
 	// Linearizable reads: the primary proves that its term holds and says what a read has to see.
 	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error)
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
@@ -202,6 +204,16 @@ func (c *peerClient) Count(ctx context.Context, in *CountRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *peerClient) Facet(ctx context.Context, in *FacetRequest, opts ...grpc.CallOption) (*FacetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FacetResponse)
+	err := c.cc.Invoke(ctx, Peer_Facet_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *peerClient) Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ConfirmResponse)
@@ -281,6 +293,7 @@ type PeerServer interface {
 	Scroll(context.Context, *ScrollRequest) (*RecordsResponse, error)
 	Get(context.Context, *GetRequest) (*RecordsResponse, error)
 	Count(context.Context, *CountRequest) (*CountResponse, error)
+	Facet(context.Context, *FacetRequest) (*FacetResponse, error)
 	// Linearizable reads: the primary proves that its term holds and says what a read has to see.
 	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
@@ -334,6 +347,9 @@ func (UnimplementedPeerServer) Get(context.Context, *GetRequest) (*RecordsRespon
 }
 func (UnimplementedPeerServer) Count(context.Context, *CountRequest) (*CountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Count not implemented")
+}
+func (UnimplementedPeerServer) Facet(context.Context, *FacetRequest) (*FacetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Facet not implemented")
 }
 func (UnimplementedPeerServer) Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Confirm not implemented")
@@ -576,6 +592,24 @@ func _Peer_Count_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Facet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FacetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Facet(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Facet_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Facet(ctx, req.(*FacetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Peer_Confirm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ConfirmRequest)
 	if err := dec(in); err != nil {
@@ -709,6 +743,10 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Count",
 			Handler:    _Peer_Count_Handler,
+		},
+		{
+			MethodName: "Facet",
+			Handler:    _Peer_Facet_Handler,
 		},
 		{
 			MethodName: "Confirm",
