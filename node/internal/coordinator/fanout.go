@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -19,7 +20,12 @@ func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection,
 	defer cancel()
 	q.epoch = col.Epoch
 	results, errs := make([]T, len(shards)), make([]error, len(shards))
-	c.each(len(shards), func(i int) {
+	each := c.each
+	if c.reading.Add(1) > int64(runtime.NumCPU()) && c.allHere(shards) {
+		each = inTurn
+	}
+	defer c.reading.Add(-1)
+	each(len(shards), func(i int) {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: shards[i].ID}
 		if results[i], errs[i] = readShard(ctx, c, ref, q); errs[i] != nil {
 			cancel()
@@ -32,6 +38,23 @@ func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection,
 		}
 	}
 	return results, cause(errs, func(i int) catalog.ShardID { return shards[i].ID })
+}
+
+// allHere reports whether each shard has its only active replica on this node. Reading such shards is work for the processor alone:
+// when there are more reads than processors, side by side is no faster than in turn, and costs more.
+func (c *Coordinator) allHere(shards []*catalog.Shard) bool {
+	for _, sh := range shards {
+		if active := sh.Active(); len(active) != 1 || active[0] != c.opts.Self {
+			return false
+		}
+	}
+	return true
+}
+
+func inTurn(n int, f func(i int)) {
+	for i := range n {
+		f(i)
+	}
 }
 
 // cause returns the failure that came first: the others were canceled because of it.

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -119,7 +120,8 @@ type Coordinator struct {
 	seen    *session
 	turn    *rotation
 	pace    *pace
-	barrier *barrier // nil: there is none
+	barrier *barrier     // nil: there is none
+	reading atomic.Int64 // reads under way
 }
 
 // New returns a Coordinator.

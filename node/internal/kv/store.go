@@ -60,7 +60,7 @@ type Store struct {
 const (
 	memTableBytes = 16 << 20
 	memTables     = 3
-	cacheBytes    = 32 << 20
+	cacheBytes    = 16 << 20 // beside the system's own: vectors are searched in memory, and payloads are read rarely
 	maxOpenFiles  = 1000
 
 	// What one transaction holds at most.
