@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -34,11 +35,7 @@ func Foresee(s *catalog.State, o Observations, only catalog.CollectionID) Foreca
 	f := Forecast{}
 	for range maxForeseen {
 		steps := plan(m.state, m.obs, only)
-		for _, step := range steps {
-			if seen, ok := m.do(step); ok {
-				f.Steps = append(f.Steps, seen)
-			}
-		}
+		f.Steps = append(f.Steps, m.do(steps)...)
 		if !m.settle(only) && len(steps) == 0 {
 			f.Rest = true
 			break
@@ -67,34 +64,55 @@ type imagined struct {
 	obs   Observations
 }
 
-func (m *imagined) apply(cmd catalog.Command) bool {
-	next, r := catalog.Apply(m.state, cmd)
+// apply makes changes, each on what the ones before it left, and tells which were taken.
+func (m *imagined) apply(cmds []catalog.Command) []bool {
+	next, results := catalog.ApplyAll(m.state, cmds)
 	m.state = next
-	return r.Err == nil
+	taken := make([]bool, len(cmds))
+	for i, r := range results {
+		taken[i] = r.Err == nil
+	}
+	return taken
 }
 
-// do makes a step's effect, and tells of it what people want to know; some steps are not worth telling.
-func (m *imagined) do(step Step) (Foreseen, bool) {
-	f := Foreseen{Step: step}
-	switch {
-	case step.RemoveVoter != 0:
-		voters := map[catalog.PeerID]string{}
-		for id, addr := range m.obs.Voters {
-			if id != step.RemoveVoter {
-				voters[id] = addr
+// do makes the effects of a round's steps, and tells of them what people want to know; some are not worth telling.
+func (m *imagined) do(steps []Step) []Foreseen {
+	var told, seen []Foreseen
+	var cmds []catalog.Command
+	for _, step := range steps {
+		f := Foreseen{Step: step}
+		switch {
+		case step.RemoveVoter != 0:
+			m.removeVoter(step.RemoveVoter)
+			f.From = step.RemoveVoter
+			told = append(told, f)
+			continue
+		case step.Failover != nil:
+			cmd, ok := m.failover(&f)
+			if !ok {
+				continue
 			}
+			cmds = append(cmds, cmd)
+		default:
+			if c := step.Change.ChangeShard; c != nil {
+				f.From, f.To, f.Bytes = m.ends(c)
+			}
+			cmds = append(cmds, *step.Change)
 		}
-		m.obs.Voters = voters
-		f.From = step.RemoveVoter
-		return f, true
-	case step.Failover != nil:
-		return m.failover(f)
+		seen = append(seen, f)
 	}
-	if c := step.Change.ChangeShard; c != nil {
-		f.From, f.To, f.Bytes = m.ends(c)
+	for i, taken := range m.apply(cmds) {
+		if taken && seen[i].told() {
+			told = append(told, seen[i])
+		}
 	}
-	ok := m.apply(*step.Change)
-	return f, ok && step.told()
+	return told
+}
+
+func (m *imagined) removeVoter(id catalog.PeerID) {
+	voters := maps.Clone(m.obs.Voters)
+	delete(voters, id)
+	m.obs.Voters = voters
 }
 
 // told tells whether a step is one that people want to read of.
@@ -120,10 +138,11 @@ func (m *imagined) ends(c *catalog.ChangeShard) (from, to catalog.PeerID, bytes 
 	return 0, 0, 0
 }
 
-func (m *imagined) failover(f Foreseen) (Foreseen, bool) {
+// failover chooses who is promoted, if anybody may be.
+func (m *imagined) failover(f *Foreseen) (catalog.Command, bool) {
 	_, sh, ok := m.state.Shard(f.Failover.Ref)
 	if !ok {
-		return f, false
+		return catalog.Command{}, false
 	}
 	f.From = sh.Primary
 	for _, id := range sh.Active() {
@@ -135,38 +154,34 @@ func (m *imagined) failover(f Foreseen) (Foreseen, bool) {
 			break
 		}
 	}
-	if f.To == 0 {
-		return f, false
-	}
-	change := &catalog.ChangeShard{Ref: f.Failover.Ref, Version: sh.Version, Promote: &catalog.Promote{Term: f.Failover.Term, Candidate: f.To}}
-	return f, m.apply(catalog.Command{ChangeShard: change})
+	promote := &catalog.Promote{Term: f.Failover.Term, Candidate: f.To}
+	return catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: f.Failover.Ref, Version: sh.Version, Promote: promote}}, f.To != 0
 }
 
 // settle lets every primary that works do its part, and reports whether any changed something.
 func (m *imagined) settle(only catalog.CollectionID) bool {
-	p := &planner{state: m.state, obs: m.obs}
 	moved := false
-	for ref, sh := range m.state.Shards() {
-		if only != 0 && ref.Collection != only {
-			continue
-		}
-		l := p.look(ref, sh)
-		for l.led(p) {
-			c, ok := m.part(l)
-			if !ok {
-				break
+	for {
+		p := &planner{state: m.state, obs: m.obs}
+		var cmds []catalog.Command
+		for ref, sh := range m.state.Shards() {
+			if only != 0 && ref.Collection != only {
+				continue
 			}
-			c.Ref, c.Version = ref, l.sh.Version
-			if !m.apply(catalog.Command{ChangeShard: &c}) {
-				break
+			l := p.look(ref, sh)
+			if !l.led(p) {
+				continue
 			}
-			moved = true
-			_, next, _ := m.state.Shard(ref)
-			p.state = m.state
-			l = p.look(ref, next)
+			if c, ok := m.part(l); ok {
+				c.Ref, c.Version = ref, sh.Version
+				cmds = append(cmds, catalog.Command{ChangeShard: &c})
+			}
 		}
+		if len(cmds) == 0 || !slices.Contains(m.apply(cmds), true) {
+			return moved
+		}
+		moved = true
 	}
-	return moved
 }
 
 // part is what a primary does next with its replicas, if anything.

@@ -94,7 +94,7 @@ func (p *planner) better(l *look, of, a, b catalog.PeerID) bool {
 // crowd counts the copies in a peer's zone, without the one that goes.
 func (l *look) crowd(p *planner, of, id catalog.PeerID) int {
 	zone := p.zone(id)
-	n := l.zones[zone]
+	n := l.inZone(p, zone)
 	if of != 0 && !l.replaced(of) && p.zone(of) == zone {
 		n--
 	}

@@ -15,7 +15,6 @@ type look struct {
 	want    int               // how many there are to be
 	base    int               // how many there will be once every copy that takes another's place has done so
 	serving int               // members that count and whose peer answers
-	zones   map[string]int    // members per zone, those apart that another takes the place of
 	atRest  bool              // every copy is a member, serves, and takes nobody's place
 	handing bool              // its primary is to be somewhere else
 	done    bool              // nothing more in this round
@@ -23,11 +22,10 @@ type look struct {
 
 func (p *planner) look(ref catalog.ShardRef, sh *catalog.Shard) look {
 	col := p.state.Collections[ref.Collection]
-	l := look{ref: ref, col: col, sh: sh, want: col.Factor(sh), zones: map[string]int{}}
-	for _, r := range sh.Replicas {
-		if !r.Retiring && !p.state.Gone(r.Peer) {
-			l.members = append(l.members, r)
-		}
+	l := look{ref: ref, col: col, sh: sh, want: col.Factor(sh), members: sh.Replicas}
+	leaves := func(r catalog.Replica) bool { return r.Retiring || p.state.Gone(r.Peer) }
+	if slices.ContainsFunc(sh.Replicas, leaves) {
+		l.members = slices.DeleteFunc(slices.Clone(sh.Replicas), leaves)
 	}
 	l.atRest = len(l.members) == len(sh.Replicas)
 	for _, r := range l.members {
@@ -37,10 +35,20 @@ func (p *planner) look(ref catalog.ShardRef, sh *catalog.Shard) look {
 		l.atRest = l.atRest && p.serves(r) && r.Replaces == 0
 		if !l.replaced(r.Peer) {
 			l.base++
-			l.zones[p.zone(r.Peer)]++
 		}
 	}
 	return l
+}
+
+// inZone counts the members in a zone, those apart that another takes the place of.
+func (l *look) inZone(p *planner, zone string) int {
+	n := 0
+	for _, r := range l.members {
+		if p.zone(r.Peer) == zone && !l.replaced(r.Peer) {
+			n++
+		}
+	}
+	return n
 }
 
 // replaced tells whether a copy is to take the place of the one on a peer.

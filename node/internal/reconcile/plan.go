@@ -52,7 +52,11 @@ type planner struct {
 }
 
 func newPlanner(s *catalog.State, o Observations) *planner {
-	p := &planner{state: s, obs: o}
+	shards := 0
+	for _, c := range s.Collections {
+		shards += len(c.Shards)
+	}
+	p := &planner{state: s, obs: o, looks: make([]look, 0, shards)}
 	for ref, sh := range s.Shards() {
 		p.looks = append(p.looks, p.look(ref, sh))
 	}
@@ -133,7 +137,7 @@ func (p *planner) drop(l *look) bool {
 		if gone {
 			why = "the disk of its peer is gone"
 		}
-		p.change(l, catalog.ChangeShard{DropReplica: &r.Peer}, "%s", why)
+		p.change(l, catalog.ChangeShard{DropReplica: pointer(r.Peer)}, "%s", why)
 		return true
 	}
 	return false
@@ -148,17 +152,17 @@ func (p *planner) giveUp(l *look) bool {
 		case r.Replaces == 0:
 			continue
 		case l.base < l.want && p.misplacement(l, old) == "" && !old.Retiring && !p.state.Gone(old.Peer):
-			p.change(l, catalog.ChangeShard{Settle: &r.Peer}, "%d of %d declared replicas exist, and the copy on %s can stay", l.base, l.want, p.peer(old.Peer))
+			p.change(l, catalog.ChangeShard{Settle: pointer(r.Peer)}, "%d of %d declared replicas exist, and the copy on %s can stay", l.base, l.want, p.peer(old.Peer))
 			return true
 		case r.State == catalog.Active:
 			if p.misplacement(l, r) == "" || p.misplacement(l, old) != "" && old.Peer != l.sh.Primary || old.Retiring {
 				continue
 			}
-			p.change(l, catalog.ChangeShard{Settle: &r.Peer}, "%s is no place for it any more", p.peer(r.Peer))
+			p.change(l, catalog.ChangeShard{Settle: pointer(r.Peer)}, "%s is no place for it any more", p.peer(r.Peer))
 			return true
 		}
 		if why := p.whyGiveUp(l, r); why != "" {
-			p.change(l, catalog.ChangeShard{Retire: &r.Peer}, "%s", why)
+			p.change(l, catalog.ChangeShard{Retire: pointer(r.Peer)}, "%s", why)
 			return true
 		}
 	}
@@ -206,7 +210,7 @@ func (p *planner) complete(l *look) bool {
 		if left := l.servingWithout(p, old); p.serves(old) && left < int(l.sh.WriteQuorum) {
 			continue
 		}
-		p.change(l, catalog.ChangeShard{Retire: &old.Peer}, "the copy on %s has taken its place", p.peer(r.Peer))
+		p.change(l, catalog.ChangeShard{Retire: pointer(old.Peer)}, "the copy on %s has taken its place", p.peer(r.Peer))
 		return true
 	}
 	return false
@@ -258,11 +262,14 @@ func (p *planner) lessWanted(l *look, a, b catalog.Replica) int {
 		falseFirst(a.State == catalog.Active, b.State == catalog.Active),
 		falseFirst(p.obs.alive(a.Peer), p.obs.alive(b.Peer)),
 		falseFirst(p.usable(a.Peer), p.usable(b.Peer)),
-		cmp.Compare(l.zones[p.zone(b.Peer)], l.zones[p.zone(a.Peer)]),
+		cmp.Compare(l.inZone(p, p.zone(b.Peer)), l.inZone(p, p.zone(a.Peer))),
 		cmp.Compare(p.loads.replicas[b.Peer], p.loads.replicas[a.Peer]),
 		cmp.Compare(b.Peer, a.Peer),
 	)
 }
+
+// pointer keeps what a loop goes over from being copied to the heap for the sake of one that is rarely needed.
+func pointer(id catalog.PeerID) *catalog.PeerID { return &id }
 
 func falseFirst(a, b bool) int {
 	switch {

@@ -70,32 +70,48 @@ func (p *planner) replace(l *look, from, to catalog.PeerID, why catalog.Reason, 
 // zones plans the moves that spread the copies of a shard over more zones. Each makes the numbers of copies per zone more equal,
 // so that they come to an end.
 func (p *planner) zones() {
+	if p.oneZone() {
+		return
+	}
 	for i := range p.looks {
 		l := &p.looks[i]
-		if l.done || !l.atRest || l.pinned() || l.base != l.want || l.want < 2 || len(l.zones) == l.want {
+		if l.done || !l.atRest || l.pinned() || l.base != l.want || l.want < 2 {
 			continue
 		}
 		p.spread(l)
 	}
 }
 
-func (p *planner) spread(l *look) {
-	to, ok := p.choose(l, 0)
-	if !ok {
-		return
+// oneZone tells whether there is nothing to spread over.
+func (p *planner) oneZone() bool {
+	zone, found := "", false
+	for _, peer := range p.state.Peers {
+		if found && peer.Zone != zone {
+			return false
+		}
+		zone, found = peer.Zone, true
 	}
+	return true
+}
+
+func (p *planner) spread(l *look) {
 	crowded := slices.MinFunc(l.members, func(a, b catalog.Replica) int {
 		return cmp.Or(
-			cmp.Compare(l.zones[p.zone(b.Peer)], l.zones[p.zone(a.Peer)]),
+			cmp.Compare(l.inZone(p, p.zone(b.Peer)), l.inZone(p, p.zone(a.Peer))),
 			falseFirst(a.Peer == l.sh.Primary, b.Peer == l.sh.Primary), // to move another costs no pause
 			cmp.Compare(p.loads.replicas[b.Peer], p.loads.replicas[a.Peer]),
 			cmp.Compare(b.Peer, a.Peer),
 		)
 	})
 	from := p.zone(crowded.Peer)
-	if l.zones[from]-l.zones[p.zone(to)] < 2 {
+	high := l.inZone(p, from)
+	if high < 2 {
+		return
+	}
+	to, ok := p.choose(l, 0)
+	if !ok || high-l.inZone(p, p.zone(to)) < 2 {
 		return
 	}
 	p.replace(l, crowded.Peer, to, catalog.ForZones, "zone %q has %d of %d copies, zone %q has %d",
-		from, l.zones[from], l.want, p.zone(to), l.zones[p.zone(to)])
+		from, high, l.want, p.zone(to), l.inZone(p, p.zone(to)))
 }
