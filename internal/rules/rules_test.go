@@ -22,7 +22,7 @@ const (
 // floors is the order of node/internal: a package imports lower floors only.
 var floors = [][]string{
 	{"fault", "point", "vec", "slot", "config", "disk", "event", "token"},
-	{"catalog", "replication", "kv", "filter", "arena"},
+	{"catalog", "replication", "kv", "filter", "arena", "overload"},
 	{"dense", "quant", "hnsw", "payload", "consensus", "move"},
 	{"shard"},
 	{"replica"},

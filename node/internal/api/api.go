@@ -73,6 +73,9 @@ type Options struct {
 	// collection here may use it at another node at once. Its failure is only logged. Nil: nothing is waited for.
 	Settle func(ctx context.Context) error
 
+	// Admit puts what limits the work of this node before a service. Nil: nothing does.
+	Admit func(*grpc.ServiceDesc) *grpc.ServiceDesc
+
 	Logger hclog.Logger
 
 	MaxLimit uint64        // of one query: limit and offset together; default 100,000
@@ -128,7 +131,11 @@ func Register(s *grpc.Server, o Options) error {
 		return err
 	}
 	for _, service := range services {
-		s.RegisterService(service.desc, service.server)
+		desc := service.desc
+		if o.Admit != nil && desc.ServiceName != grpc_health_v1.Health_ServiceDesc.ServiceName {
+			desc = o.Admit(desc)
+		}
+		s.RegisterService(desc, service.server)
 	}
 	reflection.Register(s)
 	return nil

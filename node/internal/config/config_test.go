@@ -206,6 +206,7 @@ func TestServeDefaults(t *testing.T) {
 		HTTPAddr: "127.0.0.1:6333", GRPCAddr: "127.0.0.1:6334", PeerAddr: "127.0.0.1:6335",
 		AdvertiseHTTP: "127.0.0.1:6333", AdvertiseGRPC: "127.0.0.1:6334", AdvertisePeer: "127.0.0.1:6335",
 		LogLevel: "info", LogFormat: "text", VerifyEvery: 24 * time.Hour,
+		MaxRequests: 1024, MaxWaiting: 4096, RequestMemory: 1 << 30,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
@@ -217,6 +218,9 @@ func TestServeAccepts(t *testing.T) {
 		flags []string
 		check func(config.ServeOptions) bool
 	}{
+		"limits": {[]string{"max-requests", "7", "max-waiting", "8", "request-memory", "256", "memory-limit", "300"}, func(o config.ServeOptions) bool {
+			return o.MaxRequests == 7 && o.MaxWaiting == 8 && o.RequestMemory == 256<<20 && o.MemoryLimit == 300<<20
+		}},
 		"never verify":      {[]string{"verify-every", "0"}, func(o config.ServeOptions) bool { return o.VerifyEvery == 0 }},
 		"verify every hour": {[]string{"verify-every", "1h"}, func(o config.ServeOptions) bool { return o.VerifyEvery == time.Hour }},
 		"bootstrap":         {[]string{"bootstrap", "true"}, func(o config.ServeOptions) bool { return o.Bootstrap }},
@@ -245,6 +249,10 @@ func TestServeRefuses(t *testing.T) {
 		says  string
 	}{
 		{[]string{"data-dir", " "}, "--data-dir: missing"},
+		{[]string{"max-requests", "0"}, "--max-requests"},
+		{[]string{"max-waiting", "0"}, "--max-waiting"},
+		{[]string{"request-memory", "64"}, `--request-memory "64": want 128`},
+		{[]string{"memory-limit", "64"}, `--memory-limit "64": want at least 256`},
 		{[]string{"verify-every", "often"}, `--verify-every "often": want a time`},
 		{[]string{"verify-every", "1s"}, "--verify-every"},
 		{[]string{"verify-every", "-1h"}, "--verify-every"},

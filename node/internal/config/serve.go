@@ -25,6 +25,10 @@ func Serve() Table {
 		{Name: "bootstrap-expect", Kind: Int, Placeholder: "N", Default: "0", Usage: "form the cluster once N of the nodes in --join have found each other; the same on all of them"},
 		{Name: "zone", Placeholder: "ZONE", Usage: "the node's failure domain: copies of a shard go to different zones first"},
 		{Name: "verify-every", Placeholder: "TIME", Default: "24h", Usage: "compare the replicas of each shard that this node leads so often, such as 24h; 0: never"},
+		{Name: "max-requests", Kind: Int, Placeholder: "N", Default: "1024", Usage: "requests of clients that the node works on at once; others wait for their turn"},
+		{Name: "max-waiting", Kind: Int, Placeholder: "N", Default: "4096", Usage: "requests that may wait for their turn; more are refused"},
+		{Name: "request-memory", Kind: Int, Placeholder: "MIB", Default: "1024", Usage: "what requests that are being received and worked on may take of memory"},
+		{Name: "memory-limit", Kind: Int, Placeholder: "MIB", Default: "0", Usage: "what the node may take of memory before it refuses more data; 0: 85 % of the machine's or container's"},
 		{Name: "log-level", Placeholder: "LEVEL", Default: "info", Usage: "trace, debug, info, warn or error"},
 		{Name: "log-format", Placeholder: "FORMAT", Default: "text", Usage: "text or json"},
 	}
@@ -41,7 +45,9 @@ type ServeOptions struct {
 	Zone                                        string
 	LogLevel, LogFormat                         string
 	VerifyEvery                                 time.Duration // 0: never
-	Warnings                                    []string      // what is allowed but looks wrong
+	MaxRequests, MaxWaiting                     int
+	RequestMemory, MemoryLimit                  int64    // bytes; no MemoryLimit: 85 % of what there is
+	Warnings                                    []string // what is allowed but looks wrong
 }
 
 // ServeOptions turns values of Serve's table into options. Hostname stands in for a name that was not given.
@@ -67,7 +73,7 @@ func (v Values) ServeOptions(hostname string) (ServeOptions, error) {
 		err = v.wrong("verify-every", "want a time of a minute or more, such as 24h, or 0")
 	}
 	o.VerifyEvery = every
-	errs := []error{v.checkIdentity(o), v.checkLog(o), err}
+	errs := []error{v.checkIdentity(o), v.checkLog(o), err, v.limits(&o)}
 	addresses := v.checkAddresses(o)
 	errs = append(errs, addresses...)
 	if asOne(addresses) == nil {
@@ -109,6 +115,30 @@ func isName(s string) bool {
 		}
 	}
 	return true
+}
+
+// The least that a node needs to work at all.
+const (
+	minRequestMemory = 128 // MiB: one request that arrives, and one that has, of 64 MiB each
+	minMemoryLimit   = 256 // MiB
+)
+
+func (v Values) limits(o *ServeOptions) error {
+	o.MaxRequests, o.MaxWaiting = v.Int("max-requests"), v.Int("max-waiting")
+	o.RequestMemory, o.MemoryLimit = int64(v.Int("request-memory"))<<20, int64(v.Int("memory-limit"))<<20
+	var errs []error
+	for _, name := range []string{"max-requests", "max-waiting"} {
+		if n := v.Int(name); n < 1 || n > 1<<20 {
+			errs = append(errs, v.wrong(name, "want 1 to %d", 1<<20))
+		}
+	}
+	if n := v.Int("request-memory"); n < minRequestMemory || n > 1<<20 {
+		errs = append(errs, v.wrong("request-memory", "want %d to %d MiB: one request may have 64", minRequestMemory, 1<<20))
+	}
+	if n := v.Int("memory-limit"); n != 0 && (n < minMemoryLimit || n > 1<<30) {
+		errs = append(errs, v.wrong("memory-limit", "want at least %d MiB, or 0", minMemoryLimit))
+	}
+	return asOne(errs)
 }
 
 func (v Values) checkLog(o ServeOptions) error {

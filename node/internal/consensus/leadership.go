@@ -3,6 +3,7 @@ package consensus
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -113,5 +114,27 @@ func (n *Node) awaitLeader(ctx context.Context) error {
 		case <-n.closing:
 			return fault.New(fault.Unavailable, "this node is closing")
 		}
+	}
+}
+
+// Hurry makes this node doubt its leader, whose process is known to be gone, as soon as Raft allows: when nothing has been heard of it
+// for as long as its lease, and not only after the longer time that a leader may be silent for. Nodes that hurry a moment after one
+// another elect one of them; a node that is wrong about the leader is refused by those that are not. Calm ends it.
+func (n *Node) Hurry() {
+	n.Calm() // Raft looks at the clock when its patience becomes shorter, so it is made longer first
+	n.reload(n.opts.Timing.LeaderLease)
+}
+
+// Calm gives a leader as much time as it usually has.
+func (n *Node) Calm() { n.reload(n.opts.Timing.Heartbeat) }
+
+func (n *Node) reload(heartbeat time.Duration) {
+	c := n.raft.ReloadableConfig()
+	if c.HeartbeatTimeout == heartbeat {
+		return
+	}
+	c.HeartbeatTimeout = heartbeat
+	if err := n.raft.ReloadConfig(c); err != nil {
+		n.opts.Logger.Warn("raft refuses another timing", "error", err)
 	}
 }

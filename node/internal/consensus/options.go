@@ -49,9 +49,9 @@ type Options struct {
 
 // Timing is Raft's. Zero fields get the defaults, which suit a local network.
 type Timing struct {
-	Heartbeat   time.Duration // without a word from the leader a follower stands for election; default 500 ms
-	Election    time.Duration // a candidate gives up; default 500 ms
-	LeaderLease time.Duration // without a quorum a leader steps down, at most Heartbeat; default 400 ms
+	Heartbeat   time.Duration // without a word from the leader a follower stands for election, or a little later; default 1.2 s
+	Election    time.Duration // a candidate gives up; default as Heartbeat
+	LeaderLease time.Duration // without a quorum a leader steps down, at most Heartbeat; default 1 s
 	Commit      time.Duration // an idle leader tells what is committed; default 20 ms
 	Propose     time.Duration // bounds a Propose whose context has no deadline; default 10 s
 }
@@ -73,9 +73,9 @@ func (o Options) normalized() (Options, error) {
 	if o.Prepare == nil {
 		o.Prepare = func(_ *catalog.State, cmd catalog.Command) (catalog.Command, error) { return cmd, nil }
 	}
-	orDefault(&o.Timing.Heartbeat, 500*time.Millisecond)
-	orDefault(&o.Timing.Election, max(500*time.Millisecond, o.Timing.Heartbeat))
-	orDefault(&o.Timing.LeaderLease, min(400*time.Millisecond, o.Timing.Heartbeat))
+	orDefault(&o.Timing.Heartbeat, 1200*time.Millisecond)
+	orDefault(&o.Timing.Election, o.Timing.Heartbeat)
+	orDefault(&o.Timing.LeaderLease, min(time.Second, o.Timing.Heartbeat))
 	orDefault(&o.Timing.Commit, 20*time.Millisecond)
 	orDefault(&o.Timing.Propose, 10*time.Second)
 	orDefault(&o.Compaction.Threshold, 4096)

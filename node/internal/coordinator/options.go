@@ -81,6 +81,8 @@ type Options struct {
 	MaxOpBytes int
 	// RetryMin and RetryMax bound the pause between attempts at a write. Defaults 10 ms and 500 ms.
 	RetryMin, RetryMax time.Duration
+	// FullPatience bounds how long a write whose shard's queue is full is tried again. Default 1 s.
+	FullPatience time.Duration
 	// StatusTimeout bounds how long Statuses waits for a peer. Default 1 s.
 	StatusTimeout time.Duration
 	// ProofTimeout bounds one try to get a primary's proof for a linearizable read. Default 1 s.
@@ -101,6 +103,7 @@ func (o Options) normalized() (Options, error) {
 	o.MaxOpBytes = orDefault(o.MaxOpBytes, 8<<20)
 	o.RetryMin = orDefault(o.RetryMin, 10*time.Millisecond)
 	o.RetryMax = max(orDefault(o.RetryMax, 500*time.Millisecond), o.RetryMin)
+	o.FullPatience = orDefault(o.FullPatience, time.Second)
 	o.StatusTimeout = orDefault(o.StatusTimeout, time.Second)
 	o.ProofTimeout = orDefault(o.ProofTimeout, time.Second)
 	o.BarrierTimeout = orDefault(o.BarrierTimeout, 2*time.Second)

@@ -30,7 +30,9 @@ type WriteResult struct {
 // a plain upsert, sent twice, could undo what another client wrote in between.
 //
 //	NotPrimary, StaleEpoch   refused before it was logged        refresh the catalog, or follow the hint; again
-//	Unavailable, Exhausted   not sent, not open, or queue full   again after a pause
+//	Unavailable              not sent, or not open               again after a pause
+//	Exhausted                a queue is full                     again after a pause, for a second: who waits for longer takes
+//	                                                             memory, and whoever sent it should slow down
 //	  ... with the hint outcome=unknown                          not again: "may still be committed"
 //	Timeout, Canceled        the outcome is unknown              not again
 //	FailedPrecondition       too few active replicas for W       not again: only an operator or time helps
@@ -181,6 +183,7 @@ type target struct {
 func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, epoch uint64, op []byte, wait bool) (WriteResult, error) {
 	var hint target
 	var last error
+	var full time.Time // since when a queue has been full
 	for pause := c.opts.RetryMin; ; pause = min(pause*2, c.opts.RetryMax) {
 		if ctx.Err() != nil {
 			return WriteResult{}, gaveUp(ctx, last)
@@ -199,7 +202,10 @@ func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, epoch u
 			c.seen.note(state, ref, r.OperationID)
 			return r, nil
 		}
-		if !sure(err) || hopeless(err) {
+		if fault.Is(err, fault.Exhausted) && full.IsZero() {
+			full = time.Now()
+		}
+		if !sure(err) || hopeless(err) || fault.Is(err, fault.Exhausted) && time.Since(full) >= c.opts.FullPatience {
 			return WriteResult{}, c.explain(err, state, sh, to)
 		}
 		last = err

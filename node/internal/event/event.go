@@ -25,6 +25,7 @@ const (
 	UnderReplicated   Kind = "under_replicated"   // a shard has fewer working copies than declared
 	FullyReplicated   Kind = "fully_replicated"   // ... and has them again
 	WriteRefused      Kind = "write_refused"      // too few replicas count for the write consistency
+	Overloaded        Kind = "overloaded"         // a request was refused because the node has too much to do
 	PeerDead          Kind = "peer_dead"          // a peer does not answer
 	PeerAlive         Kind = "peer_alive"         // ... and answers again
 	PeerJoined        Kind = "peer_joined"        // a peer is a new member

@@ -2,10 +2,13 @@ package fault
 
 import (
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Domain marks the google.rpc.ErrorInfo detail that carries a class across the wire.
@@ -45,11 +48,32 @@ func StatusText(err error, text string) *status.Status {
 	for k, v := range Hints(err) {
 		info.Metadata[wireText(k)] = wireText(v)
 	}
-	detailed, derr := st.WithDetails(info)
+	details := []protoadapt.MessageV1{info}
+	if class == Exhausted {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+	}
+	detailed, derr := st.WithDetails(details...)
 	if derr != nil {
 		return st
 	}
 	return detailed
+}
+
+// retryDelay is how long whoever met a limit is asked to wait: long enough for a queue to become shorter.
+const retryDelay = time.Second
+
+// RetryAfter returns after how long a call that failed with this status may be made again, if the status says so.
+func RetryAfter(err error) (time.Duration, bool) {
+	st, ok := status.FromError(err)
+	if !ok || err == nil {
+		return 0, false
+	}
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration(), true
+		}
+	}
+	return 0, false
 }
 
 // wireText makes any text one that protobuf carries: gRPC drops a whole status, class and all, for one byte that is not

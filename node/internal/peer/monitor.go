@@ -28,7 +28,7 @@ type MonitorOptions struct {
 	Metrics  *Metrics
 	Interval time.Duration // between pings of a peer; default 250 ms
 	Timeout  time.Duration // of one ping; default 500 ms
-	Grace    time.Duration // without an answer a peer is dead; default 1.5 s
+	Grace    time.Duration // without an answer a peer is dead; default 2 s
 }
 
 func (o MonitorOptions) normalized() (MonitorOptions, error) {
@@ -43,7 +43,7 @@ func (o MonitorOptions) normalized() (MonitorOptions, error) {
 	}
 	o.Interval = orDefault(o.Interval, 250*time.Millisecond)
 	o.Timeout = orDefault(o.Timeout, 500*time.Millisecond)
-	o.Grace = orDefault(o.Grace, 1500*time.Millisecond)
+	o.Grace = orDefault(o.Grace, 2*time.Second)
 	return o, nil
 }
 
@@ -52,7 +52,7 @@ func (o MonitorOptions) normalized() (MonitorOptions, error) {
 // A peer that was never reached counts as alive until the grace has passed since this node first knew it. The other
 // choice, dead until proven alive, would make a node that has just started (or just become the leader of a cluster
 // that restarts as a whole) demote and replace replicas which are about to answer: that moves data. To wait out
-// one grace costs 1.5 s once. This node itself is always alive; a peer that is not in the catalog never is.
+// one grace costs 2 s once. This node itself is always alive; a peer that is not in the catalog never is.
 type Monitor struct {
 	opts   MonitorOptions
 	cancel context.CancelFunc
@@ -69,7 +69,8 @@ type watched struct {
 	cancel   context.CancelFunc
 	noted    time.Time     // when the last ping ended, at first when the peer was first known
 	silent   time.Duration // since its last answer, as far as it counts
-	refused  int           // how often its address has refused a connection since
+	refused  int           // how often its address has refused a connection since, in a row
+	gone     bool          // so often that nobody is there
 	seen     time.Time     // last answer; zero = never
 	alive    bool
 	draining bool
@@ -144,6 +145,14 @@ func (m *Monitor) Gauge(id catalog.PeerID) Gauge {
 		return w.gauge
 	}
 	return Gauge{}
+}
+
+// Gone reports whether a peer's process is known to have ended, as opposed to one that is merely silent.
+func (m *Monitor) Gone(id catalog.PeerID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w, ok := m.mu.peers[id]
+	return ok && !w.alive && (w.left || w.gone)
 }
 
 // Changed returns a channel that is closed when any peer's liveness or draining changes after this call.
@@ -247,11 +256,12 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refus
 		answered = false // a last word of the life that it has ended
 	}
 	if answered {
-		w.silent, w.refused = 0, 0
+		w.silent, w.refused, w.gone = 0, 0, false
 		w.seen, w.alive, w.draining, w.left, w.gauge = now, true, pong.Draining, false, pong.Gauge
 	} else {
 		w.missed(passed, refused)
-		if w.silent >= m.opts.Grace || w.refused >= refusals && !w.seen.IsZero() {
+		w.gone = w.gone || w.refused >= refusals && !w.seen.IsZero()
+		if w.silent >= m.opts.Grace || w.gone {
 			w.alive = false
 		}
 	}

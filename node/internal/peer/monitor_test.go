@@ -115,13 +115,13 @@ func TestMonitorDeclaresDeadAfterTheGraceAndNotBefore(t *testing.T) {
 				seen := m.LastSeen(2)
 				p.with(func() { fail(p) })
 				changed := m.Changed()
-				pass(time.Until(seen.Add(1490 * time.Millisecond)))
+				pass(time.Until(seen.Add(1990 * time.Millisecond)))
 				if !m.Alive(2) || closed(changed) {
 					t.Error("dead before the grace has passed")
 				}
 				pass(300 * time.Millisecond)
-				if m.Alive(2) || !closed(changed) {
-					t.Error("alive long after the grace")
+				if m.Alive(2) || m.Gone(2) || !closed(changed) {
+					t.Error("alive long after the grace, or known to be gone although it is only silent")
 				}
 				if len(p.mu.resets) != 1 || p.mu.resets[0] != 2 {
 					t.Errorf("resets %v", p.mu.resets)
@@ -141,7 +141,7 @@ func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
 	p := newPinger()
 	p.mu.silent[2], p.mu.silent[3] = true, true
 	monitoredWith(t, p, func(t *testing.T, m *peer.Monitor, p *pinger, meta *metadata) {
-		pass(1400 * time.Millisecond)
+		pass(1900 * time.Millisecond)
 		if !m.Alive(2) || !m.LastSeen(2).IsZero() {
 			t.Error("a peer never reached is not given the grace")
 		}
@@ -199,12 +199,16 @@ func TestAPeerWhoseAddressRefusesConnectionsIsDeadSoon(t *testing.T) {
 		pass(time.Second)
 		p.with(func() { p.mu.closed[2] = true })
 		pass(600 * time.Millisecond)
-		if m.Alive(2) {
+		if m.Alive(2) || !m.Gone(2) {
 			t.Error("nobody listens at its address and it is alive")
+		}
+		pass(5 * time.Second)
+		if !m.Gone(2) {
+			t.Error("it is forgotten that it is gone")
 		}
 		p.with(func() { p.mu.closed[2] = false })
 		pass(300 * time.Millisecond)
-		if !m.Alive(2) {
+		if !m.Alive(2) || m.Gone(2) {
 			t.Error("not alive again")
 		}
 		p.with(func() { p.mu.closed[2] = true })
@@ -221,7 +225,7 @@ func TestANewPeerThatDoesNotListenYetGetsTheGrace(t *testing.T) {
 	p := newPinger()
 	p.mu.closed[2] = true
 	monitoredWith(t, p, func(t *testing.T, m *peer.Monitor, _ *pinger, _ *metadata) {
-		pass(1400 * time.Millisecond)
+		pass(1900 * time.Millisecond)
 		if !m.Alive(2) {
 			t.Error("it has not even been there yet and is dead")
 		}

@@ -80,7 +80,9 @@ type ServiceOptions struct {
 	Heard      func(catalog.PeerID, Standing) // hears what other nodes say of themselves; it does not block
 	Gauge      func() Gauge                   // how large things are here; it does not block for long
 	Expect     uint32                         // --bootstrap-expect; 0 = not given
-	Logger     hclog.Logger
+	// Admit puts what limits the work of this node before the service. Nil: nothing does.
+	Admit  func(*grpc.ServiceDesc) *grpc.ServiceDesc
+	Logger hclog.Logger
 }
 
 func (o ServiceOptions) normalized() (ServiceOptions, error) {
@@ -121,7 +123,27 @@ func NewService(opts ServiceOptions) (*Service, error) {
 }
 
 // Register attaches the service to server.
-func (s *Service) Register(server *grpc.Server) { peerpb.RegisterPeerServer(server, s) }
+func (s *Service) Register(server *grpc.Server) {
+	desc := &peerpb.Peer_ServiceDesc
+	if s.opts.Admit != nil {
+		desc = s.opts.Admit(desc)
+	}
+	server.RegisterService(desc, s)
+}
+
+// Works reports whether a method of this service makes a node work for another one's clients; all others keep the cluster
+// together, and wait behind nobody.
+func Works(method string) bool {
+	switch method {
+	case peerpb.Peer_Write_FullMethodName, peerpb.Peer_Search_FullMethodName, peerpb.Peer_Scroll_FullMethodName,
+		peerpb.Peer_Get_FullMethodName, peerpb.Peer_Count_FullMethodName:
+		return true
+	}
+	return false
+}
+
+// Writes reports whether a method of this service carries data.
+func Writes(method string) bool { return method == peerpb.Peer_Write_FullMethodName }
 
 // Hello says who this node is.
 func (s *Service) Hello(context.Context, *peerpb.HelloRequest) (*peerpb.HelloResponse, error) {

@@ -35,6 +35,7 @@ type Manager struct {
 	wg      sync.WaitGroup
 	slots   chan struct{} // one per replica being opened
 	traffic *traffic
+	turns   *turns
 	mu      struct {
 		sync.RWMutex
 		slots   map[catalog.ShardRef]*seat
@@ -62,7 +63,7 @@ func NewManager(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
+	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), turns: newTurns(opts.Reads, opts.ReadsWaiting), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
 	m.opts.Logger = m.logger
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -59,6 +60,9 @@ type Options struct {
 	LogBytes, LogEntries, LogHold int
 	// Transfers bounds the snapshots on their way to and from this node: the zero value has its defaults.
 	Transfers TransferLimits
+	// Reads bounds the reads that this node works on at once, ReadsWaiting those that wait for their turn: 0 means 16 for each
+	// processor, 64 at least, and 8192.
+	Reads, ReadsWaiting int
 	// ReadWait bounds how long a read waits for a replica to catch up with its min_index; 0 means 500 ms.
 	ReadWait time.Duration
 
@@ -84,6 +88,8 @@ func (o Options) validated() (Options, error) {
 	if o.ReadWait <= 0 {
 		o.ReadWait = 500 * time.Millisecond
 	}
+	o.Reads = orDefault(o.Reads, max(64, 16*runtime.GOMAXPROCS(0)))
+	o.ReadsWaiting = orDefault(o.ReadsWaiting, 8192)
 	o.LogBytes = orDefault(o.LogBytes, 64<<20)
 	o.LogEntries = orDefault(o.LogEntries, 100_000)
 	o.LogHold = orDefault(o.LogHold, 4)

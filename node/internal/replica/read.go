@@ -36,6 +36,11 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 			return result, applied, fault.New(fault.Unavailable, "the replica of shard %d on this node has applied %d, the read needs %d",
 				ref.Shard, applied, minIndex).With(move.HintWait, "true")
 		}
+		done, err := m.turns.take(ctx, ref)
+		if err != nil {
+			return result, applied, err
+		}
+		defer done()
 		result, err = f(r.shard)
 		r.report(err)
 		return result, applied, err

@@ -237,6 +237,9 @@ func (r *runner) learn(v *catalog.Shard, quorum int, st *move.Standing) {
 }
 
 func (r *runner) propose(w *write) {
+	if w.gone.Load() {
+		return // nobody waits for it: it costs no work
+	}
 	if w.term > replication.Term(r.view.Term) {
 		w.done <- outcome{err: fault.New(fault.StaleEpoch, "shard %d: this node knows term %d, the request is of term %d", r.ref.Shard, r.view.Term, w.term)}
 		return

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -25,6 +26,7 @@ type write struct {
 	touches *slot.Set // nil: all that the shard owns
 	control move.Op   // what op is, if it is no operation on points
 
+	gone  atomic.Bool       // its writer has given up
 	index replication.Index // once it stands in the log
 	done  chan outcome      // capacity 1: the runner answers once and never blocks
 }
@@ -145,6 +147,7 @@ func (m *Manager) write(ctx context.Context, ref catalog.ShardRef, w *write) (ui
 	case out := <-w.done:
 		return out.index, out.completed, out.err
 	case <-ctx.Done():
+		w.gone.Store(true)
 		return r.late(w, ctx.Err())
 	}
 }

@@ -313,3 +313,43 @@ func forge(b []byte) message {
 	}
 	return m
 }
+
+// A replica whose link is slow answers late, again and again, while writes go on: it gets moments in which it could catch up, and
+// ever fewer of them, so that writes do not wait for what W does not ask for.
+func TestWritesDoNotWaitForEverForAReplicaThatIsSlow(t *testing.T) {
+	c := newSolo(1, &memLog{}, replication.HardState{}, 0, replication.Options{})
+	c.Learn(viewInfo{Version: 1, Term: 1, Primary: 1, Active: []peerID{1}, Partial: []peerID{2}, WriteQuorum: 1})
+	const late = 4 // ticks until its answers arrive: longer than writes wait
+	var answers [][]index
+	held := make([]int, 10)
+	for tick := range 1000 {
+		if _, err := c.Propose([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := c.drain()
+		var now []index
+		for _, m := range out {
+			if m.Type == replication.MsgAppend && m.To == 2 {
+				now = append(now, m.PrevIndex+index(len(m.Entries)))
+			}
+		}
+		answers = append(answers, now)
+		if len(answers) > late {
+			for _, match := range answers[0] {
+				c.Step(message{Type: replication.MsgAppendReply, From: 2, To: 1, Term: 1, Match: match})
+			}
+			answers = answers[1:]
+			c.drain()
+		}
+		if c.log.LastIndex() < c.Status().LastIndex {
+			held[tick/100]++
+		}
+		c.Tick()
+	}
+	if held[0] == 0 {
+		t.Error("it never got a chance to catch up")
+	}
+	if last := held[len(held)-1]; last > 2 {
+		t.Errorf("writes still waited in %d of the last 100 ticks; by hundreds: %v", last, held)
+	}
+}

@@ -15,7 +15,7 @@ type Options struct {
 	MaxPendingEntries int
 	// ResendTicks is how long an append may go unanswered before it is sent again. 3.
 	ResendTicks int
-	// DemoteTicks is how long a replica may be silent, while it owes an answer, before it is demoted. 15.
+	// DemoteTicks is how long a replica may be silent, while it owes an answer, before it is demoted. 20.
 	DemoteTicks int
 	// ProbeTicks is the time between two probes of a dead replica. 10.
 	ProbeTicks int
@@ -35,7 +35,7 @@ func (o Options) withDefaults() Options {
 		{&o.MaxPendingBytes, 64 << 20},
 		{&o.MaxPendingEntries, 16384},
 		{&o.ResendTicks, 3},
-		{&o.DemoteTicks, 15},
+		{&o.DemoteTicks, 20},
 		{&o.ProbeTicks, 10},
 		{&o.PromotionTicks, 10},
 	} {

@@ -39,6 +39,7 @@ type lack struct {
 	lackReported bool
 	diverged     bool // what it applied contradicts the log
 	near         int  // ticks for which it has been sent everything without ever holding all of it
+	holds        uint // how often new entries have waited for it since
 }
 
 // flight is one append on its way.
@@ -124,7 +125,7 @@ func (c *Core) relearn() {
 		}
 		p := old[i]
 		if p.role != r {
-			p.role, p.silent, p.near, p.heard = r, 0, 0, r != dead && p.heard
+			p.role, p.silent, p.near, p.holds, p.heard = r, 0, 0, 0, r != dead && p.heard
 			p.leaving = p.leaving && r == active
 			if r == dead {
 				p.retry()

@@ -140,16 +140,22 @@ func (c *Core) Reachable(id PeerID) {
 
 // tickHold lets a partial replica catch up entirely under steady load. R4 asks for one moment at which it holds the whole
 // log; with appends always on their way that moment might never come. So once everything has been sent to it for a few ticks, new
-// entries wait outside the log (neither handed to the disk nor sent) until it has answered, two ticks at most.
+// entries wait outside the log (neither handed to the disk nor sent) until it has answered, two ticks at most. If it has not, the next
+// hold comes later.
 func (c *Core) tickHold(p *progress) {
 	if p.role != partial || p.retiring || p.probing || p.next <= c.tail.handed {
 		p.near = 0
 		return
 	}
-	if p.near++; p.near >= 2*c.opts.ResendTicks {
+	if p.near++; p.near >= 2*c.opts.ResendTicks<<p.holds {
 		p.near, c.lead.hold = 0, 2
+		p.holds = min(p.holds+1, maxHolds)
 	}
 }
+
+// maxHolds bounds how much rarer the holds for one replica become, each half as often as the one before: one that cannot answer
+// within a hold must not slow all writes down for ever.
+const maxHolds = 10
 
 // holding reports whether new entries wait outside the log.
 func (c *Core) holding() bool { return c.lead != nil && c.lead.hold > 0 }

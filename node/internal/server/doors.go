@@ -33,9 +33,12 @@ func (s *Server) openPeerDoor(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admission: %w", err)
 	}
+	if err := s.openGates(); err != nil {
+		return err
+	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Admit: s.gates.peers.Wrap, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {
@@ -72,7 +75,7 @@ func (s *Server) openClientDoor(context.Context) error {
 	err = api.Register(s.clients, api.Options{
 		Points: s.routes, Metadata: s.raft, Inspector: s.routes, Self: s.id.PeerID,
 		Version: s.opts.Version, Commit: s.opts.Commit, LocalPoints: s.localPoints,
-		Ready: s.ready, Settle: s.settle, Warnings: view.Warnings, CatchUp: s.routes.CatchUp, Logger: s.logger.Named("api"),
+		Ready: s.ready, Settle: s.settle, Warnings: view.Warnings, CatchUp: s.routes.CatchUp, Admit: s.gates.clients.Wrap, Logger: s.logger.Named("api"),
 	})
 	if err != nil {
 		return fmt.Errorf("api: %w", err)

@@ -80,6 +80,8 @@ func (s *Server) openPeers() error {
 	}
 	s.opened("monitor", n.monitor.Close)
 	n.detector.Store(n.monitor)
+	s.wg.Add(1)
+	go s.succeed()
 	n.sender, err = peer.NewSender(peer.SenderOptions{Pool: n.pool, Logger: logger, Metrics: metrics})
 	if err != nil {
 		return fmt.Errorf("replication streams: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/overload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 )
 
@@ -47,6 +48,10 @@ type Options struct {
 	VerifyPace  uint64
 	// NoClusterService leaves out ostraka.cluster.v1 at the clients' door, as a plain Qdrant has none: for tests of clients.
 	NoClusterService bool
+	// Limits bounds what clients may ask of this node at once, MemoryLimit what its process may take of memory before it refuses
+	// more data (0: 85 % of what the machine or the container has).
+	Limits      overload.Limits
+	MemoryLimit int64
 	// DrainTimeout bounds how long Shutdown waits for others to take over; 0 means 5 s.
 	DrainTimeout time.Duration
 	Logger       hclog.Logger

@@ -47,6 +47,7 @@ type Server struct {
 	gauges   *gauges
 
 	peers, clients *grpc.Server
+	gates          gates
 	http           *http.Server
 
 	formed   atomic.Bool // a member of a cluster that has caught up with its metadata

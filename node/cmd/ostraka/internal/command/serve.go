@@ -3,11 +3,13 @@ package command
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/config"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/overload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/server"
 )
 
@@ -55,16 +57,31 @@ func serve(w World, cmd *cobra.Command) error {
 	for _, text := range o.Warnings {
 		logger.Warn("a setting looks wrong", "warning", text)
 	}
+	limitGarbage(w, o.MemoryLimit)
 	err = server.Run(cmd.Context(), server.Options{
 		DataDir: o.DataDir, Name: o.Name, Zone: o.Zone, Version: w.Version, Commit: w.Commit,
 		HTTPAddr: o.HTTPAddr, GRPCAddr: o.GRPCAddr, PeerAddr: o.PeerAddr,
 		AdvertiseHTTP: o.AdvertiseHTTP, AdvertiseGRPC: o.AdvertiseGRPC, AdvertisePeer: o.AdvertisePeer,
 		Bootstrap: o.Bootstrap, Join: o.Join, BootstrapExpect: o.BootstrapExpect, VerifyEvery: o.VerifyEvery, Logger: logger,
+		Limits:      overload.Limits{Requests: o.MaxRequests, Waiting: o.MaxWaiting, Bodies: o.RequestMemory},
+		MemoryLimit: o.MemoryLimit,
 	})
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// limitGarbage has the runtime give back what is no longer used before data are refused for its sake.
+func limitGarbage(w World, limit int64) {
+	if w.Lookup != nil {
+		if _, set := w.Lookup("GOMEMLIMIT"); set {
+			return
+		}
+	}
+	if limit = overload.MemoryLimit(limit); limit > 0 {
+		debug.SetMemoryLimit(limit / 10 * 9)
+	}
 }
 
 func newLogger(w World, level, format string) hclog.Logger {
