@@ -46,7 +46,7 @@ type bench struct {
 	working atomic.Int64
 }
 
-func (b *bench) work(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func (b *bench) work(ctx context.Context, decode func(any) error) (any, error) {
 	in := new(wrapperspb.BytesValue)
 	if err := decode(in); err != nil {
 		return nil, err
@@ -79,7 +79,8 @@ func newBench(t *testing.T, limits overload.Limits, m *overload.Memory) *bench {
 	}
 	desc := grpc.ServiceDesc{ServiceName: "test.Service", HandlerType: (*any)(nil)}
 	for _, name := range []string{"Small", "Large", "Free"} {
-		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: name, Handler: b.work})
+		handler := func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { return b.work(ctx, decode) }
+		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: name, Handler: handler})
 	}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
 	server.RegisterService(gate.Wrap(&desc), b)
