@@ -79,7 +79,9 @@ func newBench(t *testing.T, limits overload.Limits, m *overload.Memory) *bench {
 	}
 	desc := grpc.ServiceDesc{ServiceName: "test.Service", HandlerType: (*any)(nil)}
 	for _, name := range []string{"Small", "Large", "Free"} {
-		handler := func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { return b.work(ctx, decode) }
+		handler := func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			return b.work(ctx, decode)
+		}
 		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: name, Handler: handler})
 	}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
