@@ -137,6 +137,7 @@ func TestAPrimaryGivesWayInTheEndWhateverItWaitsFor(t *testing.T) {
 func TestWhatWaitsForAPrimaryThatGivesWayEndsWithIt(t *testing.T) {
 	c := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = time.Hour })
 	ref := c.create(2, 1, 2, 3)
+	c.write(ref, upsert(1)) // its term has begun
 	c.equal(ref, 1, 2, 3)
 	last := c.status(1).LastIndex
 	c.frozen.Store(true)
