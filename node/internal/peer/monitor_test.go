@@ -145,7 +145,7 @@ func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
 		if !m.Alive(2) || !m.LastSeen(2).IsZero() {
 			t.Error("a peer never reached is not given the grace")
 		}
-		pass(200 * time.Millisecond)
+		pass(400 * time.Millisecond)
 		if m.Alive(2) {
 			t.Error("a peer never reached stays alive")
 		}
@@ -153,7 +153,7 @@ func TestMonitorTakesUnknownPeersForAliveUntilTheGrace(t *testing.T) {
 		if !m.Alive(3) { // at once, before the monitor has looked
 			t.Error("a new peer is not given the grace")
 		}
-		pass(2 * time.Second)
+		pass(3 * time.Second)
 		if m.Alive(3) {
 			t.Error("a new peer that never answers stays alive")
 		}
