@@ -170,8 +170,20 @@ func checkPoints(points []Point) error {
 				return fault.Wrap(fault.Invalid, err, "point %s", p.ID)
 			}
 		}
+		for name, s := range p.Sparse {
+			if err := checkSparse(name, s); err != nil {
+				return fault.Wrap(fault.Invalid, err, "point %s", p.ID)
+			}
+		}
 	}
 	return nil
+}
+
+func checkSparse(name string, s Sparse) error {
+	if err := checkVector(name, nil); err != nil {
+		return err
+	}
+	return fault.Wrap(fault.Invalid, s.check(), "vector %.64q", name)
 }
 
 func checkVector(name string, v []float32) error {

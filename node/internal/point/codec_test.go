@@ -16,8 +16,10 @@ import (
 )
 
 // sealed gives body the version and checksum that decoders ask for.
-func sealed(body []byte) []byte {
-	b := append([]byte{1}, body...)
+func sealed(body []byte) []byte { return sealedAs(1, body) }
+
+func sealedAs(version byte, body []byte) []byte {
+	b := append([]byte{version}, body...)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 }
 
@@ -41,6 +43,16 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 		p, err := point.DecodePayload(point.EncodePayload(rec.Payload))
 		if err != nil || !reflect.DeepEqual(p, rec.Payload) {
 			t.Fatalf("got %#v, %v\nof  %#v", p, err, rec.Payload)
+		}
+		set, err := point.DecodeVectorSet(point.EncodeVectorSet(rec.VectorSet()))
+		if err != nil || !reflect.DeepEqual(set, rec.VectorSet()) {
+			t.Fatalf("got %#v, %v\nof  %#v", set, err, rec.VectorSet())
+		}
+		if dense, err := point.DecodeVectors(point.EncodeVectorSet(set)); err != nil || !reflect.DeepEqual(dense, rec.Vectors) {
+			t.Fatalf("got %#v, %v\nof  %#v", dense, err, rec.Vectors)
+		}
+		if b := point.EncodeVectorSet(set); len(set.Sparse) == 0 && string(b) != string(point.EncodeVectors(rec.Vectors)) {
+			t.Fatalf("without sparse vectors: %x", b)
 		}
 		v, err := point.DecodeVectors(point.EncodeVectors(rec.Vectors))
 		if err != nil || !reflect.DeepEqual(v, rec.Vectors) {
@@ -78,7 +90,10 @@ func TestEveryFlippedBitAndEveryCutIsNoticed(t *testing.T) {
 }
 
 func TestANewerVersionIsNoDamage(t *testing.T) {
-	newer := []byte{2, 'w', 'h', 'a', 't', 'e', 'v', 'e', 'r'}
+	newer := []byte{3, 'w', 'h', 'a', 't', 'e', 'v', 'e', 'r'}
+	if _, err := point.DecodePayload([]byte{2, 'x'}); !errors.Is(err, point.ErrVersion) {
+		t.Errorf("payloads have no version 2: %v", err)
+	}
 	for name, err := range map[string]error{
 		"op": second(point.DecodeOp(newer)), "record": second(point.DecodeRecord(newer)),
 		"payload": second(point.DecodePayload(newer)), "vectors": second(point.DecodeVectors(newer)),

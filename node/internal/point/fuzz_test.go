@@ -10,9 +10,16 @@ import (
 
 // canonical checks that what a decoder accepts is what the encoder writes. The fuzzer's bytes are a body; version and
 // checksum are made for it, for it would not find them.
-func canonical[T any](t *testing.T, body []byte, decode func([]byte) (T, error), encode func(T) []byte) {
+func canonical[T any](t *testing.T, body []byte, decode func([]byte) (T, error), encode func(T) []byte, versions ...byte) {
 	t.Helper()
-	b := sealed(body)
+	for _, version := range append(versions, 1) {
+		canonicalAs(t, version, body, decode, encode)
+	}
+}
+
+func canonicalAs[T any](t *testing.T, version byte, body []byte, decode func([]byte) (T, error), encode func(T) []byte) {
+	t.Helper()
+	b := sealedAs(version, body)
 	v, err := decode(b)
 	if err != nil {
 		if !fault.Is(err, fault.Corrupt) {
@@ -31,13 +38,17 @@ func FuzzDecodeOp(f *testing.F) {
 	for _, op := range goldenOps() {
 		f.Add(body(point.EncodeOp(op)))
 	}
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeOp, point.EncodeOp) })
+	for _, op := range goldenSparseOps() {
+		f.Add(body(point.EncodeOp(op)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeOp, point.EncodeOp, 2) })
 }
 
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(body(point.EncodeRecord(goldenRecord())))
 	f.Add(body(point.EncodeRecord(point.Record{})))
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeRecord, point.EncodeRecord) })
+	f.Add(body(point.EncodeRecord(goldenSparse())))
+	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeRecord, point.EncodeRecord, 2) })
 }
 
 func FuzzDecodePayload(f *testing.F) {
@@ -47,7 +58,8 @@ func FuzzDecodePayload(f *testing.F) {
 
 func FuzzDecodeVectors(f *testing.F) {
 	f.Add(body(point.EncodeVectors(goldenRecord().Vectors)))
-	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeVectors, point.EncodeVectors) })
+	f.Add(body(point.EncodeVectorSet(goldenSparse().VectorSet())))
+	f.Fuzz(func(t *testing.T, b []byte) { canonical(t, b, point.DecodeVectorSet, point.EncodeVectorSet, 2) })
 }
 
 func FuzzDecodersNeverPanicOnRawBytes(f *testing.F) {

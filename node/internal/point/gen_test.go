@@ -55,9 +55,27 @@ func vectors() *rapid.Generator[point.Vectors] {
 	})
 }
 
+func sparse() *rapid.Generator[point.SparseVectors] {
+	return rapid.Custom(func(t *rapid.T) point.SparseVectors {
+		one := rapid.Custom(func(t *rapid.T) point.Sparse {
+			indices := rapid.SliceOfNDistinct(rapid.Uint32(), 0, 5, rapid.ID).Draw(t, "indices")
+			values := rapid.SliceOfN(rapid.Float32Range(-math.MaxFloat32, math.MaxFloat32), len(indices), len(indices)).Draw(t, "values")
+			s, err := point.NewSparse(indices, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		})
+		if m := rapid.MapOfN(keys(), one, 0, 3).Draw(t, "sparse"); len(m) > 0 && rapid.Bool().Draw(t, "any") {
+			return m
+		}
+		return nil
+	})
+}
+
 func points() *rapid.Generator[point.Point] {
 	return rapid.Custom(func(t *rapid.T) point.Point {
-		return point.Point{ID: ids().Draw(t, "id"), Vectors: vectors().Draw(t, "vectors"), Payload: payloads().Draw(t, "payload")}
+		return point.Point{ID: ids().Draw(t, "id"), Vectors: vectors().Draw(t, "vectors"), Sparse: sparse().Draw(t, "sparse"), Payload: payloads().Draw(t, "payload")}
 	})
 }
 

@@ -31,6 +31,24 @@ func goldenRecord() point.Record {
 	}}
 }
 
+// goldenSparse is what stands in encodings of version 2.
+func goldenSparse() point.Record {
+	return point.Record{Version: 7, Point: point.Point{
+		ID: point.Num(5), Vectors: point.Vectors{"d": {1}}, Payload: point.Payload{"k": true},
+		Sparse: point.SparseVectors{"s": {Indices: []uint32{3, 70000}, Values: []float32{0.5, -2}}, "none": {Indices: []uint32{}, Values: []float32{}}},
+	}}
+}
+
+func goldenSparseOps() []point.Op {
+	p := goldenSparse().Point
+	bare := p
+	bare.Payload = nil
+	return []point.Op{
+		point.Upsert{Points: []point.Point{{ID: point.Num(1)}, p}, Mode: point.InsertOnly, Condition: []byte{1}},
+		point.UpdateVectors{Points: []point.Point{bare}},
+	}
+}
+
 func goldenOps() []point.Op {
 	rec := goldenRecord()
 	byID := point.Selector{IDs: []point.ID{point.Num(7), rec.ID}}
@@ -55,6 +73,12 @@ func TestEncodingsNeverChange(t *testing.T) {
 	fmt.Fprintf(&got, "payload %x\n", point.EncodePayload(rec.Payload))
 	fmt.Fprintf(&got, "vectors %x\n", point.EncodeVectors(rec.Vectors))
 	for _, op := range goldenOps() {
+		fmt.Fprintf(&got, "%T %x\n", op, point.EncodeOp(op))
+	}
+	rec = goldenSparse()
+	fmt.Fprintf(&got, "record2 %x\n", point.EncodeRecord(rec))
+	fmt.Fprintf(&got, "vectors2 %x\n", point.EncodeVectorSet(rec.VectorSet()))
+	for _, op := range goldenSparseOps() {
 		fmt.Fprintf(&got, "%T %x\n", op, point.EncodeOp(op))
 	}
 	file := filepath.Join("testdata", "golden.txt")

@@ -27,17 +27,18 @@ const (
 //	4 overwrite payload  selector, key (bytes), object
 //	5 delete payload     selector, count, keys (bytes each)
 //	6 clear payload      selector
-//	7 update vectors     condition (bytes), count, then per point: id (key), vectors
+//	7 update vectors     condition (bytes), count, then per point: id (key), vectors, sparse (of version 2)
 //	8 delete vectors     selector, count, names (bytes each)
 //
 //	selector  0 (1 byte), filter (bytes)   or   1 (1 byte), count, ids (keys)
-//	points    count, then per point: id (key), vectors, object
+//	points    count, then per point: id (key), vectors, sparse (of version 2), object
 //
 // It panics on an Op that is none of this package's, such as a pointer to one.
 func EncodeOp(op Op) []byte {
 	switch op := op.(type) {
 	case Upsert:
-		return seal(appendUpsert(opened(kindUpsert, pointsSize(op.Points)), op))
+		version := versionOf(op.Points...)
+		return seal(appendUpsert(openedAs(version, kindUpsert, pointsSize(op.Points)), version, op))
 	case Delete:
 		return seal(appendSelector(opened(kindDelete, selectorSize(op.Selector)), op.Selector))
 	case SetPayload:
@@ -52,7 +53,8 @@ func EncodeOp(op Op) []byte {
 	case ClearPayload:
 		return seal(appendSelector(opened(kindClearPayload, selectorSize(op.Selector)), op.Selector))
 	case UpdateVectors:
-		return seal(appendUpdateVectors(opened(kindUpdateVectors, pointsSize(op.Points)), op))
+		version := versionOf(op.Points...)
+		return seal(appendUpdateVectors(openedAs(version, kindUpdateVectors, pointsSize(op.Points)), version, op))
 	case DeleteVectors:
 		b := appendSelector(opened(kindDeleteVectors, selectorSize(op.Selector)), op.Selector)
 		return seal(appendStrings(b, op.Names))
@@ -60,22 +62,24 @@ func EncodeOp(op Op) []byte {
 	panic(fmt.Sprintf("point: %T is no operation", op))
 }
 
-func opened(kind byte, size int) []byte { return append(open(1+size), kind) }
+func opened(kind byte, size int) []byte { return openedAs(formatVersion, kind, size) }
 
-func appendUpsert(dst []byte, op Upsert) []byte {
+func openedAs(version, kind byte, size int) []byte { return append(openAs(version, 1+size), kind) }
+
+func appendUpsert(dst []byte, version byte, op Upsert) []byte {
 	dst = appendBytes(append(dst, byte(op.Mode)), op.Condition)
 	dst = binary.AppendUvarint(dst, uint64(len(op.Points)))
 	for _, p := range op.Points {
-		dst = appendPoint(dst, p)
+		dst = appendPoint(dst, version, p)
 	}
 	return dst
 }
 
-func appendUpdateVectors(dst []byte, op UpdateVectors) []byte {
+func appendUpdateVectors(dst []byte, version byte, op UpdateVectors) []byte {
 	dst = appendBytes(dst, op.Condition)
 	dst = binary.AppendUvarint(dst, uint64(len(op.Points)))
 	for _, p := range op.Points {
-		dst = appendVectors(p.ID.AppendKey(dst), p.Vectors)
+		dst = appendVectorSet(p.ID.AppendKey(dst), version, p.Vectors, p.Sparse)
 	}
 	return dst
 }
@@ -102,7 +106,7 @@ func appendStrings(dst []byte, list []string) []byte {
 func pointsSize(points []Point) int {
 	n := 16
 	for _, p := range points {
-		n += 24 + vectorsSize(p.Vectors) + 24*len(p.Payload)
+		n += 24 + vectorsSize(p.Vectors) + sparseSize(p.Sparse) + 24*len(p.Payload)
 	}
 	return n
 }
@@ -112,7 +116,7 @@ func selectorSize(s Selector) int { return 64 + 17*len(s.IDs) + len(s.Filter) }
 // DecodeOp reads what EncodeOp wrote. Empty lists, maps and filters come back as nil, but for a Selector's IDs, where
 // nil and empty differ; the points of UpdateVectors come back without payloads.
 func DecodeOp(b []byte) (Op, error) {
-	r, err := unseal("operation", b)
+	r, err := unseal("operation", b, versionSparse)
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +159,7 @@ func (r *reader) upsert() Op {
 }
 
 func (r *reader) updateVectors() Op {
-	return UpdateVectors{Condition: r.optional(), Points: r.points(func() Point {
-		return Point{ID: r.id(), Vectors: r.vectors()}
-	})}
+	return UpdateVectors{Condition: r.optional(), Points: r.points(r.pointVectors)}
 }
 
 // points reads points, each of which takes at least a numeric id and the count of its vectors.

@@ -19,6 +19,7 @@ const MaxDepth = 64
 type Point struct {
 	ID      ID
 	Vectors Vectors
+	Sparse  SparseVectors
 	Payload Payload
 }
 

@@ -12,7 +12,7 @@ func EncodePayload(p Payload) []byte { return seal(appendObject(open(64), p)) }
 
 // DecodePayload reads what EncodePayload wrote. An empty payload is nil.
 func DecodePayload(b []byte) (Payload, error) {
-	r, err := unseal("payload", b)
+	r, err := unseal("payload", b, formatVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -27,27 +27,24 @@ func DecodePayload(b []byte) (Payload, error) {
 //	         count of components, components (4 bytes each, IEEE 754, little endian)
 func EncodeVectors(v Vectors) []byte { return seal(appendVectors(open(vectorsSize(v)), v)) }
 
-// DecodeVectors reads what EncodeVectors wrote. No vectors are nil.
+// DecodeVectors reads what EncodeVectors wrote, and the dense vectors of what EncodeVectorSet did. No vectors are nil.
 func DecodeVectors(b []byte) (Vectors, error) {
-	r, err := unseal("vectors", b)
-	if err != nil {
-		return nil, err
-	}
-	v := r.vectors()
-	return v, r.done()
+	s, err := DecodeVectorSet(b)
+	return s.Dense, err
 }
 
 // EncodeRecord encodes a stored point:
 //
-//	version | log index (uint) | id (key) | vectors | object | check
+//	version | log index (uint) | id (key) | vectors | sparse (of version 2) | object | check
 func EncodeRecord(rec Record) []byte {
-	b := binary.AppendUvarint(open(vectorsSize(rec.Vectors)+96), rec.Version)
-	return seal(appendPoint(b, rec.Point))
+	version := versionOf(rec.Point)
+	b := binary.AppendUvarint(openAs(version, vectorsSize(rec.Vectors)+sparseSize(rec.Sparse)+96), rec.Version)
+	return seal(appendPoint(b, version, rec.Point))
 }
 
 // DecodeRecord reads what EncodeRecord wrote. An empty payload and no vectors are nil.
 func DecodeRecord(b []byte) (Record, error) {
-	r, err := unseal("record", b)
+	r, err := unseal("record", b, versionSparse)
 	if err != nil {
 		return Record{}, err
 	}
@@ -59,11 +56,22 @@ func DecodeRecord(b []byte) (Record, error) {
 	return rec, nil
 }
 
-func appendPoint(dst []byte, p Point) []byte {
-	return appendObject(appendVectors(p.ID.AppendKey(dst), p.Vectors), p.Payload)
+func appendPoint(dst []byte, version byte, p Point) []byte {
+	return appendObject(appendVectorSet(p.ID.AppendKey(dst), version, p.Vectors, p.Sparse), p.Payload)
 }
 
-func (r *reader) point() Point { return Point{ID: r.id(), Vectors: r.vectors(), Payload: r.payload()} }
+func (r *reader) point() Point {
+	p := r.pointVectors()
+	p.Payload = r.payload()
+	return p
+}
+
+func (r *reader) pointVectors() Point {
+	p := Point{ID: r.id()}
+	s := r.vectorSet()
+	p.Vectors, p.Sparse = s.Dense, s.Sparse
+	return p
+}
 
 func (r *reader) payload() Payload {
 	if m := r.object(1); len(m) > 0 {

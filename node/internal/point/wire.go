@@ -10,7 +10,7 @@ import (
 
 // Every encoding of this package is sealed the same way:
 //
-//	version  1 byte   formatVersion
+//	version  1 byte   formatVersion, or versionSparse where a sparse vector is
 //	body              as drawn beside its encoder
 //	check    4 bytes  CRC-32C of all before, little endian
 //
@@ -19,13 +19,16 @@ import (
 // their keys, so that equal values have equal bytes; decoders refuse every other order and every longer number.
 const (
 	formatVersion = 1
+	versionSparse = 2
 	sealSize      = 1 + crc32.Size
 )
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 // open begins an encoding with room for about n bytes of body.
-func open(n int) []byte { return append(make([]byte, 0, n+sealSize), formatVersion) }
+func open(n int) []byte { return openAs(formatVersion, n) }
+
+func openAs(version byte, n int) []byte { return append(make([]byte, 0, n+sealSize), version) }
 
 // seal ends what open began.
 func seal(b []byte) []byte {
@@ -34,21 +37,21 @@ func seal(b []byte) []byte {
 
 // unseal checks version and checksum and returns a reader of the body. The version comes first: a newer form may
 // be sealed otherwise.
-func unseal(what string, b []byte) (*reader, error) {
+func unseal(what string, b []byte, upTo byte) (*reader, error) {
 	if len(b) == 0 {
 		return nil, damaged(what, "no bytes")
 	}
-	if b[0] > formatVersion {
-		return nil, fault.Wrap(fault.Unsupported, ErrVersion, "decode %s: format %d, known up to %d", what, b[0], formatVersion)
+	if b[0] > upTo {
+		return nil, fault.Wrap(fault.Unsupported, ErrVersion, "decode %s: format %d, known up to %d", what, b[0], upTo)
 	}
 	end := len(b) - crc32.Size
-	if b[0] != formatVersion || end < 1 {
+	if b[0] < formatVersion || end < 1 {
 		return nil, damaged(what, "not an encoding")
 	}
 	if crc32.Checksum(b[:end], castagnoli()) != binary.LittleEndian.Uint32(b[end:]) {
 		return nil, damaged(what, "checksum does not match")
 	}
-	return &reader{what: what, b: b[1:end]}, nil
+	return &reader{what: what, version: b[0], b: b[1:end]}, nil
 }
 
 func appendBytes[T ~string | ~[]byte](dst []byte, s T) []byte {
@@ -58,9 +61,12 @@ func appendBytes[T ~string | ~[]byte](dst []byte, s T) []byte {
 // reader takes values off the front of b. Its first error sticks: every later read gives zero values, so that callers
 // may look at err once, but for loops, which must end at it.
 type reader struct {
-	what string
-	b    []byte
-	err  error
+	what    string
+	version byte
+	b       []byte
+	err     error
+
+	sparseSeen bool // without one, version 2 is not the canonical one
 }
 
 func (r *reader) fail(why string) {
@@ -74,6 +80,9 @@ func (r *reader) fail(why string) {
 func (r *reader) done() error {
 	if len(r.b) > 0 {
 		r.fail("bytes left over")
+	}
+	if r.version == versionSparse && !r.sparseSeen {
+		r.fail("no sparse vector where the version tells of one")
 	}
 	return r.err
 }
