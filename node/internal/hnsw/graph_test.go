@@ -257,11 +257,39 @@ func TestAFilterIsHeld(t *testing.T) {
 	p := newPoints(random(r, n, 16))
 	g := newGraph(t, hnsw.Options{})
 	build(t, g, p, 0, n)
-	for _, modulus := range []uint32{1, 2, 10, 50} {
-		live := func(row uint32) bool { return row%modulus == 0 }
-		f := &hnsw.Filter{Accept: live, Count: n / int(modulus)}
-		if got := recall(t, g, p, random(r, 50, 16), 10, 100, live, f); got < 0.95 {
-			t.Errorf("every %d: recall %.3f", modulus, got)
+	queries := random(r, 50, 16)
+	for _, modulus := range []int{1, 2, 10, 50} {
+		live := func(row uint32) bool { return int(row)%modulus == 0 }
+		for _, count := range []int{n / modulus, n, 0, -1} { // what it is, and what it is not
+			f := &hnsw.Filter{Accept: live, Count: count}
+			if got := recall(t, g, p, queries, 10, 100, live, f); got < 0.95 {
+				t.Errorf("one of %d, said to be %d: recall %.3f", modulus, count, got)
+			}
+		}
+	}
+	none := &hnsw.Filter{Accept: func(uint32) bool { return false }, Count: n}
+	if rows := search(t, g, p, queries[0], 10, 100, none); len(rows) != 0 {
+		t.Error(rows)
+	}
+}
+
+// What a filter takes may lie together, far from the query.
+func TestAFilterMayHaveToDoWithTheVectors(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	n := few(4000)
+	p := newPoints(random(r, n, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, n)
+	queries := random(r, 50, 16)
+	for _, modulus := range []int{2, 5, 10, 25} {
+		taken := map[uint32]bool{}
+		for _, row := range p.nearest(queries[0], n/modulus, nil) {
+			taken[row] = true
+		}
+		live := func(row uint32) bool { return taken[row] }
+		f := &hnsw.Filter{Accept: live, Count: len(taken)}
+		if got := recall(t, g, p, queries, 10, 100, live, f); got < 0.95 {
+			t.Errorf("one of %d: recall %.3f", modulus, got)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package hnsw
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
@@ -16,9 +15,10 @@ type Hit struct {
 
 // Filter says which rows a search may find.
 type Filter struct {
-	// Accept is asked once per row at most, by the searching goroutine.
+	// Accept is asked by the searching goroutine, about many rows and about some more than once: it should be quick.
 	Accept func(row uint32) bool
-	// Count is about how many rows of the graph Accept would accept; below 0 it is not known.
+	// Count is about how many rows of the graph Accept would accept; below 0 it is not known. If they are few, less than
+	// one in a hundred, the graph hardly connects them, and to compare them all is faster.
 	Count int
 }
 
@@ -53,47 +53,3 @@ func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hi
 // equalFound is how many candidates of a search may score the same without being set aside: a quarter, so that there are
 // others too among all that may be copies.
 func equalFound(ef int) int { return max(ef/4, equalInserted) }
-
-// filtered walks level 0 through all rows and keeps those that may be found: the walk ends when the nearest row that is
-// not expanded is further than the furthest of ef rows found.
-func (w *walker) filtered(
-	ctx context.Context, g *Graph, s Scorer, from candidate, ef int, filter *Filter, hits []Hit,
-) ([]Hit, error) {
-	found := func(row uint32) bool {
-		return !g.removed.has(row) && (filter == nil || filter.Accept(row))
-	}
-	w.seen.reset(g.links.capacity())
-	w.pool.reset(ef, equalFound(ef))
-	w.open.items = w.open.items[:0]
-	w.seen.add(from.row())
-	w.open.push(from)
-	if found(from.row()) {
-		w.pool.add(from)
-	}
-	for n := 1; len(w.open.items) > 0; n++ {
-		if n%ctxEvery == 0 && ctx.Err() != nil {
-			return hits, fmt.Errorf("walk graph: %w", ctx.Err())
-		}
-		c := w.open.pop()
-		limit := w.pool.limit()
-		if c.score() > limit {
-			break
-		}
-		rows := w.fresh(g.links.list(c.row(), 0), &w.batch)
-		s.Score(rows, w.scores[:len(rows)])
-		for i, row := range rows {
-			if score := w.scores[i]; score < limit || limit == float32(math.Inf(1)) {
-				c := newCandidate(score, row)
-				w.open.push(c)
-				if found(row) {
-					w.pool.add(c)
-					limit = w.pool.limit()
-				}
-			}
-		}
-	}
-	for _, c := range w.pool.found() {
-		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
-	}
-	return hits, nil
-}

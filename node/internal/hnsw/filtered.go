@@ -1,0 +1,177 @@
+package hnsw
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// A search under a filter has two ways.
+//
+// The wide one walks as if there were no filter, keeps more candidates, and asks the filter about those alone. It costs
+// as much more as it keeps, finds what is near the query, and fails where the filter takes hardly anything near it.
+//
+// The narrow one compares only rows that the filter takes: where a link leads to another, it looks at the links of that
+// one, and so on (as in ACORN: Patel et al., 2024). It begins at rows drawn at random among those that the filter takes,
+// so it finds the way to them wherever they are; but it asks the filter about very many rows.
+const (
+	leastWide = 0.04 // the share of rows taken from which on the wide way is tried
+	drawn     = 32   // rows that the narrow way begins at
+	wanted    = 24   // rows to compare that it looks for around each
+	bridges   = 64   // rows that are not taken whose links it looks at for that
+)
+
+// filtered finds rows that a filter takes, or, without one, that were not removed.
+func (w *walker) filtered(
+	ctx context.Context, g *Graph, s Scorer, from candidate, ef int, filter *Filter, hits []Hit,
+) ([]Hit, error) {
+	a := acceptor{g: g, filter: filter}
+	share := a.share()
+	begun := len(hits)
+	if share >= leastWide {
+		// A candidate in share of all is taken, so the k-th that is taken is about the k/share-th of all: for that to be
+		// found as surely, not 1/share but the root of it times as many candidates are found to be enough.
+		bound := min(int(float64(ef)/math.Sqrt(share))+1, MaxEf)
+		if err := w.level(ctx, g, s, from, 0, bound, equalFound(bound)); err != nil {
+			return hits, err
+		}
+		kept := w.pool.found()
+		for _, c := range kept {
+			if len(hits)-begun < ef && a.takes(c.row()) {
+				hits = append(hits, Hit{Row: c.row(), Score: c.score()})
+			}
+		}
+		if float64(len(hits)-begun) >= min(share*float64(len(kept))/2, float64(ef)) {
+			return hits, nil
+		}
+	}
+	if err := w.narrow(ctx, g, s, from.row(), a, ef, hits[begun:]); err != nil {
+		return hits, err
+	}
+	hits = hits[:begun]
+	for _, c := range w.pool.found() {
+		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
+	}
+	return hits, nil
+}
+
+// acceptor says what a search may find.
+type acceptor struct {
+	g      *Graph
+	filter *Filter
+}
+
+func (a acceptor) takes(row uint32) bool {
+	return !a.g.removed.has(row) && (a.filter == nil || a.filter.Accept(row))
+}
+
+// share is about which part of the linked rows is taken.
+func (a acceptor) share() float64 {
+	all := float64(a.g.linked.Load())
+	if a.filter == nil || a.filter.Count < 0 {
+		return float64(a.g.Len()) / all
+	}
+	return min(float64(a.filter.Count), float64(a.g.Len())) / all
+}
+
+// narrow leaves what it finds in the pool. It begins with what was found before, with rows around one, and with rows drawn
+// at random.
+func (w *walker) narrow(ctx context.Context, g *Graph, s Scorer, around uint32, a acceptor, ef int, before []Hit) error {
+	w.seen.reset(g.links.capacity())
+	w.pool.reset(ef, equalFound(ef))
+	for _, h := range before {
+		w.seen.add(h.Row)
+		w.pool.add(newCandidate(h.Score, h.Row))
+	}
+	if w.seen.add(around) && a.takes(around) {
+		w.turns[0][0] = around
+		w.score(s, w.turns[0][:1])
+	}
+	w.score(s, w.bridge(g, a, around, 0))
+	w.score(s, w.draw(g, a))
+	hint, _ := s.(Hinter)
+	rows := w.narrowStep(g, a, hint, 0)
+	for n := 1; len(rows) > 0; n++ {
+		if n%ctxEvery == 0 && ctx.Err() != nil {
+			return fmt.Errorf("walk graph: %w", ctx.Err())
+		}
+		next := w.narrowStep(g, a, hint, n%2)
+		w.score(s, rows)
+		if rows = next; len(rows) == 0 {
+			rows = w.narrowStep(g, a, hint, n%2)
+		}
+	}
+	return nil
+}
+
+// draw returns some rows that the filter takes, drawn at random, always the same of the same graph.
+func (w *walker) draw(g *Graph, a acceptor) []uint32 {
+	const tries = 64 // for each: what takes less of the rows than one in so many is better not walked
+	n, state, rows := 0, g.o.Seed, uint64(g.links.capacity())
+	for range tries * drawn {
+		state = state*6364136223846793005 + 1442695040888963407
+		row := uint32((state >> 33) * rows >> 31)
+		if g.links.has(row) && a.takes(row) && w.seen.add(row) {
+			w.turns[0][n] = row
+			if n++; n == drawn {
+				break
+			}
+		}
+	}
+	return w.turns[0][:n]
+}
+
+// narrowStep expands the best candidate around which there are rows that are taken and that the walk has not seen.
+func (w *walker) narrowStep(g *Graph, a acceptor, hint Hinter, turn int) []uint32 {
+	for {
+		c, ok := w.pool.pop()
+		if !ok {
+			return nil
+		}
+		if rows := w.bridge(g, a, c.row(), turn); len(rows) > 0 {
+			if hint != nil {
+				hint.Hint(rows)
+			}
+			return rows
+		}
+	}
+}
+
+// bridge returns rows that are taken and that the walk has not seen: those that a row links to, and while those are few,
+// those behind others that it links to.
+func (w *walker) bridge(g *Graph, a acceptor, row uint32, turn int) []uint32 {
+	w.behind = w.behind[:0]
+	found, near := w.look(g, a, row, w.turns[turn][:0])
+	if near >= wanted/2 {
+		return found
+	}
+	for i := 0; i < len(w.behind) && len(found) < wanted; i++ {
+		if r := w.behind[i]; w.seen.add(r) {
+			found, _ = w.look(g, a, r, found)
+		}
+	}
+	return found
+}
+
+// look appends to found those that a row links to, are taken and new to the walk, notes in behind which are not taken,
+// and returns how many of its links lead to rows that are taken.
+func (w *walker) look(g *Graph, a acceptor, row uint32, found []uint32) (_ []uint32, near int) {
+	for _, r := range read(g.links.list(row, 0), w.batch[:0]) {
+		switch {
+		case w.seen.has(r):
+			near++ // or a bridge
+		case a.takes(r):
+			near++
+			if len(found) < batchCap {
+				w.seen.add(r)
+				found = append(found, r)
+			}
+		case len(w.behind) < bridges:
+			vec.Prefetch(g.links.list(r, 0))
+			w.behind = append(w.behind, r)
+		}
+	}
+	return found, near
+}
