@@ -13,7 +13,6 @@ import (
 type walker struct {
 	seen    visited
 	pool    pool
-	open    nearest // of walks under a filter: candidates to expand
 	rows    []uint32
 	scores  [batchCap]float32
 	batch   [batchCap]uint32
