@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"dense", "quant", "hnsw", "payload", "sparse", "multi", "consensus", "move"},
 	{"shard"},
 	{"replica"},
-	{"peer", "coordinator", "reconcile", "audit"},
+	{"peer", "coordinator", "reconcile", "audit", "mover"},
 	{"api", "cluster", "ops"},
 	{"server"},
 }

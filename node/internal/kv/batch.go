@@ -117,6 +117,16 @@ func (b *Batch) SetPending(generation, index uint64) {
 	b.add(&b.head, write{key: key, value: sealNumbers(key, index)})
 }
 
+// SetMoves stores what a replica knows of moves, as of the applied index that is stored with it; nothing removes it.
+func (b *Batch) SetMoves(generation uint64, state []byte) {
+	key := keyField(generation, fieldMoves)
+	if len(state) == 0 {
+		b.add(&b.tail, write{key: key})
+		return
+	}
+	b.add(&b.tail, write{key: key, value: sealSmall(key, state)})
+}
+
 // SetFill stores how far a generation has been filled from a snapshot, after everything else in the batch.
 func (b *Batch) SetFill(generation uint64, f Fill) {
 	key := keyField(generation, fieldFill)

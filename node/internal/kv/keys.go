@@ -25,6 +25,7 @@ const FormatVersion = 1
 //	10 | generation(8) | 03                  log base: index (8), term (8) of the entry before the log's first
 //	10 | generation(8) | 04                  pending: index (8) of an operation of which only a part is stored
 //	10 | generation(8) | 05                  fill: whole (8), index (8), point id; how far a snapshot has been received
+//	10 | generation(8) | 06                  moves: what is known of moves of slots, as package move encodes it
 //	10 | generation(8) | 10 | index(8) | part(2)               log entry (value.go)
 //	10 | generation(8) | 20 | point id (9 or 17)               payload record (value.go)
 //	10 | generation(8) | 21 | point id | version(8) | part(2)  piece of a large payload
@@ -44,6 +45,7 @@ const (
 	fieldBase      = 0x03
 	fieldPending   = 0x04
 	fieldFill      = 0x05
+	fieldMoves     = 0x06
 	fieldLog       = 0x10
 	fieldPayload   = 0x20
 	fieldVectors   = 0x30

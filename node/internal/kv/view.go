@@ -123,6 +123,16 @@ func (v *View) Pending(generation uint64) (uint64, error) {
 	return n[0], nil
 }
 
+// Moves returns what a replica knows of moves; nil if it knows of none.
+func (v *View) Moves(generation uint64) ([]byte, error) {
+	key := keyField(generation, fieldMoves)
+	value, err := v.get(key)
+	if value == nil || err != nil {
+		return nil, err
+	}
+	return openSmall(key, value)
+}
+
 // Meta returns a value of the node, nil if there is none.
 func (v *View) Meta(name string) ([]byte, error) {
 	key := keyMeta(name)

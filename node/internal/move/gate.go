@@ -211,6 +211,17 @@ func (st *Standing) Stray(s *State, rows func(slot.Set) bool, limit uint32) Op {
 	return nil
 }
 
+// Outgoing lists the moves that are under way from this shard.
+func (st *Standing) Outgoing() []*catalog.Move {
+	var all []*catalog.Move
+	for _, m := range st.moves {
+		if m.Source == st.shard && m.Running() {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
 // Hidden returns the slots whose rows the shard may have without owning them, nil if there can be none.
 func (st *Standing) Hidden() *slot.Set {
 	if st.All {

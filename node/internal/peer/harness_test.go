@@ -216,6 +216,7 @@ type node struct {
 	joiner     joinFunc
 	copies     peer.Copies
 	snapshots  peer.Snapshots
+	feeds      peer.Feeds
 	wants      wants
 	expect     uint32
 	standings  struct {
@@ -254,7 +255,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 		Joiner: joinFunc(func(ctx context.Context, p catalog.Peer, forwarded bool) (peer.JoinAnswer, error) {
 			return n.joiner(ctx, p, forwarded)
 		}),
-		Promotions: n.wants, Copies: n.copies, Snapshots: n.snapshots, Expect: n.expect, Applied: func() uint64 { return 77 },
+		Promotions: n.wants, Copies: n.copies, Snapshots: n.snapshots, Feeds: n.feeds, Expect: n.expect, Applied: func() uint64 { return 77 },
 		Heard: func(_ catalog.PeerID, s peer.Standing) {
 			n.standings.Lock()
 			defer n.standings.Unlock()

@@ -63,7 +63,7 @@ type JoinAnswer struct {
 	Peers     []catalog.Peer // members, the new one among them
 }
 
-// ServiceOptions configures a Service. Only Logger, Snapshots, Copies, Reads, Expect, Applied, Draining, Gauge and Heard may be left out.
+// ServiceOptions configures a Service. Only Logger, Snapshots, Feeds, Copies, Reads, Expect, Applied, Draining, Gauge and Heard may be left out.
 type ServiceOptions struct {
 	Self       catalog.Peer
 	Membership *Membership
@@ -73,6 +73,7 @@ type ServiceOptions struct {
 	Joiner     Joiner
 	Promotions Promotions
 	Snapshots  Snapshots                      // nil: none are given
+	Feeds      Feeds                          // nil: no slots move from here
 	Copies     Copies                         // nil: comparing is Unsupported
 	Reads      Confirmer                      // nil: linearizable reads are Unsupported
 	Applied    func() uint64                  // applied index of the metadata

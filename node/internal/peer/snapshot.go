@@ -91,7 +91,7 @@ func snapshotFromWire(w *peerpb.SnapshotRequest) (replica.SnapshotRequest, error
 func chunkToWire(c replica.SnapshotChunk) *peerpb.SnapshotChunk {
 	w := &peerpb.SnapshotChunk{Data: c.Data, Crc: c.CRC, Cut: c.Cut}
 	if b := c.Begin; b != nil {
-		w.Begin = &peerpb.SnapshotBegin{Index: b.Index, Term: b.Term, Points: b.Points, Bytes: b.Bytes}
+		w.Begin = &peerpb.SnapshotBegin{Index: b.Index, Term: b.Term, Points: b.Points, Bytes: b.Bytes, Moves: b.Moves}
 	}
 	if e := c.End; e != nil {
 		w.End = &peerpb.SnapshotEnd{Points: e.Tally.Points, Digest: e.Tally.Digest, LogFirst: e.LogFirst}
@@ -102,7 +102,7 @@ func chunkToWire(c replica.SnapshotChunk) *peerpb.SnapshotChunk {
 func chunkFromWire(w *peerpb.SnapshotChunk) replica.SnapshotChunk {
 	c := replica.SnapshotChunk{Data: w.GetData(), CRC: w.GetCrc(), Cut: w.GetCut()}
 	if b := w.GetBegin(); b != nil {
-		c.Begin = &replica.SnapshotBegin{Index: b.GetIndex(), Term: b.GetTerm(), Points: b.GetPoints(), Bytes: b.GetBytes()}
+		c.Begin = &replica.SnapshotBegin{Index: b.GetIndex(), Term: b.GetTerm(), Points: b.GetPoints(), Bytes: b.GetBytes(), Moves: b.GetMoves()}
 	}
 	if e := w.GetEnd(); e != nil {
 		c.End = &replica.SnapshotEnd{Tally: shard.Tally{Points: e.GetPoints(), Digest: e.GetDigest()}, LogFirst: e.GetLogFirst()}

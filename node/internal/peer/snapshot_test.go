@@ -41,7 +41,7 @@ var request = replica.SnapshotRequest{
 
 func TestSnapshotsArriveAsTheyWereSent(t *testing.T) {
 	chunks := []replica.SnapshotChunk{
-		{Begin: &replica.SnapshotBegin{Index: 3, Term: 2, Points: 5, Bytes: 70}},
+		{Begin: &replica.SnapshotBegin{Index: 3, Term: 2, Points: 5, Bytes: 70, Moves: []byte{1, 2}}},
 		{Data: make([]byte, 3<<20), CRC: 7, Cut: true}, {Data: []byte("end"), CRC: 8},
 		{End: &replica.SnapshotEnd{Tally: shard.Tally{Points: 5, Digest: 1 << 63}, LogFirst: 2}},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -68,11 +69,15 @@ func apply(ctx context.Context, sh *shard.Shard, entries []replication.Entry) ap
 		if e.Kind != replication.Normal {
 			continue
 		}
-		op, err := point.DecodeOp(e.Data)
+		var err error
+		if move.IsEntry(e.Data) {
+			batch[i].Move, err = move.Decode(e.Data)
+		} else {
+			batch[i].Op, err = point.DecodeOp(e.Data)
+		}
 		if err != nil {
 			return applyResult{err: fault.Wrap(fault.Corrupt, err, "decode log entry %d", e.Index)}
 		}
-		batch[i].Op = op
 	}
 	errs, err := sh.Apply(ctx, batch)
 	if err != nil {

@@ -247,7 +247,7 @@ func (p *pass) finish() error {
 		p.f.logger.Info("the log has gone on too far while a snapshot was received; receiving what has changed", "index", p.begin.Index, "log_first", p.end.LogFirst)
 		return nil
 	}
-	if p.own = p.in.Complete(p.ctx, p.begin.Term); p.own != nil {
+	if p.own = p.in.Complete(p.ctx, p.begin.Term, p.begin.Moves); p.own != nil {
 		return p.own
 	}
 	t := p.f.progress.get()

@@ -105,7 +105,7 @@ func (g *giver) run(ctx context.Context) error {
 		return fault.Wrap(fault.Unavailable, err, "shard %d: the log has left its snapshot behind", g.req.Ref.Shard)
 	}
 	g.progress.set(func(t *Transfer) { t.TotalRecords, t.TotalBytes = cut.Points, cut.Bytes })
-	begin := SnapshotBegin{Index: cut.Applied, Term: term, Points: cut.Points, Bytes: cut.Bytes}
+	begin := SnapshotBegin{Index: cut.Applied, Term: term, Points: cut.Points, Bytes: cut.Bytes, Moves: cut.Moves}
 	if err := g.send(ctx, SnapshotChunk{Begin: &begin}); err != nil {
 		return err
 	}

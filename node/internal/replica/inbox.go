@@ -26,12 +26,14 @@ type events struct {
 	confirms []*confirmation
 	view     *catalog.Shard // the newest, nil if unchanged
 	standing *move.Standing // that came with view
+	declared int            // copies of the shard that are declared
 	quorum   int            // the wanted W that came with view
 	schema   *shard.Schema  // that came with view
 	away     []catalog.PeerID
 	back     []catalog.PeerID // may be: of replicas that do not count, peers that answer
 	tick     bool
-	damage   error // found by somebody who read the shard
+	asks     []func() // run by the runner, which they must not hold up
+	damage   error    // found by somebody who read the shard
 }
 
 // inbox is the door to a runner: many callers put, the runner takes all at once, so that writes which arrive

@@ -39,6 +39,7 @@ type runner struct {
 	shard     *shard.Shard
 	view      *catalog.Shard
 	standing  *move.Standing // what the same catalog says of the shard's slots
+	declared  int            // copies of the shard that are declared
 	moves     *move.State    // the shard's, as applied
 	reign     reign
 	writes    writes
@@ -115,6 +116,9 @@ func (r *runner) close() error {
 	r.proposer.close()
 	r.givers.close()
 	left := r.inbox.close()
+	for _, ask := range left.asks {
+		ask()
+	}
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
 	r.yielding.abandon(r, errClosed)
@@ -176,10 +180,14 @@ func (r *runner) handle(ev events) {
 		r.refuse(ev.writes, r.failure)
 		answerFences(ev.fences, r.failure)
 		answerStops(ev.stops, r.failure)
+		for _, ask := range ev.asks {
+			ask()
+		}
 		refuseConfirmations(ev.confirms, fault.Wrap(fault.Unavailable, r.failure, "this replica has failed"))
 		return
 	}
 	if ev.view != nil {
+		r.declared = ev.declared
 		r.learn(ev.view, ev.quorum, ev.standing)
 		r.wanted = ev.schema
 	}
@@ -214,6 +222,9 @@ func (r *runner) handle(ev events) {
 	}
 	for _, q := range ev.confirms {
 		r.confirm(q)
+	}
+	for _, ask := range ev.asks {
+		ask()
 	}
 	r.stops = append(r.stops, ev.stops...)
 	r.stopsDue()

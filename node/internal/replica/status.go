@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
@@ -36,6 +37,9 @@ type Status struct {
 	quiet        bool // the protocol needs no ticks
 	yielding     bool
 	parked       int
+	standing     *move.Standing
+	settled      bool // it leads and has applied its TermStart
+	declared     int  // copies
 }
 
 // holders tells a writer who counts, for error texts.
@@ -56,6 +60,8 @@ func (r *runner) publish() {
 		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
 		active: r.view.Active(), shard: r.view, quiet: r.core.Quiet() && !r.yielding.busy(), yielding: r.yielding.busy(), parked: len(r.yielding.parked),
 	}
+	st.standing, st.declared = r.standing, r.declared
+	st.settled = st.Leading && r.appliedTo >= r.reign.start
 	if st.Leading && !st.quiet {
 		st.Lag = r.lag
 	}

@@ -34,7 +34,10 @@ type SnapshotChunk struct {
 }
 
 // SnapshotBegin says what the snapshot is: the points as the log up to Index, whose entry has Term, made them.
-type SnapshotBegin struct{ Index, Term, Points, Bytes uint64 }
+type SnapshotBegin struct {
+	Index, Term, Points, Bytes uint64
+	Moves                      []byte // what is known of moves there, as shard.Cut gives it
+}
 
 // SnapshotEnd says what must have arrived, and where the sender's log begins: it has to reach back to the snapshot.
 type SnapshotEnd struct {

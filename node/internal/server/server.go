@@ -23,6 +23,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mover"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -40,6 +41,7 @@ type Server struct {
 	raft     *consensus.Node
 	network  network
 	replicas *replica.Manager
+	mover    *mover.Mover
 	routes   *coordinator.Coordinator
 	runner   *reconcile.Runner
 	auditor  *audit.Auditor
@@ -147,6 +149,13 @@ func (s *Server) openReplicas(context.Context) error {
 	if err := s.openCensus(); err != nil {
 		return err
 	}
+	s.mover, err = mover.New(mover.Options{
+		Self: s.id.PeerID, Metadata: s.raft, Replicas: s.replicas, Feeds: s.network.pool, Logger: s.logger, Metrics: mover.NewMetrics(s.registry),
+	})
+	if err != nil {
+		return fmt.Errorf("mover: %w", err)
+	}
+	s.opened("mover", s.mover.Close)
 	s.routes, err = coordinator.New(coordinator.Options{
 		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
 		LocalProof: s.replicas, RemoteProof: s.network.pool, Barrier: s.raft.Barrier,

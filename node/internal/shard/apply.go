@@ -7,13 +7,16 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // Entry is one place of the log.
 type Entry struct {
 	Index uint64
 	Op    point.Op // nil: nothing but the index moves
+	Move  move.Op  // of an entry that is about a move, instead of Op
 }
 
 // Apply applies entries in order; the first must follow the applied index, and those up to it are passed over, as they
@@ -95,6 +98,11 @@ type applier struct {
 	stored  uint64 // the last one that is durable
 	batch   *kv.Batch
 	stage   drafts
+
+	moves      *move.State // as of applied
+	kept       *move.State // as of stored
+	foreign    slot.Set    // slots whose rows are another shard's
+	hasForeign bool
 }
 
 func (s *Shard) newApplier() (*applier, error) {
@@ -107,10 +115,18 @@ func (s *Shard) newApplier() (*applier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &applier{
+	a := &applier{
 		s: s, schema: s.mu.schema, view: v, applied: s.mu.applied, stored: s.mu.applied,
-		batch: &kv.Batch{}, stage: newDrafts(),
-	}, nil
+		batch: &kv.Batch{}, stage: newDrafts(), kept: s.mu.moves,
+	}
+	a.knows(s.mu.moves)
+	return a, nil
+}
+
+// knows takes what is known of moves from here on.
+func (a *applier) knows(s *move.State) {
+	a.moves, a.foreign = s, s.Foreign()
+	a.hasForeign = !a.foreign.Empty()
 }
 
 func (a *applier) close() { a.view.Close() }
@@ -125,16 +141,24 @@ func (a *applier) stop(cause error) error {
 
 // entry applies one operation into the stage.
 func (a *applier) entry(e Entry) (opErr, fatal error) {
-	if e.Op != nil {
-		r := &run{a: a, index: e.Index, batch: &kv.Batch{}, drafts: newDrafts()}
-		if opErr, fatal = r.do(e.Op); fatal != nil {
-			return nil, fatal
-		}
-		if opErr == nil || r.spilled {
-			return opErr, a.merge(r)
-		}
+	switch {
+	case e.Move != nil:
+		return a.move(e)
+	case e.Op != nil:
+		return a.operation(&run{a: a, index: e.Index, batch: &kv.Batch{}, drafts: newDrafts()}, e.Op)
 	}
 	a.applied = e.Index
+	return nil, nil
+}
+
+func (a *applier) operation(r *run, op point.Op) (opErr, fatal error) {
+	if opErr, fatal = r.do(op); fatal != nil {
+		return nil, fatal
+	}
+	if opErr == nil || r.spilled {
+		return opErr, a.merge(r)
+	}
+	a.applied = r.index
 	return opErr, nil
 }
 
@@ -147,6 +171,9 @@ func (a *applier) merge(r *run) error {
 	}
 	if !r.batch.Atomic() && !r.spilled {
 		r.batch.SetPending(a.s.gen, r.index)
+	}
+	if r.learns {
+		a.knows(r.moves)
 	}
 	a.batch.Append(r.batch)
 	a.stage.merge(&r.drafts)
@@ -163,12 +190,16 @@ func (a *applier) flush() error {
 		return nil
 	}
 	a.batch.SetApplied(a.s.gen, a.applied)
+	if a.moves != a.kept {
+		a.batch.SetMoves(a.s.gen, a.moves.Encode())
+	}
 	if err := a.commit(a.batch); err != nil {
 		return err
 	}
-	if err := a.s.publish(a.stage.order, a.applied); err != nil {
+	if err := a.s.publish(a.stage.order, a.applied, a.moves); err != nil {
 		return a.s.fail(err)
 	}
+	a.kept = a.moves
 	a.stored, a.batch, a.stage = a.applied, &kv.Batch{}, newDrafts()
 	v, err := a.s.store.View()
 	if err != nil {
@@ -202,7 +233,7 @@ func (s *Shard) pin() (err error) {
 
 // publish changes the memory to what is durable now. Vectors are copied before anybody sees them; what readers see
 // changes in one step, which is quick.
-func (s *Shard) publish(changed []*draft, applied uint64) error {
+func (s *Shard) publish(changed []*draft, applied uint64, moves *move.State) error {
 	oldest := s.epochs.oldest(s.mu.seq)
 	for _, d := range changed {
 		if err := s.stage(d, oldest); err != nil {
@@ -214,9 +245,12 @@ func (s *Shard) publish(changed []*draft, applied uint64) error {
 	s.mu.seq++
 	for _, d := range changed {
 		s.publishLocked(d)
+		for _, t := range s.mu.trackers {
+			t.note(d.id, applied)
+		}
 	}
 	publishAll(s.mu.spaces)
-	s.mu.applied = applied
+	s.mu.applied, s.mu.moves = applied, moves
 	if s.mu.pending <= applied {
 		s.mu.pending = 0
 	}
@@ -244,7 +278,7 @@ func (s *Shard) stage(d *draft, oldest uint64) error {
 			continue
 		}
 		v, ok := d.vectors.value[name]
-		if !ok {
+		if !ok || len(v) != sp.schema.Size { // of another shard, whose schema was another once
 			sp.index.Remove(d.label)
 		} else if err := sp.index.Put(d.label, v); err != nil {
 			return err

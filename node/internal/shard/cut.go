@@ -16,13 +16,14 @@ type Cut struct {
 	r *reader
 	// Applied is the log index; Points and Bytes are what the cut holds.
 	Applied, Points, Bytes uint64
+	Moves                  []byte // move.State of the same moment, encoded
 }
 
 // Cut takes a cut. It is refused, as reads are, while an operation that a crash interrupted is being redone.
 func (s *Shard) Cut() (*Cut, error) {
 	c := &Cut{}
 	r, err := s.read(nil, func(*reader) error {
-		c.Points, c.Bytes = uint64(len(s.mu.table.labels)), s.mu.table.bytes
+		c.Points, c.Bytes, c.Moves = uint64(len(s.mu.table.labels)), s.mu.table.bytes, s.mu.moves.Encode()
 		return nil
 	})
 	if err != nil {
@@ -105,17 +106,19 @@ func (c *Cut) Read(ctx context.Context, have Have, size int, emit func(data []by
 //
 //	point key (9 or 17) | kind (1) | version (8) | length (4) | payload | version (8) | length (4) | vectors
 //
-// Kind 0 ends after itself: the receiver has the point. Kind 1 has no vectors, kind 2 has all.
+// Kind 0 ends after itself: the receiver has the point. Kind 1 has no vectors, kind 2 has all. Kind 3 ends after itself: there is
+// no such point.
 type transferred struct {
-	id               point.ID
-	same, hasVectors bool
-	payload, vectors kv.Record
+	id                     point.ID
+	same, gone, hasVectors bool
+	payload, vectors       kv.Record
 }
 
 const (
 	kindSame    = 0
 	kindPayload = 1
 	kindVectors = 2
+	kindGone    = 3
 )
 
 func appendTransfer(b []byte, t transferred, have Have) []byte {
@@ -126,6 +129,8 @@ func appendTransfer(b []byte, t transferred, have Have) []byte {
 		version = max(version, t.vectors.Version)
 	}
 	switch {
+	case t.gone:
+		return append(b, kindGone)
 	case have.covers(b[start:], version):
 		return append(b, kindSame)
 	case !t.hasVectors:
@@ -145,13 +150,13 @@ func cutTransfer(b []byte) (t transferred, rest []byte, err error) {
 	if t.id, b, err = point.CutKey(b); err != nil {
 		return t, nil, err
 	}
-	if len(b) == 0 || b[0] > kindVectors {
+	if len(b) == 0 || b[0] > kindGone {
 		return t, nil, fault.New(fault.Corrupt, "transfer of point %s: no kind", t.id)
 	}
 	kind := b[0]
 	b = b[1:]
-	if kind == kindSame {
-		t.same = true
+	if kind == kindSame || kind == kindGone {
+		t.same, t.gone = kind == kindSame, kind == kindGone
 		return t, b, nil
 	}
 	if t.payload, b, err = cutRecord(t.id, b); err != nil || kind == kindPayload {

@@ -21,13 +21,14 @@ type Sum struct {
 type Pin struct {
 	r       *reader
 	applied uint64
+	moves   []byte // move.State of the same moment
 }
 
 // Pin takes the copy as it is now. It reads nothing yet and waits for nobody.
 func (s *Shard) Pin() (*Pin, error) {
 	p := &Pin{}
 	r, err := s.read(nil, func(*reader) error {
-		p.applied = s.mu.applied
+		p.applied, p.moves = s.mu.applied, s.mu.moves.Encode()
 		return nil
 	})
 	p.r = r
@@ -40,10 +41,13 @@ func (p *Pin) Applied() uint64 { return p.applied }
 // Close lets go.
 func (p *Pin) Close() { p.r.close() }
 
-// Digest sums up ids, versions, payloads and vectors of all points, in whatever order they came to be: replicas that
-// applied the same log have equal digests. It reads at most pace bytes a second; 0 means as fast as it can.
+// Digest sums up ids, versions, payloads and vectors of all points, in whatever order they came to be, and what is known of
+// moves: replicas that applied the same log have equal digests. It reads at most pace bytes a second; 0 means as fast as it can.
 func (p *Pin) Digest(ctx context.Context, pace uint64) (Sum, error) {
 	var sum Sum
+	if len(p.moves) > 0 {
+		sum.Digest = xxhash.Sum64(p.moves)
+	}
 	walk := pacer{ctx: ctx, pace: pace, start: time.Now()}
 	add := func(kind byte) func(kv.Record) (bool, error) {
 		return func(rec kv.Record) (bool, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -54,16 +55,9 @@ func (in *Intake) Begin(ctx context.Context, index uint64) error {
 // Take stores the points of a piece, durably, and returns how many there are. An error of class Corrupt is of the piece, or
 // says that a point that need not be sent is not here: see Restart.
 func (in *Intake) Take(ctx context.Context, data []byte) (points int, err error) {
-	var all []transferred
-	for len(data) > 0 {
-		var t transferred
-		if t, data, err = cutTransfer(data); err != nil {
-			return 0, err
-		}
-		all = append(all, t)
-	}
-	if len(all) == 0 {
-		return 0, nil
+	all, err := transfers(data)
+	if err != nil || len(all) == 0 {
+		return 0, err
 	}
 	v, err := in.store.View()
 	if err != nil {
@@ -76,6 +70,9 @@ func (in *Intake) Take(ctx context.Context, data []byte) (points int, err error)
 		return 0, err
 	}
 	for _, t := range all {
+		if t.gone {
+			return 0, fault.New(fault.Corrupt, "transfer: point %s is named as gone", t.id)
+		}
 		if err := m.take(ctx, t); err != nil {
 			return 0, err
 		}
@@ -246,11 +243,16 @@ func (in *Intake) dropRest(ctx context.Context) error {
 }
 
 // Complete makes a generation that was checked a replica that begins behind the cut, whose last entry has term, in one transaction.
-func (in *Intake) Complete(ctx context.Context, term uint64) error {
+// moves is what came with the cut.
+func (in *Intake) Complete(ctx context.Context, term uint64, moves []byte) error {
+	if _, err := move.DecodeState(moves); err != nil {
+		return err
+	}
 	in.fill = kv.Fill{Whole: true, Index: in.index}
 	b := &kv.Batch{}
 	b.SetLogBase(in.gen, in.index, term)
 	b.SetApplied(in.gen, in.index)
+	b.SetMoves(in.gen, moves)
 	b.SetFill(in.gen, in.fill)
 	return in.store.Commit(ctx, b)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -19,6 +20,13 @@ func (s *Shard) load() error {
 		return err
 	}
 	if s.mu.pending, err = v.Pending(s.gen); err != nil {
+		return err
+	}
+	moves, err := v.Moves(s.gen)
+	if err != nil {
+		return err
+	}
+	if s.mu.moves, err = move.DecodeState(moves); err != nil {
 		return err
 	}
 	ctx, t := context.Background(), s.mu.table

@@ -31,6 +31,10 @@ type reader struct {
 func (s *Shard) read(look *Look, locked func(*reader) error) (*reader, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.readLocked(look, locked)
+}
+
+func (s *Shard) readLocked(look *Look, locked func(*reader) error) (*reader, error) {
 	if err := s.stateLocked(); err != nil {
 		return nil, err
 	}

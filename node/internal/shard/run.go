@@ -7,7 +7,9 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // run is one operation being applied. It reads the points as the stage shows them and changes only its own drafts and
@@ -17,9 +19,13 @@ type run struct {
 	index     uint64
 	batch     *kv.Batch
 	drafts    drafts
-	spilled   bool  // a part is stored
-	forgotten int   // drafts without content
-	refused   error // the operation's own failure after it may have spilled
+	spilled   bool      // a part is stored
+	forgotten int       // drafts without content
+	refused   error     // the operation's own failure after it may have spilled
+	byFilter  bool      // it selects points by a filter
+	within    *slot.Set // the only slots that it touches; nil: it is for all
+	learns    bool      // it changes what is known of moves, to moves
+	moves     *move.State
 }
 
 // current returns a point as it is before the operation, or as the operation already changed it.
@@ -84,6 +90,7 @@ func (r *run) each(sel point.Selector, fn func(*draft) error) (opErr, fatal erro
 	if sel.IDs != nil {
 		return nil, r.eachID(sorted(sel.IDs), nil, fn)
 	}
+	r.byFilter = true
 	f, err := filter.Decode(sel.Filter)
 	if err != nil {
 		return err, nil
@@ -107,7 +114,7 @@ func sorted(ids []point.ID) []point.ID {
 func (r *run) eachID(ids []point.ID, m *filter.Matcher, fn func(*draft) error) error {
 	for _, id := range ids {
 		d := r.current(id)
-		if !d.exists || r.done(d) {
+		if !d.exists || r.done(d) || r.outside(id) {
 			continue
 		}
 		if ok, err := r.matches(d, m); err != nil || !ok {
@@ -134,7 +141,7 @@ func (r *run) sweep(f *filter.Filter, m *filter.Matcher, fn func(*draft) error) 
 	table := r.a.s.mu.table
 	return r.a.view.ScanPayloads(context.Background(), r.a.s.gen, nil, func(rec kv.Record) (bool, error) {
 		d := &draft{id: rec.ID, exists: true, refs: table.large[table.labels[rec.ID]], raw: &rec}
-		if r.done(d) {
+		if r.done(d) || r.outside(d.id) {
 			return true, nil
 		}
 		ok, err := r.matches(d, m)

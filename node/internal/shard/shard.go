@@ -69,6 +69,7 @@ type Shard struct {
 		moves    *move.State    // as of applied
 		standing *move.Standing // nil: nobody has told
 		counts   *rowCounts
+		trackers []*tracker
 		hidden   uint64 // rows of slots that the shard does not own
 	}
 }

@@ -30,6 +30,7 @@ func (s *Shard) SetStanding(st *move.Standing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.standing = st
+	s.trackLocked(st)
 	s.mu.hidden = 0
 	if h := st.Hidden(); h != nil {
 		s.mu.hidden = s.mu.counts.in(h)

@@ -77,7 +77,7 @@ func TestATransferInAnyNumberOfPassesEndsAsTheSource(t *testing.T) {
 		if err := pass(s, in, size, 1<<20, whole); err != nil {
 			t.Fatal(err)
 		}
-		if err := in.Complete(context.Background(), 3); err != nil {
+		if err := in.Complete(context.Background(), 3, nil); err != nil {
 			t.Fatal(err)
 		}
 		copied := n.shard(t, to)
@@ -163,7 +163,7 @@ func TestATransferThatGoesOnSendsWhatChangedOnly(t *testing.T) {
 	if sent < 30_000 || sent > 70_000 {
 		t.Errorf("%d bytes were sent for the part of about 120000 that was missing", sent)
 	}
-	if err := in.Complete(t.Context(), 1); err != nil {
+	if err := in.Complete(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	if again := openIntake(t, n, 2); !again.Whole() {
@@ -191,7 +191,7 @@ func TestATransferCarriesLargeRecords(t *testing.T) {
 	if err := pass(s, in, 1<<10, 1<<20, whole); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.Complete(t.Context(), 1); err != nil {
+	if err := in.Complete(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := n.store.Generations()

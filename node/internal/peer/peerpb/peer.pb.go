@@ -3864,6 +3864,7 @@ func (x *SnapshotChunk) GetEnd() *SnapshotEnd {
 
 type SnapshotBegin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Moves         []byte                 `protobuf:"bytes,20,opt,name=moves,proto3" json:"moves,omitempty"` // what is known of moves of slots there
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // the points are the outcome of the log up to here
 	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`   // of the entry at index
 	Points        uint64                 `protobuf:"varint,3,opt,name=points,proto3" json:"points,omitempty"`
@@ -3900,6 +3901,13 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
 	return file_peer_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *SnapshotBegin) GetMoves() []byte {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
 }
 
 func (x *SnapshotBegin) GetIndex() uint64 {
@@ -3986,6 +3994,292 @@ func (x *SnapshotEnd) GetDigest() uint64 {
 func (x *SnapshotEnd) GetLogFirst() uint64 {
 	if x != nil {
 		return x.LogFirst
+	}
+	return 0
+}
+
+type FeedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Shard *ShardRef              `protobuf:"bytes,1,opt,name=shard,proto3" json:"shard,omitempty"` // the source
+	Move  uint64                 `protobuf:"varint,2,opt,name=move,proto3" json:"move,omitempty"`
+	// What the target has: everything as of cursor, or the points up to through (all, with full) as of since or later, none newer than cuts.
+	Cursor        uint64 `protobuf:"varint,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Unsafe        uint64 `protobuf:"varint,4,opt,name=unsafe,proto3" json:"unsafe,omitempty"` // the source's unsafe promotions that this is of
+	Cuts          uint64 `protobuf:"varint,5,opt,name=cuts,proto3" json:"cuts,omitempty"`
+	Through       []byte `protobuf:"bytes,6,opt,name=through,proto3" json:"through,omitempty"`
+	Full          bool   `protobuf:"varint,7,opt,name=full,proto3" json:"full,omitempty"`
+	Since         uint64 `protobuf:"varint,8,opt,name=since,proto3" json:"since,omitempty"`
+	Seal          uint64 `protobuf:"varint,9,opt,name=seal,proto3" json:"seal,omitempty"` // not 0: seal for this version of the move first, then send only what has changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedRequest) Reset() {
+	*x = FeedRequest{}
+	mi := &file_peer_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedRequest) ProtoMessage() {}
+
+func (x *FeedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedRequest.ProtoReflect.Descriptor instead.
+func (*FeedRequest) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *FeedRequest) GetShard() *ShardRef {
+	if x != nil {
+		return x.Shard
+	}
+	return nil
+}
+
+func (x *FeedRequest) GetMove() uint64 {
+	if x != nil {
+		return x.Move
+	}
+	return 0
+}
+
+func (x *FeedRequest) GetCursor() uint64 {
+	if x != nil {
+		return x.Cursor
+	}
+	return 0
+}
+
+func (x *FeedRequest) GetUnsafe() uint64 {
+	if x != nil {
+		return x.Unsafe
+	}
+	return 0
+}
+
+func (x *FeedRequest) GetCuts() uint64 {
+	if x != nil {
+		return x.Cuts
+	}
+	return 0
+}
+
+func (x *FeedRequest) GetThrough() []byte {
+	if x != nil {
+		return x.Through
+	}
+	return nil
+}
+
+func (x *FeedRequest) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
+func (x *FeedRequest) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *FeedRequest) GetSeal() uint64 {
+	if x != nil {
+		return x.Seal
+	}
+	return 0
+}
+
+// A stream is one begin, then pieces; the last one says so.
+type FeedChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Begin         *FeedBegin             `protobuf:"bytes,1,opt,name=begin,proto3" json:"begin,omitempty"`
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"` // keys of points
+	To            []byte                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	Last          bool                   `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	Data          []byte                 `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"` // as shard encodes it
+	Crc           uint32                 `protobuf:"varint,6,opt,name=crc,proto3" json:"crc,omitempty"`  // CRC-32C of data
+	Points        uint32                 `protobuf:"varint,7,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedChunk) Reset() {
+	*x = FeedChunk{}
+	mi := &file_peer_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedChunk) ProtoMessage() {}
+
+func (x *FeedChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedChunk.ProtoReflect.Descriptor instead.
+func (*FeedChunk) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *FeedChunk) GetBegin() *FeedBegin {
+	if x != nil {
+		return x.Begin
+	}
+	return nil
+}
+
+func (x *FeedChunk) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *FeedChunk) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *FeedChunk) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *FeedChunk) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *FeedChunk) GetCrc() uint32 {
+	if x != nil {
+		return x.Crc
+	}
+	return 0
+}
+
+func (x *FeedChunk) GetPoints() uint32 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+type FeedBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cut           uint64                 `protobuf:"varint,1,opt,name=cut,proto3" json:"cut,omitempty"` // the source's index
+	Unsafe        uint64                 `protobuf:"varint,2,opt,name=unsafe,proto3" json:"unsafe,omitempty"`
+	Full          bool                   `protobuf:"varint,3,opt,name=full,proto3" json:"full,omitempty"`     // all points come, else those that have changed
+	Sealed        uint64                 `protobuf:"varint,4,opt,name=sealed,proto3" json:"sealed,omitempty"` // the version of the move whose seal the cut shows
+	Points        uint64                 `protobuf:"varint,5,opt,name=points,proto3" json:"points,omitempty"` // of the slots
+	Changed       uint64                 `protobuf:"varint,6,opt,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedBegin) Reset() {
+	*x = FeedBegin{}
+	mi := &file_peer_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedBegin) ProtoMessage() {}
+
+func (x *FeedBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedBegin.ProtoReflect.Descriptor instead.
+func (*FeedBegin) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *FeedBegin) GetCut() uint64 {
+	if x != nil {
+		return x.Cut
+	}
+	return 0
+}
+
+func (x *FeedBegin) GetUnsafe() uint64 {
+	if x != nil {
+		return x.Unsafe
+	}
+	return 0
+}
+
+func (x *FeedBegin) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
+func (x *FeedBegin) GetSealed() uint64 {
+	if x != nil {
+		return x.Sealed
+	}
+	return 0
+}
+
+func (x *FeedBegin) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *FeedBegin) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
 	}
 	return 0
 }
@@ -4307,8 +4601,9 @@ const file_peer_proto_rawDesc = "" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x10\n" +
 	"\x03crc\x18\x03 \x01(\rR\x03crc\x12\x10\n" +
 	"\x03cut\x18\x04 \x01(\bR\x03cut\x12.\n" +
-	"\x03end\x18\x05 \x01(\v2\x1c.ostraka.peer.v1.SnapshotEndR\x03end\"g\n" +
+	"\x03end\x18\x05 \x01(\v2\x1c.ostraka.peer.v1.SnapshotEndR\x03end\"}\n" +
 	"\rSnapshotBegin\x12\x14\n" +
+	"\x05moves\x18\x14 \x01(\fR\x05moves\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06points\x18\x03 \x01(\x04R\x06points\x12\x14\n" +
@@ -4316,12 +4611,36 @@ const file_peer_proto_rawDesc = "" +
 	"\vSnapshotEnd\x12\x16\n" +
 	"\x06points\x18\x01 \x01(\x04R\x06points\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\x04R\x06digest\x12\x1b\n" +
-	"\tlog_first\x18\x03 \x01(\x04R\blogFirst*Q\n" +
+	"\tlog_first\x18\x03 \x01(\x04R\blogFirst\"\xee\x01\n" +
+	"\vFeedRequest\x12/\n" +
+	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x12\n" +
+	"\x04move\x18\x02 \x01(\x04R\x04move\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\x04R\x06cursor\x12\x16\n" +
+	"\x06unsafe\x18\x04 \x01(\x04R\x06unsafe\x12\x12\n" +
+	"\x04cuts\x18\x05 \x01(\x04R\x04cuts\x12\x18\n" +
+	"\athrough\x18\x06 \x01(\fR\athrough\x12\x12\n" +
+	"\x04full\x18\a \x01(\bR\x04full\x12\x14\n" +
+	"\x05since\x18\b \x01(\x04R\x05since\x12\x12\n" +
+	"\x04seal\x18\t \x01(\x04R\x04seal\"\xb3\x01\n" +
+	"\tFeedChunk\x120\n" +
+	"\x05begin\x18\x01 \x01(\v2\x1a.ostraka.peer.v1.FeedBeginR\x05begin\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\fR\x02to\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\bR\x04last\x12\x12\n" +
+	"\x04data\x18\x05 \x01(\fR\x04data\x12\x10\n" +
+	"\x03crc\x18\x06 \x01(\rR\x03crc\x12\x16\n" +
+	"\x06points\x18\a \x01(\rR\x06points\"\x93\x01\n" +
+	"\tFeedBegin\x12\x10\n" +
+	"\x03cut\x18\x01 \x01(\x04R\x03cut\x12\x16\n" +
+	"\x06unsafe\x18\x02 \x01(\x04R\x06unsafe\x12\x12\n" +
+	"\x04full\x18\x03 \x01(\bR\x04full\x12\x16\n" +
+	"\x06sealed\x18\x04 \x01(\x04R\x06sealed\x12\x16\n" +
+	"\x06points\x18\x05 \x01(\x04R\x06points\x12\x18\n" +
+	"\achanged\x18\x06 \x01(\x04R\achanged*Q\n" +
 	"\bStanding\x12\x18\n" +
 	"\x14STANDING_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STANDING_DRAINING\x10\x01\x12\x14\n" +
-	"\x10STANDING_LEAVING\x10\x022\xdb\n" +
-	"\n" +
+	"\x10STANDING_LEAVING\x10\x022\x9f\v\n" +
 	"\x04Peer\x12F\n" +
 	"\x05Hello\x12\x1d.ostraka.peer.v1.HelloRequest\x1a\x1e.ostraka.peer.v1.HelloResponse\x12C\n" +
 	"\x04Join\x12\x1c.ostraka.peer.v1.JoinRequest\x1a\x1d.ostraka.peer.v1.JoinResponse\x12C\n" +
@@ -4338,7 +4657,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x05Facet\x12\x1d.ostraka.peer.v1.FacetRequest\x1a\x1e.ostraka.peer.v1.FacetResponse\x12L\n" +
 	"\aConfirm\x12\x1f.ostraka.peer.v1.ConfirmRequest\x1a .ostraka.peer.v1.ConfirmResponse\x12I\n" +
 	"\x06Status\x12\x1e.ostraka.peer.v1.StatusRequest\x1a\x1f.ostraka.peer.v1.StatusResponse\x12N\n" +
-	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01\x12I\n" +
+	"\bSnapshot\x12 .ostraka.peer.v1.SnapshotRequest\x1a\x1e.ostraka.peer.v1.SnapshotChunk0\x01\x12B\n" +
+	"\x04Feed\x12\x1c.ostraka.peer.v1.FeedRequest\x1a\x1a.ostraka.peer.v1.FeedChunk0\x01\x12I\n" +
 	"\x06Digest\x12\x1e.ostraka.peer.v1.DigestRequest\x1a\x1f.ostraka.peer.v1.DigestResponse\x12L\n" +
 	"\aVerdict\x12\x1f.ostraka.peer.v1.VerdictRequest\x1a .ostraka.peer.v1.VerdictResponseBIZGgithub.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpbb\x06proto3"
 
@@ -4355,7 +4675,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_peer_proto_goTypes = []any{
 	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
 	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
@@ -4415,7 +4735,10 @@ var file_peer_proto_goTypes = []any{
 	(*SnapshotChunk)(nil),         // 55: ostraka.peer.v1.SnapshotChunk
 	(*SnapshotBegin)(nil),         // 56: ostraka.peer.v1.SnapshotBegin
 	(*SnapshotEnd)(nil),           // 57: ostraka.peer.v1.SnapshotEnd
-	nil,                           // 58: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*FeedRequest)(nil),           // 58: ostraka.peer.v1.FeedRequest
+	(*FeedChunk)(nil),             // 59: ostraka.peer.v1.FeedChunk
+	(*FeedBegin)(nil),             // 60: ostraka.peer.v1.FeedBegin
+	nil,                           // 61: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
@@ -4423,7 +4746,7 @@ var file_peer_proto_depIdxs = []int32{
 	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
 	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	58, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	61, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -4462,47 +4785,51 @@ var file_peer_proto_depIdxs = []int32{
 	11, // 41: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
 	56, // 42: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
 	57, // 43: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	2,  // 44: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	4,  // 45: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	6,  // 46: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	8,  // 47: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	12, // 48: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	16, // 49: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	20, // 50: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	23, // 51: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	27, // 52: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	34, // 53: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	35, // 54: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	37, // 55: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	39, // 56: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
-	47, // 57: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	49, // 58: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	54, // 59: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	42, // 60: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	44, // 61: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	3,  // 62: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	5,  // 63: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	7,  // 64: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	9,  // 65: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	13, // 66: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	18, // 67: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	22, // 68: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	24, // 69: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	31, // 70: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	36, // 71: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	36, // 72: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	38, // 73: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	40, // 74: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
-	48, // 75: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	50, // 76: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	55, // 77: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	43, // 78: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	46, // 79: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	62, // [62:80] is the sub-list for method output_type
-	44, // [44:62] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	11, // 44: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	60, // 45: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
+	2,  // 46: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 47: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 48: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 49: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 50: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 51: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 52: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 53: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 54: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	34, // 55: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	35, // 56: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	37, // 57: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	39, // 58: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
+	47, // 59: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	49, // 60: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	54, // 61: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	58, // 62: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
+	42, // 63: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	44, // 64: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 65: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 66: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 67: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 68: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 69: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 70: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 71: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 72: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	31, // 73: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	36, // 74: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	36, // 75: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	38, // 76: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	40, // 77: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
+	48, // 78: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	50, // 79: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	55, // 80: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	59, // 81: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
+	43, // 82: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	46, // 83: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	65, // [65:84] is the sub-list for method output_type
+	46, // [46:65] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -4527,7 +4854,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   58,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

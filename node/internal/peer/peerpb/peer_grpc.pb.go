@@ -38,6 +38,7 @@ const (
 	Peer_Confirm_FullMethodName       = "/ostraka.peer.v1.Peer/Confirm"
 	Peer_Status_FullMethodName        = "/ostraka.peer.v1.Peer/Status"
 	Peer_Snapshot_FullMethodName      = "/ostraka.peer.v1.Peer/Snapshot"
+	Peer_Feed_FullMethodName          = "/ostraka.peer.v1.Peer/Feed"
 	Peer_Digest_FullMethodName        = "/ostraka.peer.v1.Peer/Digest"
 	Peer_Verdict_FullMethodName       = "/ostraka.peer.v1.Peer/Verdict"
 )
@@ -68,6 +69,8 @@ type PeerClient interface {
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(ctx context.Context, in *SnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SnapshotChunk], error)
+	// What the slots of a move have at its source, or what of them has changed; from the source's primary, which seals for the last pass.
+	Feed(ctx context.Context, in *FeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FeedChunk], error)
 	// To compare copies: the sum of one at an index, and what the comparison came to.
 	Digest(ctx context.Context, in *DigestRequest, opts ...grpc.CallOption) (*DigestResponse, error)
 	Verdict(ctx context.Context, in *VerdictRequest, opts ...grpc.CallOption) (*VerdictResponse, error)
@@ -253,6 +256,25 @@ func (c *peerClient) Snapshot(ctx context.Context, in *SnapshotRequest, opts ...
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_SnapshotClient = grpc.ServerStreamingClient[SnapshotChunk]
 
+func (c *peerClient) Feed(ctx context.Context, in *FeedRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FeedChunk], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[2], Peer_Feed_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FeedRequest, FeedChunk]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_FeedClient = grpc.ServerStreamingClient[FeedChunk]
+
 func (c *peerClient) Digest(ctx context.Context, in *DigestRequest, opts ...grpc.CallOption) (*DigestResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DigestResponse)
@@ -299,6 +321,8 @@ type PeerServer interface {
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// A consistent copy of a shard's points, from its primary.
 	Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error
+	// What the slots of a move have at its source, or what of them has changed; from the source's primary, which seals for the last pass.
+	Feed(*FeedRequest, grpc.ServerStreamingServer[FeedChunk]) error
 	// To compare copies: the sum of one at an index, and what the comparison came to.
 	Digest(context.Context, *DigestRequest) (*DigestResponse, error)
 	Verdict(context.Context, *VerdictRequest) (*VerdictResponse, error)
@@ -359,6 +383,9 @@ func (UnimplementedPeerServer) Status(context.Context, *StatusRequest) (*StatusR
 }
 func (UnimplementedPeerServer) Snapshot(*SnapshotRequest, grpc.ServerStreamingServer[SnapshotChunk]) error {
 	return status.Error(codes.Unimplemented, "method Snapshot not implemented")
+}
+func (UnimplementedPeerServer) Feed(*FeedRequest, grpc.ServerStreamingServer[FeedChunk]) error {
+	return status.Error(codes.Unimplemented, "method Feed not implemented")
 }
 func (UnimplementedPeerServer) Digest(context.Context, *DigestRequest) (*DigestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Digest not implemented")
@@ -657,6 +684,17 @@ func _Peer_Snapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_SnapshotServer = grpc.ServerStreamingServer[SnapshotChunk]
 
+func _Peer_Feed_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FeedRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PeerServer).Feed(m, &grpc.GenericServerStream[FeedRequest, FeedChunk]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Peer_FeedServer = grpc.ServerStreamingServer[FeedChunk]
+
 func _Peer_Digest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DigestRequest)
 	if err := dec(in); err != nil {
@@ -774,6 +812,11 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Snapshot",
 			Handler:       _Peer_Snapshot_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Feed",
+			Handler:       _Peer_Feed_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -1,0 +1,204 @@
+package mover
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+)
+
+const (
+	stepTimeout = 5 * time.Second
+	dropLimit   = 2000
+	// dropPause is between two drops, which share the log with writes.
+	dropPause = 10 * time.Millisecond
+)
+
+// driver does what is next for one side of a move, for as long as this node leads that side.
+type driver struct {
+	m      *Mover
+	opts   *Options
+	side   side
+	logger hclog.Logger
+
+	small     bool      // the last pass had little to send
+	sealing   time.Time // since when the phase is sealing, as seen here
+	version   uint64    // of that phase
+	reopened  int       // attempts at the last pass that failed
+	notBefore time.Time // the next attempt
+}
+
+// look is what a driver knows when it decides.
+type look struct {
+	state *catalog.State
+	col   *catalog.Collection
+	move  *catalog.Move
+	shard *catalog.Shard
+	replica.Office
+}
+
+// run ends when the move is over or this node does not lead the side any more.
+func (d *driver) run(ctx context.Context) {
+	for pause := d.opts.RetryMin; ctx.Err() == nil; {
+		state, changed := d.opts.Metadata.Watch()
+		l, ok := d.look(state)
+		if !ok {
+			return
+		}
+		waits, err := d.step(ctx, l)
+		if err == nil {
+			pause = d.opts.RetryMin
+			d.m.note(d.side.move, func(p *Progress) { p.Problem = "" })
+			if waits > 0 {
+				await(ctx, changed, waits)
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		d.failed(l, err)
+		await(ctx, changed, pause/2+rand.N(pause))
+		pause = min(2*pause, d.opts.RetryMax)
+	}
+}
+
+func (d *driver) look(state *catalog.State) (l look, ok bool) {
+	l.state = state
+	if l.col, l.shard, ok = state.Shard(d.side.ref); !ok {
+		return l, false
+	}
+	if l.move, ok = l.col.Move(d.side.move); !ok {
+		return l, false
+	}
+	l.Office, ok = d.opts.Replicas.Office(d.side.ref)
+	if l.move.Phase != catalog.Sealing {
+		d.sealing = time.Time{}
+	} else if d.sealing.IsZero() || d.version != l.move.Version {
+		d.sealing, d.version = time.Now(), l.move.Version
+	}
+	return l, ok
+}
+
+// idle is how long a driver waits at most that has nothing to do.
+const idle = time.Second
+
+// step does what is next. It returns how long to wait at most for the catalog to change.
+func (d *driver) step(ctx context.Context, l look) (waits time.Duration, err error) {
+	if d.side.target {
+		return d.targetStep(ctx, l)
+	}
+	return d.sourceStep(ctx, l)
+}
+
+func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, err error) {
+	switch move.SourceStep(l.move, l.Moves, d.opts.Replicas.RowsIn(d.side.ref, slot.SetOf(l.move.Slots...)) > 0) {
+	case move.DoDrop:
+		if len(l.shard.Slots) == 0 && len(l.col.Shards) > int(l.col.Config.ShardNumber) {
+			return idle, nil // the shard itself is about to go
+		}
+		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Epoch: l.shard.Epoch, Limit: dropLimit})
+	case move.DoDone:
+		return 0, d.change(ctx, l, catalog.ChangeMove{SourceDone: true})
+	default:
+	}
+	if l.move.Phase == catalog.Sealing {
+		if left := 2*d.opts.SealFor - time.Since(d.sealing); left > 0 {
+			return left, nil
+		}
+		d.logger.Warn("the last pass lasts too long; writes go on", "version", l.move.Version)
+		return 0, d.change(ctx, l, catalog.ChangeMove{Reopen: true})
+	}
+	return idle, nil // sealed slots are unsealed by the replica itself
+}
+
+func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, err error) {
+	switch move.TargetStep(l.move, l.Moves) {
+	case move.DoOpen:
+		return 0, d.control(ctx, l, move.Open{Move: l.move.ID, Slots: l.move.Slots})
+	case move.DoPass:
+		return d.copying(ctx, l)
+	case move.DoLast:
+		return 0, d.last(ctx, l)
+	case move.DoFlip:
+		return 0, d.flip(ctx, l)
+	case move.DoAbort:
+		return 0, d.change(ctx, l, catalog.ChangeMove{Reopen: true})
+	case move.DoAccept:
+		return 0, d.control(ctx, l, move.Accept{Move: l.move.ID})
+	case move.DoForget:
+		return 0, d.forget(ctx, l)
+	case move.DoDrop:
+		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Limit: dropLimit})
+	case move.DoDone:
+		return 0, d.change(ctx, l, catalog.ChangeMove{TargetDone: true})
+	case move.Wait, move.DoUnseal:
+	}
+	return idle, nil
+}
+
+// forget ends the state of the move once every active replica has accepted the slots.
+func (d *driver) forget(ctx context.Context, l look) error {
+	bounded, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	if err := d.opts.Replicas.Settled(bounded, d.side.ref); err != nil {
+		return err
+	}
+	return d.control(ctx, l, move.Forget{Move: l.move.ID})
+}
+
+// control appends an entry. That it was out of place is no failure: what is applied says what is next.
+func (d *driver) control(ctx context.Context, l look, op move.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	_, err := d.opts.Replicas.Control(ctx, d.side.ref, l.Term, op)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return err
+}
+
+// change changes the move in the catalog. A conflict is no failure: it has changed otherwise.
+func (d *driver) change(ctx context.Context, l look, c catalog.ChangeMove) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	c.Collection, c.Move, c.Version = l.col.ID, l.move.ID, l.move.Version
+	results, err := d.opts.Metadata.Propose(ctx, catalog.Command{ChangeMove: &c})
+	if err == nil && len(results) == 1 {
+		err = results[0].Err
+	}
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func (d *driver) failed(l look, err error) {
+	d.opts.Metrics.failed.WithLabelValues(string(l.move.Phase)).Inc()
+	level := hclog.Debug
+	if fault.Is(err, fault.FailedPrecondition) || fault.Is(err, fault.Corrupt) || fault.Is(err, fault.Internal) {
+		level = hclog.Warn
+	}
+	d.logger.Log(level, "a step of a move failed; it goes on", "phase", string(l.move.Phase), "error", err)
+	if d.side.target {
+		d.m.note(d.side.move, func(p *Progress) { p.Problem = err.Error() })
+	}
+}
+
+// await waits for the catalog, but for a moment at least: it may change all the time for others' sake.
+func await(ctx context.Context, changed <-chan struct{}, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,284 @@
+package mover
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+)
+
+const (
+	// inFlight bounds, in bytes and entries, what a pass has in the log and not yet applied.
+	inFlightBytes   = 4 << 20
+	inFlightEntries = 64
+	// stall ends a pass to which nothing comes.
+	stall = 30 * time.Second
+	// betweenPasses lets changes gather.
+	betweenPasses = 20 * time.Millisecond
+)
+
+// copying makes a pass or, after a small one, has the last one begin.
+func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err error) {
+	if !d.small {
+		p, err := d.pass(ctx, l, 0)
+		if err != nil {
+			return 0, err
+		}
+		d.small = !p.begin.Full && p.begin.Changed <= uint64(d.opts.Small)
+		return 0, nil
+	}
+	if left := time.Until(d.notBefore); left > 0 {
+		d.small = false // by then there is more
+		return left, nil
+	}
+	if err := d.safe(ctx, l); err != nil {
+		d.small = false
+		return 0, err
+	}
+	d.small = false
+	p, err := d.pass(ctx, l, 0) // what has changed while that was made sure of
+	if err != nil {
+		return 0, err
+	}
+	if p.begin.Full || p.begin.Changed > uint64(d.opts.Small) {
+		return betweenPasses, nil
+	}
+	return 0, d.change(ctx, l, catalog.ChangeMove{Seal: true})
+}
+
+// safe makes sure that the slots are as safe at the target as at the source: as many active replicas, all of which hold what has come.
+func (d *driver) safe(ctx context.Context, l look) error {
+	source, ok := l.col.Shard(l.move.Source)
+	if !ok {
+		return nil
+	}
+	if want := min(len(source.Active()), l.col.Factor(l.shard)); len(l.shard.Active()) < want {
+		return fault.New(fault.FailedPrecondition, "shard %d has %d active replicas of %d: it has to have them before it owns more slots",
+			l.shard.ID, len(l.shard.Active()), want)
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return d.opts.Replicas.Settled(ctx, d.side.ref)
+}
+
+// again is how soon the last pass is tried again: until it ends, writes may have to wait.
+const again = 5 * time.Millisecond
+
+// last makes the last pass, or gives the attempt up.
+func (d *driver) last(ctx context.Context, l look) error {
+	bounded, cancel := context.WithTimeout(ctx, d.opts.SealFor-time.Since(d.sealing))
+	defer cancel()
+	for {
+		_, err := d.pass(bounded, l, l.move.Version)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if fault.Hint(err, replica.HintFull) != "" || pause(bounded, again) != nil {
+			d.giveUp(err)
+			return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
+		}
+		if o, leads := d.opts.Replicas.Office(d.side.ref); leads {
+			l.Office = o // a part may have been applied
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *driver) giveUp(why error) {
+	d.reopened++
+	wait := min(d.opts.RetryMin<<min(d.reopened, 10), d.opts.RetryMax)
+	d.notBefore = time.Now().Add(wait)
+	d.logger.Warn("the last pass did not end in time; writes go on", "attempts", d.reopened, "again_in", wait, "error", why)
+	d.m.note(d.side.move, func(p *Progress) { p.Attempts, p.Problem = d.reopened, why.Error() })
+}
+
+func (d *driver) flip(ctx context.Context, l look) error {
+	in, _ := l.Moves.Incoming(l.move.ID)
+	err := d.change(ctx, l, catalog.ChangeMove{Flip: &catalog.FlipMove{
+		SourceUnsafe: in.Unsafe, TargetUnsafe: l.Shard.UnsafePromotions, Index: in.Index,
+	}})
+	if err == nil {
+		d.opts.Metrics.flipped(time.Since(d.sealing))
+		d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slotCount(l.move), "pause", time.Since(d.sealing).Round(time.Millisecond))
+		return nil
+	}
+	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= d.opts.SealFor {
+		d.giveUp(err)
+		return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
+	}
+	return err
+}
+
+func slotCount(m *catalog.Move) (n int) {
+	for _, r := range m.Slots {
+		n += r.Len()
+	}
+	return n
+}
+
+// pass is one stream from the source into the target's log.
+type pass struct {
+	d     *driver
+	l     look
+	ctx   context.Context
+	begin *replica.FeedBegin
+	part  uint32
+	from  uint64 // cursor
+	done  bool
+	sent  []sent
+	bytes int // of sent
+	stall *time.Timer
+}
+
+type sent struct {
+	entry *replica.Submitted
+	bytes int
+}
+
+// pass brings the target up to date with a cut of the source; seal, if not 0, makes it the last one.
+func (d *driver) pass(ctx context.Context, l look, seal uint64) (*pass, error) {
+	in, ok := l.Moves.Incoming(l.move.ID)
+	if !ok {
+		return nil, fault.New(fault.Unavailable, "the move is not begun here")
+	}
+	source := catalog.ShardRef{Collection: l.col.ID, Shard: l.move.Source}
+	_, sh, ok := l.state.Shard(source)
+	if !ok {
+		return nil, fault.New(fault.Unavailable, "shard %d is gone", l.move.Source)
+	}
+	if seal == 0 {
+		leave, err := d.arrive(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := &pass{d: d, l: l, ctx: ctx, from: in.Cursor}
+	p.stall = time.AfterFunc(stall, func() {
+		cancel(fault.New(fault.Unavailable, "nothing has come from shard %d for %s", l.move.Source, stall))
+	})
+	defer p.stall.Stop()
+	req := replica.FeedRequest{
+		Ref: source, Move: l.move.ID, Cursor: in.Cursor, Unsafe: in.Unsafe, Cuts: in.Cuts,
+		Through: in.Through, Full: in.Full, Since: in.Since, Seal: seal,
+	}
+	err := d.feed(ctx, sh.Primary, req, p.receive)
+	if err == nil {
+		err = p.finish()
+	}
+	if err != nil && ctx.Err() != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("move %d from shard %d: %w", l.move.ID, l.move.Source, err)
+	}
+	return p, nil
+}
+
+// arrive takes a place among the transfers to this node, for a pass over all points.
+func (d *driver) arrive(ctx context.Context, in *move.Incoming) (leave func(), err error) {
+	if in.Cursor != 0 {
+		return func() {}, nil
+	}
+	return d.opts.Replicas.Arrive(ctx)
+}
+
+func (d *driver) feed(ctx context.Context, from catalog.PeerID, req replica.FeedRequest, receive func(replica.FeedChunk) error) error {
+	if from == d.opts.Self {
+		return d.opts.Replicas.Feed(ctx, req, receive)
+	}
+	return d.opts.Feeds.Feed(ctx, from, req, receive)
+}
+
+func (p *pass) receive(c replica.FeedChunk) error {
+	p.stall.Reset(stall)
+	switch {
+	case c.Begin != nil && p.begin == nil:
+		p.begin = c.Begin
+		if !c.Begin.Full {
+			return nil
+		}
+		p.d.m.note(p.l.move.ID, func(g *Progress) { g.Points, g.TotalPoints = 0, c.Begin.Points })
+		p.d.logger.Info("receiving all points of the slots", "from", uint32(p.l.move.Source), "points", c.Begin.Points, "index", c.Begin.Cut)
+		return p.submit(move.Begin{Move: p.l.move.ID, Cut: c.Begin.Cut, Unsafe: c.Begin.Unsafe}, 0)
+	case c.Begin != nil || p.begin == nil || p.done:
+		return fault.New(fault.Internal, "a chunk is out of place")
+	case !c.Intact():
+		return fault.New(fault.Unavailable, "a chunk was damaged on its way")
+	}
+	p.done = c.Last
+	p.d.opts.Metrics.arrived(c.Points, len(c.Data))
+	p.d.m.note(p.l.move.ID, func(g *Progress) {
+		g.Bytes += uint64(len(c.Data))
+		if p.begin.Full {
+			g.Points += uint64(c.Points)
+		}
+	})
+	if !p.begin.Full {
+		p.part++
+		sealed := uint64(0)
+		if c.Last {
+			sealed = p.begin.Sealed
+		}
+		return p.submit(move.Delta{
+			Move: p.l.move.ID, After: p.from, To: p.begin.Cut, Part: p.part - 1, Last: c.Last, Sealed: sealed, Data: c.Data,
+		}, len(c.Data))
+	}
+	if err := p.d.opts.Replicas.Throttle(p.ctx, len(c.Data)); err != nil {
+		return err
+	}
+	return p.submit(move.Chunk{Move: p.l.move.ID, Cut: p.begin.Cut, From: c.From, To: c.To, Last: c.Last, Data: c.Data}, len(c.Data))
+}
+
+// submit appends an entry; of those before it only so much may still be on its way.
+func (p *pass) submit(op move.Op, bytes int) error {
+	for len(p.sent) > 0 && (len(p.sent) >= inFlightEntries || p.bytes+bytes > inFlightBytes) {
+		if err := p.await(); err != nil {
+			return err
+		}
+	}
+	entry, err := p.d.opts.Replicas.Submit(p.d.side.ref, p.l.Term, op)
+	if err != nil {
+		return err
+	}
+	p.sent, p.bytes = append(p.sent, sent{entry, bytes}), p.bytes+bytes
+	return nil
+}
+
+// await waits for the first entry on its way.
+func (p *pass) await() error {
+	first := p.sent[0]
+	p.sent, p.bytes = p.sent[1:], p.bytes-first.bytes
+	_, err := first.entry.Wait(p.ctx)
+	return err
+}
+
+func (p *pass) finish() error {
+	for len(p.sent) > 0 {
+		if err := p.await(); err != nil {
+			return err
+		}
+	}
+	if !p.done {
+		return fault.New(fault.Unavailable, "the stream ended early")
+	}
+	return nil
+}

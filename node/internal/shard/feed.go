@@ -1,0 +1,166 @@
+package shard
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+)
+
+// maxMoved is the most that a point may take to be moved: what has to stand in one entry of the target's log.
+const maxMoved = 24 << 20
+
+// SlotCut is the points of some slots at one moment, for the shard that they move to. Close has to follow; the shard's Close
+// waits for it.
+type SlotCut struct {
+	Applied uint64      // the log index
+	Moves   *move.State // of the same moment
+	Points  uint64      // in the slots
+	Changed uint64      // points, at most, since the cursor; Full: it is not known which
+	Full    bool
+
+	r        *reader
+	slots    slot.Set
+	segments []segment
+}
+
+// CutSlots takes a cut for a move that the catalog shows under way from here. cursor is the index of an earlier cut, all of which its
+// target has; 0: none.
+func (s *Shard) CutSlots(id catalog.MoveID, cursor uint64) (*SlotCut, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.mu.trackers, func(t *tracker) bool { return t.move == id })
+	if i < 0 {
+		return nil, fault.New(fault.StaleEpoch, "this node does not know that move %d is under way", id)
+	}
+	r, err := s.readLocked(nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	t := s.mu.trackers[i]
+	c := &SlotCut{Applied: s.mu.applied, Moves: s.mu.moves, Points: s.mu.counts.in(&t.slots), r: r, slots: t.slots}
+	segments, ok := t.cut(cursor, c.Applied)
+	c.segments, c.Full = segments, !ok
+	for _, seg := range segments {
+		c.Changed += uint64(len(seg.ids))
+	}
+	return c, nil
+}
+
+// Close ends the cut.
+func (c *SlotCut) Close() { c.r.close() }
+
+// Piece is some of the points of a cut: those behind the key From up to the key To, or, of changed ones, any.
+type Piece struct {
+	From, To []byte
+	Last     bool
+	Data     []byte
+	Points   int
+}
+
+// All passes all points on in the order of their ids, in pieces of about size bytes; emit owns them. Of what the receiver has
+// (through is nil with full: all) and that has not changed since, only the ids go.
+func (c *SlotCut) All(ctx context.Context, have Have, full bool, size int, emit func(Piece) error) error {
+	var p Piece
+	err := c.r.view.ScanPayloads(ctx, c.r.s.gen, nil, func(rec kv.Record) (bool, error) {
+		if !c.slots.Has(slot.Of(rec.ID)) {
+			return true, nil
+		}
+		t, err := c.whole(rec)
+		if err != nil {
+			return false, err
+		}
+		at := have
+		if full {
+			at.Through = t.id.AppendKey(nil)
+		}
+		p.Data = appendTransfer(p.Data, t, at)
+		p.Points++
+		if len(p.Data) < size {
+			return true, nil
+		}
+		p.To = rec.ID.AppendKey(nil)
+		next := Piece{From: p.To, Data: make([]byte, 0, len(p.Data)+len(p.Data)/4)}
+		err = emit(p)
+		p = next
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	p.Last = true
+	return emit(p)
+}
+
+// Changes passes the changed points on, as they are in the cut or as gone.
+func (c *SlotCut) Changes(ctx context.Context, size int, emit func(Piece) error) error {
+	var p Piece
+	for i, seg := range c.segments {
+		for id := range seg.ids {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if c.later(i, id) {
+				continue
+			}
+			rec, ok, err := c.r.view.Payload(c.r.s.gen, id)
+			if err != nil {
+				return err
+			}
+			t := transferred{id: id, gone: !ok}
+			if ok {
+				if t, err = c.whole(rec); err != nil {
+					return err
+				}
+			}
+			p.Data = appendTransfer(p.Data, t, Have{})
+			if p.Points++; len(p.Data) < size {
+				continue
+			}
+			full := p
+			p = Piece{}
+			if err := emit(full); err != nil {
+				return err
+			}
+		}
+	}
+	p.Last = true
+	return emit(p)
+}
+
+// later reports whether a point has changed again in a later segment.
+func (c *SlotCut) later(i int, id point.ID) bool {
+	for _, seg := range c.segments[i+1:] {
+		if _, ok := seg.ids[id]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// whole adds the vectors to a payload.
+func (c *SlotCut) whole(payload kv.Record) (transferred, error) {
+	t := transferred{id: payload.ID, payload: payload}
+	var err error
+	if t.vectors, t.hasVectors, err = c.r.view.Vectors(c.r.s.gen, payload.ID); err != nil {
+		return t, err
+	}
+	if n := len(t.payload.Body) + len(t.vectors.Body); n > maxMoved {
+		return t, fault.New(fault.FailedPrecondition, "point %s takes %d bytes: at most %d can move to another shard; make it smaller", t.id, n, maxMoved)
+	}
+	t.payload.Body = bytes.Clone(t.payload.Body) // valid during the scan's call only
+	return t, nil
+}
+
+// RowsIn counts the rows of some slots, whoever owns them.
+func (s *Shard) RowsIn(slots slot.Set) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.counts.in(&slots)
+}
