@@ -23,13 +23,23 @@ type Metadata interface {
 
 // Replicas are the replicas on this node.
 type Replicas interface {
+	Logs
+	Traffic
+}
+
+// Logs are the logs of the shards that are led here.
+type Logs interface {
 	Office(ref catalog.ShardRef) (replica.Office, bool)
 	Submit(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
 	Control(ctx context.Context, ref catalog.ShardRef, term uint64, op move.Op) (uint64, error)
-	Feed(ctx context.Context, req replica.FeedRequest, send func(replica.FeedChunk) error) error
 	Settled(ctx context.Context, ref catalog.ShardRef) error
 	RowsIn(ref catalog.ShardRef, slots slot.Set) uint64
 	Stray(ref catalog.ShardRef, o replica.Office, limit uint32) move.Op
+}
+
+// Traffic is what comes to this node, and what goes from it.
+type Traffic interface {
+	Feed(ctx context.Context, req replica.FeedRequest, send func(replica.FeedChunk) error) error
 	Arrive(ctx context.Context) (leave func(), err error)
 	Throttle(ctx context.Context, bytes int) error
 }

@@ -171,19 +171,7 @@ func (r *runner) drainHelpers() {
 // handle feeds what came in to the protocol. Metadata goes first, so that messages meet the newest view.
 func (r *runner) handle(ev events) {
 	if r.failure != nil {
-		if ev.view != nil {
-			r.view = ev.view
-		}
-		for _, m := range ev.messages {
-			refuseDamaged(r.opts.Sender, r.view, r.ref, r.gen, m, r.failure)
-		}
-		r.refuse(ev.writes, r.failure)
-		answerFences(ev.fences, r.failure)
-		answerStops(ev.stops, r.failure)
-		for _, ask := range ev.asks {
-			ask()
-		}
-		refuseConfirmations(ev.confirms, fault.Wrap(fault.Unavailable, r.failure, "this replica has failed"))
+		r.turnAway(ev)
 		return
 	}
 	if ev.view != nil {
@@ -231,6 +219,23 @@ func (r *runner) handle(ev events) {
 	if ev.damage != nil {
 		r.damaged(ev.damage)
 	}
+}
+
+// turnAway answers what came in to a replica that has failed.
+func (r *runner) turnAway(ev events) {
+	if ev.view != nil {
+		r.view = ev.view
+	}
+	for _, m := range ev.messages {
+		refuseDamaged(r.opts.Sender, r.view, r.ref, r.gen, m, r.failure)
+	}
+	r.refuse(ev.writes, r.failure)
+	answerFences(ev.fences, r.failure)
+	answerStops(ev.stops, r.failure)
+	for _, ask := range ev.asks {
+		ask()
+	}
+	refuseConfirmations(ev.confirms, fault.Wrap(fault.Unavailable, r.failure, "this replica has failed"))
 }
 
 // learn takes the catalog's newest word on the shard.
