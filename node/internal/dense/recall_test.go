@@ -97,7 +97,7 @@ func TestRecallOfTheGraph(t *testing.T) {
 			if st := x.Status(); st.Indexed != int(count) || st.Vectors != int(count) {
 				t.Fatalf("%+v", st)
 			}
-			if r := recall(t, x, c, d, 64, nil); r < 0.97 {
+			if r := recall(t, x, c, d, 100, nil); r < 0.97 {
 				t.Errorf("recall %v", r)
 			}
 			odd := labels{}
@@ -120,7 +120,7 @@ func TestRecallOfTheGraph(t *testing.T) {
 					Upper: some(count, 2), Expected: int(count / 4), Accept: func(l uint32) (bool, error) { return l%4 == 0, nil },
 				},
 			} {
-				if r := recall(t, x, c, d, 64, f); r < 0.97 {
+				if r := recall(t, x, c, d, 100, f); r < 0.97 {
 					t.Errorf("recall under a %s: %v", name, r)
 				}
 			}
@@ -151,7 +151,7 @@ func churn(t *testing.T, x *dense.Index, c *cloud, d vec.Distance, count uint32)
 			x.Publish()
 		}
 		if l == count/4 {
-			if r := recall(t, x, c, d, 64, nil); r < 0.95 {
+			if r := recall(t, x, c, d, 100, nil); r < 0.95 {
 				t.Errorf("recall on the way: %v", r)
 			}
 		}
@@ -161,7 +161,7 @@ func churn(t *testing.T, x *dense.Index, c *cloud, d vec.Distance, count uint32)
 	if st := x.Status(); st.Indexed != st.Vectors || st.Vectors != int(count-count/20) {
 		t.Errorf("%+v", st)
 	}
-	if r := recall(t, x, c, d, 64, nil); r < 0.97 {
+	if r := recall(t, x, c, d, 100, nil); r < 0.97 {
 		t.Errorf("recall after half of the vectors changed: %v", r)
 	}
 }
