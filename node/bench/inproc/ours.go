@@ -2,186 +2,84 @@ package inproc
 
 import (
 	"context"
-	"errors"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/bench/dataset"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 )
 
-// Ours is this project's engine: float32 rows, codes of them that the graph is walked on, the graph.
+// Ours is the index that a node's shards search, configured as a collection is by default but for the graph's params.
 type Ours struct {
-	name   string
 	set    *dataset.Set
 	params Params
-	coded  bool // whether the walk is on codes
-
-	exact, codes *arena.Arena
-	full         quant.Codec
-	codec        quant.Codec
-	graph        *hnsw.Graph
+	index  *dense.Index
 }
 
-// NewOurs makes the engine. coded is how it is used by default: a walk on bytes, then the best compared exactly.
-func NewOurs(name string, set *dataset.Set, p Params, coded bool) *Ours {
-	return &Ours{name: name, set: set, params: p, coded: coded}
-}
+// NewOurs makes the engine.
+func NewOurs(set *dataset.Set, p Params) *Ours { return &Ours{set: set, params: p} }
 
-// Name is the name given.
-func (o *Ours) Name() string { return o.name }
+// Name is the project's.
+func (o *Ours) Name() string { return "ostraka" }
 
-// Build encodes and links all vectors.
-func (o *Ours) Build(ctx context.Context, threads int) (Cost, int64, error) {
+// Build puts all vectors into an index, and waits until all are in its graph.
+func (o *Ours) Build(ctx context.Context, threads int) (cost Cost, bytes int64, err error) {
 	if err := o.Close(); err != nil {
 		return Cost{}, 0, err
 	}
-	runtime.GC()
+	before := residentBytes()
 	wall, cpu := time.Now(), processCPU()
-	if err := o.build(ctx, threads); err != nil {
+	if o.index, err = dense.New(dense.Options{
+		Size: o.set.Size, Distance: o.set.Distance, Pool: dense.NewPool(threads),
+		Config: dense.Config{M: o.params.M, EfConstruct: o.params.EfConstruct, IndexingBytes: 1, FullScanBytes: 1, Threads: threads},
+	}); err != nil {
 		return Cost{}, 0, err
 	}
-	cost := Cost{Wall: time.Since(wall), CPU: processCPU() - cpu}
-	held := o.exact.Bytes() + o.graph.Bytes()
-	if o.codes != nil {
-		held += o.codes.Bytes()
-	}
-	return cost, held, nil
-}
-
-func (o *Ours) build(ctx context.Context, threads int) (err error) {
-	if o.full, err = quant.NewFull(o.set.Distance, o.set.Size); err != nil {
-		return err
-	}
-	if o.exact, err = o.encode(o.full, o.full.Bytes()); err != nil {
-		return err
-	}
-	rows := o.exact
-	o.codec = o.full
-	if o.coded {
-		if o.codec, err = quant.TrainScalar(o.set.Distance, o.set.Size, scalarQuantile, o.sample()); err != nil {
-			return err
-		}
-		if o.codes, err = o.encode(o.codec, (o.codec.Bytes()+63)&^63); err != nil {
-			return err
-		}
-		rows = o.codes
-	}
-	if o.graph, err = hnsw.New(hnsw.Options{M: o.params.M, EfConstruct: o.params.EfConstruct}); err != nil {
-		return err
-	}
-	return o.graph.Build(ctx, 0, uint32(o.set.Len()), threads, func() hnsw.Space { return o.codec.NewScorer(rows) })
-}
-
-const (
-	scalarQuantile = 1
-	sampleVectors  = 10_000
-)
-
-func (o *Ours) sample() (sample [][]float32) {
-	for i := 0; i < o.set.Len(); i += o.set.Len()/sampleVectors + 1 {
-		sample = append(sample, o.set.Vector(i))
-	}
-	return sample
-}
-
-func (o *Ours) encode(c quant.Codec, stride int) (*arena.Arena, error) {
-	a, err := arena.New(arena.Options{Stride: stride})
-	if err != nil {
-		return nil, err
-	}
-	if err := a.Grow(o.set.Len()); err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
 	for i := range o.set.Len() {
-		c.Encode(o.set.Vector(i), a.Row(uint32(i)))
+		if err := o.index.Put(uint32(i), o.set.Vector(i)); err != nil {
+			return Cost{}, 0, err
+		}
 	}
-	return a, nil
+	o.index.Publish()
+	if err := o.index.Settled(ctx); err != nil {
+		return Cost{}, 0, err
+	}
+	if problem := o.index.Status().Problem; problem != nil {
+		return Cost{}, 0, problem
+	}
+	cost = Cost{Wall: time.Since(wall), CPU: processCPU() - cpu}
+	return cost, residentBytes() - before, nil
 }
 
-// Search walks the graph for each query, and compares the best exactly.
+// Search takes a snapshot for each query, as a request does.
 func (o *Ours) Search(ctx context.Context, ef, k int, out []uint32) (Cost, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	s := ourSearch{o: o, exact: o.full.NewScorer(o.exact)}
-	s.walk = s.exact
-	if o.coded {
-		s.walk = o.codec.NewScorer(o.codes)
-	}
+	before := func(a, b uint32) bool { return a < b }
 	wall, cpu := time.Now(), threadCPU()
 	for i := range o.set.QueryCount() {
-		if err := s.one(ctx, o.set.Query(i), ef, k, out[i*k:(i+1)*k]); err != nil {
+		s := o.index.Snapshot()
+		hits, err := s.Search(ctx, dense.Query{Vector: o.set.Query(i), Limit: k, Before: before, Params: dense.Params{Ef: max(ef, k)}})
+		s.Release()
+		if err != nil {
 			return Cost{}, err
+		}
+		for j := range k {
+			out[i*k+j] = 1<<32 - 1
+			if j < len(hits) {
+				out[i*k+j] = hits[j].Label
+			}
 		}
 	}
 	return Cost{Wall: time.Since(wall), CPU: threadCPU() - cpu}, nil
 }
 
-type ourSearch struct {
-	o           *Ours
-	walk, exact quant.Scorer
-	hits        []hnsw.Hit
-	rows        []uint32
-	scores      []float32
-}
-
-// rescored is how many times k rows are compared exactly.
-const rescored = 4
-
-func (s *ourSearch) one(ctx context.Context, query []float32, ef, k int, out []uint32) (err error) {
-	s.walk.Query(query)
-	if s.hits, err = s.o.graph.Search(ctx, s.walk, max(ef, k), nil, s.hits[:0]); err != nil {
-		return err
-	}
-	if s.o.coded {
-		s.rescore(query, rescored*k)
-	}
-	for i := range out {
-		out[i] = 1<<32 - 1
-		if i < len(s.hits) {
-			out[i] = s.hits[i].Row
-		}
-	}
-	return nil
-}
-
-func (s *ourSearch) rescore(query []float32, n int) {
-	s.hits = s.hits[:min(n, len(s.hits))]
-	s.rows = s.rows[:0]
-	for _, h := range s.hits {
-		s.rows = append(s.rows, h.Row)
-	}
-	s.scores = slices.Grow(s.scores[:0], len(s.hits))[:len(s.hits)]
-	s.exact.Query(query)
-	s.exact.Score(s.rows, s.scores)
-	for i := range s.hits {
-		s.hits[i].Score = s.scores[i]
-	}
-	slices.SortFunc(s.hits, func(a, b hnsw.Hit) int {
-		switch {
-		case a.Score < b.Score:
-			return -1
-		case a.Score > b.Score:
-			return 1
-		}
-		return int(a.Row) - int(b.Row)
-	})
-}
-
 // Close gives the memory back.
-func (o *Ours) Close() error {
-	var err error
-	if o.graph != nil {
-		err = o.graph.Close()
+func (o *Ours) Close() (err error) {
+	if o.index != nil {
+		err = o.index.Close()
 	}
-	for _, a := range []*arena.Arena{o.exact, o.codes} {
-		if a != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}
-	o.graph, o.exact, o.codes = nil, nil, nil
+	o.index = nil
+	runtime.GC()
 	return err
 }

@@ -34,7 +34,7 @@ type options struct {
 	efs, threads           []int
 	rounds, builds         int
 	params                 inproc.Params
-	float                  bool
+	bare                   bool
 }
 
 func parse(args []string) (o options, err error) {
@@ -44,7 +44,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.sources, "sources", "node/bench/peer", "where the peers' drivers lie")
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of this program to that file")
 	f.StringVar(&o.plots, "plots", ".", "directory where plots are written")
-	f.BoolVar(&o.float, "float", false, "measure the walk on float32 too")
+	f.BoolVar(&o.bare, "bare", false, "measure the engine's parts by themselves too")
 	f.IntVar(&o.rounds, "rounds", 5, "rounds of searches")
 	f.IntVar(&o.builds, "builds", 1, "rounds of building")
 	f.IntVar(&o.params.M, "m", 16, "links of a row")
@@ -109,9 +109,10 @@ func measure(ctx context.Context, o options, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	engines := []inproc.Engine{inproc.NewOurs("ostraka", set, o.params, true)}
-	if o.float {
-		engines = append(engines, inproc.NewOurs("ostraka f32", set, o.params, false))
+	engines := []inproc.Engine{inproc.NewOurs(set, o.params)}
+	if o.bare {
+		engines = append(engines,
+			inproc.NewBare("graph on bytes", set, o.params, true), inproc.NewBare("graph on float32", set, o.params, false))
 	}
 	for _, peer := range o.peers {
 		e, err := inproc.Peer(ctx, peer, o.data, o.sources, set, o.params)
