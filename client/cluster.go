@@ -58,6 +58,7 @@ type Peer struct {
 	Bytes       uint64 // of the replicas' points, as last reported; 0: not known
 	DiskFree    uint64 // as last reported; 0: not known
 	DiskTotal   uint64
+	Problem     string // why it cannot do all that it should, such as a full disk; "" if it can
 }
 
 // PeerState is whether a peer is to hold replicas.

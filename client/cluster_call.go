@@ -86,7 +86,7 @@ func peerOf(p *clusterpb.Peer) Peer {
 		HTTPAddress: p.GetHttpAddress(), Zone: p.GetZone(), Version: p.GetVersion(), Alive: p.GetAlive(),
 		Voter: p.GetVoter(), Leader: p.GetLeader(), Replaced: p.GetReplaced(), Replicas: p.GetReplicas(),
 		State: peerStateOf(p.GetState()), Labels: p.GetLabels(), Primaries: p.GetPrimaries(), Bytes: p.GetBytes(),
-		DiskFree: p.GetDiskFreeBytes(), DiskTotal: p.GetDiskTotalBytes(),
+		DiskFree: p.GetDiskFreeBytes(), DiskTotal: p.GetDiskTotalBytes(), Problem: p.GetProblem(),
 	}
 	if ms := p.GetLastSeenUnixMs(); ms != 0 {
 		peer.LastSeen = time.UnixMilli(ms)

@@ -376,6 +376,7 @@ type Peer struct {
 	Bytes          uint64            `protobuf:"varint,17,opt,name=bytes,proto3" json:"bytes,omitempty"`                                        // of the replicas' points, as last reported; 0: not known
 	DiskFreeBytes  uint64            `protobuf:"varint,18,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // as last reported; 0: not known
 	DiskTotalBytes uint64            `protobuf:"varint,19,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
+	Problem        string            `protobuf:"bytes,20,opt,name=problem,proto3" json:"problem,omitempty"` // why it cannot do all that it should, such as a full disk; "" if it can
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -541,6 +542,13 @@ func (x *Peer) GetDiskTotalBytes() uint64 {
 		return x.DiskTotalBytes
 	}
 	return 0
+}
+
+func (x *Peer) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
 }
 
 type GetPlacementRequest struct {
@@ -3469,7 +3477,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x04term\x18\x04 \x01(\x04R\x04term\x12#\n" +
 	"\rapplied_index\x18\x05 \x01(\x04R\fappliedIndex\x12.\n" +
 	"\x05peers\x18\x06 \x03(\v2\x18.ostraka.cluster.v1.PeerR\x05peers\x12\x18\n" +
-	"\aversion\x18\a \x01(\tR\aversion\"\x9c\x05\n" +
+	"\aversion\x18\a \x01(\tR\aversion\"\xb6\x05\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
@@ -3490,7 +3498,8 @@ const file_cluster_proto_rawDesc = "" +
 	"\tprimaries\x18\x10 \x01(\x04R\tprimaries\x12\x14\n" +
 	"\x05bytes\x18\x11 \x01(\x04R\x05bytes\x12&\n" +
 	"\x0fdisk_free_bytes\x18\x12 \x01(\x04R\rdiskFreeBytes\x12(\n" +
-	"\x10disk_total_bytes\x18\x13 \x01(\x04R\x0ediskTotalBytes\x1a9\n" +
+	"\x10disk_total_bytes\x18\x13 \x01(\x04R\x0ediskTotalBytes\x12\x18\n" +
+	"\aproblem\x18\x14 \x01(\tR\aproblem\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"7\n" +

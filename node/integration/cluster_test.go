@@ -67,7 +67,12 @@ func officialAt(t *testing.T, endpoint string) *qdrant.Client {
 
 func clusterService(t *testing.T, c *devcluster.Cluster, i int) clusterpb.ClusterClient {
 	t.Helper()
-	conn, err := grpc.NewClient(c.Endpoints()[i], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return serviceAt(t, c.Endpoints()[i])
+}
+
+func serviceAt(t *testing.T, endpoint string) clusterpb.ClusterClient {
+	t.Helper()
+	conn, err := grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,9 @@ func Members(state *catalog.State, self catalog.PeerID, version string, raft Sta
 		if seen := obs.lastSeen(p.ID); !seen.IsZero() {
 			peer.LastSeenUnixMs = seen.UnixMilli()
 		}
+		if err := gauge.Room().Refusal(p.Name); err != nil && peer.Alive {
+			peer.Problem = err.Error()
+		}
 		resp.Peers = append(resp.Peers, peer)
 	}
 	return resp

@@ -57,6 +57,12 @@ type Liveness interface {
 	Draining(catalog.PeerID) bool
 }
 
+// Disks tells whose disk is full.
+type Disks interface {
+	// Full returns an error of class fault.Exhausted for each peer whose disk is; nil for none.
+	Full() map[catalog.PeerID]error
+}
+
 // Options configures a Coordinator. What stands before Logger is needed.
 type Options struct {
 	Self         catalog.PeerID
@@ -67,6 +73,7 @@ type Options struct {
 	Metadata     Metadata
 	Liveness     Liveness
 	Logger       hclog.Logger
+	Disks        Disks // nil: none is ever full
 	// LocalProof and RemoteProof are what linearizable reads stand on; without them such reads are Unsupported.
 	LocalProof  LocalProof
 	RemoteProof RemoteProof

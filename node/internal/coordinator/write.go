@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -36,6 +37,7 @@ type WriteResult struct {
 //	  ... with the hint outcome=unknown                          not again: "may still be committed"
 //	Timeout, Canceled        the outcome is unknown              not again
 //	FailedPrecondition       too few active replicas for W       not again: only an operator or time helps
+//	Exhausted, disk full     too few replicas with room for W    not again: likewise
 //	Invalid, NotFound, ...   the operation's own failure         not again: it would fail again
 //	Internal, Corrupt        unexpected                          not again: the outcome is unknown
 //
@@ -59,7 +61,7 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	defer cancel()
 	total := WriteResult{Completed: true}
 	for len(parts) > 0 {
-		left, old, err := c.writeParts(ctx, col, parts, opts.Wait, &total)
+		left, old, err := c.writeParts(ctx, col, parts, c.full(op), opts.Wait, &total)
 		if err != nil {
 			return WriteResult{}, err
 		}
@@ -85,8 +87,8 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 
 // writeParts sends the parts of a write, and sums up what is done. What of them was surely not done because slots have changed
 // their owner comes back.
-func (c *Coordinator) writeParts(ctx context.Context, col *catalog.Collection, parts []part, wait bool, total *WriteResult) (left []part, old *stale, err error) {
-	doubtful, rest := byHope(col, parts)
+func (c *Coordinator) writeParts(ctx context.Context, col *catalog.Collection, parts []part, full map[catalog.PeerID]error, wait bool, total *WriteResult) (left []part, old *stale, err error) {
+	doubtful, rest := byHope(col, parts, full)
 	tried := 0
 	for _, group := range [][]part{doubtful, rest} {
 		if old != nil {
@@ -115,13 +117,27 @@ func (c *Coordinator) writeParts(ctx context.Context, col *catalog.Collection, p
 	return left, old, nil
 }
 
-// byHope separates the parts whose shards have too few active replicas for W, as far as is known here. They are sent first, so that
-// a write of several shards is refused before anything is applied. That they are sent at all is because this node's catalog may
+// full returns whose disks are full, as far as that matters to an operation.
+func (c *Coordinator) full(op point.Op) map[catalog.PeerID]error {
+	if c.opts.Disks == nil || !point.Grows(op) {
+		return nil
+	}
+	return c.opts.Disks.Full()
+}
+
+// byHope separates the parts whose shards have too few active replicas for W, or too few with room, as far as is known here. They are
+// sent first, so that a write of several shards is refused before anything is applied. That they are sent at all is because this node's catalog may
 // be behind, and the primary knows.
-func byHope(col *catalog.Collection, parts []part) (doubtful, rest []part) {
+func byHope(col *catalog.Collection, parts []part, full map[catalog.PeerID]error) (doubtful, rest []part) {
 	few := map[catalog.ShardID]bool{}
 	for _, sh := range col.Shards {
-		few[sh.ID] = len(sh.Active()) < int(sh.WriteQuorum)
+		able := 0
+		for _, id := range sh.Active() {
+			if full[id] == nil {
+				able++
+			}
+		}
+		few[sh.ID] = able < int(sh.WriteQuorum)
 	}
 	for _, p := range parts {
 		if few[p.shard] {
@@ -205,7 +221,7 @@ func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, epoch u
 		if fault.Is(err, fault.Exhausted) && full.IsZero() {
 			full = time.Now()
 		}
-		if !sure(err) || hopeless(err) || fault.Is(err, fault.Exhausted) && time.Since(full) >= c.opts.FullPatience {
+		if !sure(err) || hopeless(err) || fault.Hint(err, disk.HintFull) != "" || fault.Is(err, fault.Exhausted) && time.Since(full) >= c.opts.FullPatience {
 			return WriteResult{}, c.explain(err, state, sh, to)
 		}
 		last = err

@@ -4,6 +4,8 @@ package disk
 
 import (
 	"fmt"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,4 +18,12 @@ func Space(path string) (free, total uint64, err error) {
 	}
 	size := uint64(st.Bsize)
 	return uint64(st.Bavail) * size, st.Blocks * size, nil //nolint:unconvert // signed on some systems
+}
+
+// allocated returns how many bytes a file takes on its disk.
+func allocated(info os.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int64(st.Blocks) * 512 //nolint:unconvert // signed on some systems
+	}
+	return 0
 }

@@ -39,6 +39,8 @@ const (
 	OperationEnded    Kind = "operation_ended"    // ... is done, cancelled or failed
 	SettingsChanged   Kind = "settings_changed"   // of the cluster
 	Verified          Kind = "verified"           // a comparison was asked for, and this came of it
+	DiskFull          Kind = "disk_full"          // this node's disk has no room for what grows
+	DiskRoom          Kind = "disk_room"          // ... and has room again
 )
 
 // Severity says who should care: nobody, whoever watches, or somebody at once.

@@ -36,6 +36,10 @@ type LogEntry struct {
 //
 // Views never show a part of a Batch, whatever its size.
 type Batch struct {
+	// Urgent: it is small, and others wait for it (a term, a promise), or it makes room. It may use what is kept for such on a full
+	// disk.
+	Urgent bool
+
 	head, body, tail []change
 	bytes, count     int
 }

@@ -2,8 +2,10 @@ package kv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -25,10 +27,40 @@ const groupLimit = 256
 // share transactions and fsyncs. The batches of one caller are stored in the order of its calls.
 //
 // A batch that makes no sense (a gap in a log) is refused as a whole and changes nothing. Any other error is of the
-// disk: the outcome is unknown, and the store takes no more writes (ErrFailed). ctx only bounds the wait until the
-// committer takes the batch: an outcome is never left unknown because somebody stopped waiting.
+// disk: the outcome is unknown, and the store takes no more writes (ErrFailed). On a full disk it waits for room. ctx only bounds
+// the wait until the committer takes the batch: an outcome is never left unknown because somebody stopped waiting.
 func (s *Store) Commit(ctx context.Context, b *Batch) error {
+	return s.await(ctx, ctx.Done(), &request{batch: b, done: make(chan error, 1)})
+}
+
+// CommitUntil is Commit that only gives up (with ErrFull) while it waits for room on a full disk, when giveUp is closed.
+func (s *Store) CommitUntil(giveUp <-chan struct{}, b *Batch) error {
+	return s.await(context.Background(), giveUp, &request{batch: b, done: make(chan error, 1)})
+}
+
+// TryCommit is Commit, but on a full disk it fails with ErrFull.
+func (s *Store) TryCommit(ctx context.Context, b *Batch) error {
 	return s.submit(ctx, &request{batch: b, done: make(chan error, 1)})
+}
+
+// await submits a request until there is room for it.
+func (s *Store) await(ctx context.Context, giveUp <-chan struct{}, r *request) error {
+	for {
+		err := s.submit(ctx, r)
+		if !errors.Is(err, ErrFull) {
+			return err
+		}
+		timer := time.NewTimer(roomPause)
+		select {
+		case <-timer.C:
+		case <-giveUp:
+			timer.Stop()
+			return errors.Join(err, ctx.Err())
+		case <-s.closing:
+			timer.Stop()
+			return fault.Wrap(fault.Unavailable, ErrClosed, "commit")
+		}
+	}
 }
 
 // submit gives a request to the committer and waits for the outcome.
@@ -53,13 +85,36 @@ func (s *Store) submit(ctx context.Context, r *request) error {
 func (s *Store) runCommitter() {
 	defer close(s.stopped)
 	c := &committer{store: s}
+	var nudge <-chan time.Time
+	if s.volume.warden != nil {
+		ticker := time.NewTicker(nudgeEvery)
+		defer ticker.Stop()
+		nudge = ticker.C
+	}
 	for {
 		select {
 		case r := <-s.queue:
 			c.commit(s.collect(r))
+		case <-nudge:
+			c.nudge()
 		case <-s.closing:
 			return
 		}
+	}
+}
+
+// nudgeEvery is how often, on a full disk, what was removed is brought nearer to giving its room back.
+const nudgeEvery = 2 * time.Second
+
+// nudge writes what is in memory to a table, if it removes something and the disk is full: only what is in tables is merged, and only
+// then what was removed gives back its room.
+func (c *committer) nudge() {
+	if c.removed == 0 || !c.store.volume.warden.Room().Full || c.store.failure() != nil || !c.store.volume.admit(0, false, c.store.behind) {
+		return
+	}
+	c.removed = 0
+	if _, err := c.store.db.AsyncFlush(); err != nil {
+		c.store.log.Warn("what was removed does not give back its room yet", "error", err)
 	}
 }
 
@@ -85,6 +140,7 @@ type committer struct {
 	open    []write            // the transaction being filled
 	bytes   int
 	waiting []*request // stored completely once open is
+	removed int        // writes since the last nudge that remove something
 }
 
 func (c *committer) commit(group []*request) {
@@ -107,6 +163,11 @@ func (c *committer) add(r *request) {
 	}
 	if !c.fits(p.bytes, p.count) {
 		_ = c.flush(true)
+	}
+	// Of a batch that is spread over several transactions the first ones are not taken back: it begins when all of it fits.
+	if !c.store.volume.admit(c.bytes+p.bytes, r.batch.Urgent, c.store.behind) {
+		r.done <- fault.Wrap(fault.Exhausted, ErrFull, "write to the store")
+		return
 	}
 	for _, u := range p.units {
 		if !c.fits(u.bytes, len(u.writes)) {
@@ -150,6 +211,9 @@ func (c *committer) write() error {
 	}
 	batch := c.store.db.NewBatchWithSize(c.bytes)
 	for _, w := range c.open {
+		if w.removes() {
+			c.removed++
+		}
 		if err := w.put(batch); err != nil {
 			return c.store.fail(fmt.Errorf("prepare transaction: %w", err))
 		}
@@ -159,6 +223,9 @@ func (c *committer) write() error {
 	}
 	return batch.Close()
 }
+
+// removes tells whether the write gives room back: not the end of a pending mark, which mostly is not there.
+func (w write) removes() bool { return w.value == nil && len(w.key) > generationLen+1 || w.end != nil }
 
 func (w write) put(b *pebble.Batch) error {
 	switch {

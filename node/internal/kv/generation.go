@@ -38,9 +38,9 @@ func (v *View) generations() (found []uint64, err error) {
 // stopped. Afterwards it is as if nothing had ever been stored.
 func (s *Store) DropGeneration(ctx context.Context, generation uint64) error {
 	pre := prefix(generation)
-	r := &request{batch: &Batch{}, drops: generation, done: make(chan error, 1)}
+	r := &request{batch: &Batch{Urgent: true}, drops: generation, done: make(chan error, 1)}
 	r.batch.add(&r.batch.body, write{key: pre, end: after(pre)})
-	return s.submit(ctx, r)
+	return s.await(ctx, ctx.Done(), r)
 }
 
 // loadLogs finds the end of every log. Damage stays with its log: the other replicas of the node work on.

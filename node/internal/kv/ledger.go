@@ -97,14 +97,14 @@ func (l *Ledger) Check(ctx context.Context) error {
 	})
 }
 
-// Append adds entries, or replaces those with the same index.
+// Append adds entries, or replaces those with the same index. On a full disk it fails with ErrFull, as PutBlob does.
 func (l *Ledger) Append(ctx context.Context, entries ...LedgerEntry) error {
 	var b Batch
 	for _, e := range entries {
 		key := keyLedger(e.Index)
 		b.add(&b.body, write{key: key, value: sealSmall(key, e.Data)})
 	}
-	return l.store.Commit(ctx, &b)
+	return l.store.TryCommit(ctx, &b)
 }
 
 // Delete removes the entries between two indexes, both included.
@@ -113,7 +113,7 @@ func (l *Ledger) Delete(ctx context.Context, from, through uint64) error {
 	if through+1 != 0 {
 		end = keyLedger(through + 1)
 	}
-	var b Batch
+	b := Batch{Urgent: true}
 	b.add(&b.body, write{key: keyLedger(from), end: end})
 	return l.store.Commit(ctx, &b)
 }
@@ -131,12 +131,12 @@ func (l *Ledger) Value(name string) (value []byte, err error) {
 	return value, err
 }
 
-// SetValue stores a value.
+// SetValue stores a value. It waits for room on a full disk, but uses room that others may not use.
 func (l *Ledger) SetValue(ctx context.Context, name string, value []byte) error {
-	var b Batch
+	b := Batch{Urgent: true}
 	key := keyValue(name)
 	b.add(&b.body, write{key: key, value: sealSmall(key, value)})
-	return l.store.Commit(ctx, &b)
+	return l.store.await(ctx, ctx.Done(), &request{batch: &b, done: make(chan error, 1)})
 }
 
 // PutBlob stores a blob: it is there once all of it is.
@@ -155,12 +155,12 @@ func (l *Ledger) PutBlob(ctx context.Context, name string, meta, data []byte) er
 	key := keyBlob(name)
 	head := binary.BigEndian.AppendUint64(nil, uint64(len(data)))
 	b.add(&b.tail, write{key: key, value: sealSmall(key, append(head, meta...))})
-	return l.store.Commit(ctx, &b)
+	return l.store.TryCommit(ctx, &b)
 }
 
 // DeleteBlob removes a blob.
 func (l *Ledger) DeleteBlob(ctx context.Context, name string) error {
-	var b Batch
+	b := Batch{Urgent: true}
 	b.add(&b.head, write{key: keyBlob(name)})
 	pre := keyBlobPart(name, 0)
 	b.add(&b.body, write{key: pre, end: after(pre[:len(pre)-2])})

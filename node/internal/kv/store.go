@@ -17,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -28,6 +29,10 @@ type Options struct {
 	Logger hclog.Logger // nil: none
 	// FS is what the files are on; nil: the operating system's. Tests give one whose power can be cut.
 	FS vfs.FS
+	// Warden watches the disk and holds a reserve for what must go on when it is full; nil: nobody does.
+	Warden *disk.Warden
+	// Registerer takes the metrics; nil: nobody does.
+	Registerer prometheus.Registerer
 	// BeforeWrite, if not nil, is called before each transaction goes to the disk: a simulation makes the disk slow
 	// with it, so that crashes happen while commits are under way.
 	BeforeWrite func()
@@ -56,10 +61,14 @@ type Store struct {
 	}
 }
 
-// Sizes, chosen so that three nodes in one process stay small.
+// Sizes, chosen so that three nodes in one process stay small. On a disk there are up to 2 memTables + 1 write-ahead files as large
+// as a memtable, so on a small disk that has to be small as well.
 const (
 	memTableBytes = 16 << 20
-	memTables     = 3
+	smallMemTable = 4 << 20
+	smallTable    = 2 << 20
+	smallDisk     = 4 << 30
+	memTables     = 4
 	cacheBytes    = 16 << 20 // beside the system's own: vectors are searched in memory, and payloads are read rarely
 	maxOpenFiles  = 1000
 
@@ -81,15 +90,24 @@ func Open(o Options) (*Store, error) {
 	}
 	s.mu.idle = sync.NewCond(&s.mu)
 	s.mu.logs = map[uint64]*logEnd{}
-	s.volume = newVolume(o.FS, func(err error) { _ = s.fail(err) })
+	s.volume = newVolume(o.FS, o.Warden, func(err error) { _ = s.fail(err) })
+	s.volume.spare = o.FS.PathJoin(o.Dir, "spare")
 	if err := disk.MakeDir(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
+	s.volume.metrics = newMetrics(o.Registerer, func() bool { return s.failure() != nil })
 	if _, err := o.FS.Stat(o.FS.PathJoin(o.Dir, "KEYREGISTRY")); err == nil {
 		return nil, fault.New(fault.FailedPrecondition, "open %s: a version before 0.1.0 wrote this directory; use another", o.Dir)
 	}
 	var err error
-	if s.db, err = pebble.Open(o.Dir, s.options(cacheBytes)); err != nil {
+	options := s.options()
+	if usage, err := o.FS.GetDiskUsage(o.Dir); err == nil && usage.TotalBytes > 0 && usage.TotalBytes < smallDisk {
+		options.MemTableSize = smallMemTable
+		for i := range options.TargetFileSizes {
+			options.TargetFileSizes[i] = smallTable // what is merged at once has to find room beside what it takes the place of
+		}
+	}
+	if s.db, err = pebble.Open(o.Dir, options); err != nil {
 		return nil, openError(o.Dir, err)
 	}
 	s.mu.durable = &moment{Snapshot: s.db.NewSnapshot(), users: 1}
@@ -110,12 +128,12 @@ func Open(o Options) (*Store, error) {
 }
 
 // options: no compression, for vectors do not compress.
-func (s *Store) options(cache int64) *pebble.Options {
+func (s *Store) options() *pebble.Options {
 	o := &pebble.Options{
 		FS:                          s.volume,
 		Logger:                      bridge{s.log, s.volume},
 		FormatMajorVersion:          pebble.FormatTableFormatV6,
-		CacheSize:                   cache,
+		CacheSize:                   cacheBytes,
 		MaxOpenFiles:                maxOpenFiles,
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: memTables,
@@ -144,6 +162,9 @@ func (s *Store) events() *pebble.EventListener {
 		},
 	}
 }
+
+// behind tells whether memory may soon take no more of what is not in tables yet: Pebble would make writes wait.
+func (s *Store) behind() bool { return s.db.Metrics().MemTable.Count >= memTables }
 
 // openError gives the errors of Pebble a class.
 func openError(dir string, err error) error {

@@ -6,8 +6,12 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 )
 
 var (
@@ -18,24 +22,30 @@ var (
 // categoryWAL is what Pebble says when it makes a write-ahead file.
 const categoryWAL vfs.DiskWriteCategory = "pebble-wal"
 
-// volume stands between Pebble and its files. It promises that after one failed write or fsync nothing is written ever again:
-// the kernel may have dropped the pages that it could not write, and the next fsync would succeed without them.
+// volume stands between Pebble and its files.
 //
-// From then on, what goes to write-ahead files is swallowed: nobody is told that it is durable, for the committer looks at the
-// volume after each commit, and Pebble panics where such a write fails while it changes to another file. Everything else
-// waits until close, and fails: Pebble would try it again at once, for ever.
+// It promises that after one failed write or fsync nothing is written ever again: the kernel may have dropped the pages that it
+// could not write, and the next fsync would succeed without them. From then on, what goes to write-ahead files is swallowed:
+// nobody is told that it is durable, for the committer looks at the volume after each commit, and Pebble panics where such
+// a write fails while it changes to another file. Everything else waits until close, and fails: Pebble would try it again at
+// once, for ever.
+//
+// A disk without room is no failure (room.go): Pebble never hears of it.
 type volume struct {
 	vfs.FS
+	warden  *disk.Warden // nil: nobody watches the disk
 	onFail  func(error)
 	closing chan struct{}
+	metrics metrics
 	mu      struct {
 		sync.Mutex
 		failed error
 	}
+	room
 }
 
-func newVolume(fs vfs.FS, onFail func(error)) *volume {
-	return &volume{FS: fs, onFail: onFail, closing: make(chan struct{})}
+func newVolume(fs vfs.FS, warden *disk.Warden, onFail func(error)) *volume {
+	return &volume{FS: fs, warden: warden, onFail: onFail, closing: make(chan struct{}), metrics: newMetrics(nil, nil)}
 }
 
 // fail ends writing. The first cause counts.
@@ -60,12 +70,24 @@ func (v *volume) failure() error {
 // close lets whoever waits in a failed volume go on.
 func (v *volume) close() { close(v.closing) }
 
-// change runs an operation that changes the disk. swallow is set for write-ahead files.
+// change runs an operation that changes the disk. swallow is set for write-ahead files. Where there is no room, it is tried
+// again until there is.
 func (v *volume) change(swallow bool, what, name string, f func() error) error {
 	err := v.failure()
-	if err == nil {
+	for stuck := false; err == nil; {
 		if err = f(); err == nil {
 			return nil
+		}
+		if disk.IsFull(err) && what != doSync {
+			if !stuck {
+				stuck = true
+				v.waiting.Add(1)
+				defer v.waiting.Add(-1)
+			}
+			if v.makeRoom() {
+				err = v.failure()
+				continue
+			}
 		}
 		err = fmt.Errorf("%s %s: %w", what, name, err)
 		v.fail(err)
@@ -77,9 +99,16 @@ func (v *volume) change(swallow bool, what, name string, f func() error) error {
 	return errors.Join(errVolumeClosed, err)
 }
 
+const doSync = "sync"
+
 // Create makes a file.
 func (v *volume) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return v.open(name, category, func() (vfs.File, error) { return v.FS.Create(name, category) })
+	return v.open(name, category, func() (vfs.File, error) {
+		if category == categoryWAL {
+			return v.createWAL(name)
+		}
+		return v.FS.Create(name, category)
+	})
 }
 
 // ReuseForWrite makes a file of another one.
@@ -103,7 +132,11 @@ func (v *volume) open(name string, category vfs.DiskWriteCategory, f func() (vfs
 	if !made {
 		file = vfs.NewMemFile(nil) // of a volume that has failed: nobody will read it
 	}
-	return &volumeFile{File: file, v: v, name: name, wal: wal}, nil
+	opened := &volumeFile{File: file, v: v, name: name, wal: wal}
+	if wal {
+		v.begin(opened)
+	}
+	return opened, nil
 }
 
 // Open opens a file to read.
@@ -152,11 +185,18 @@ type volumeFile struct {
 	v    *volume
 	name string
 	wal  bool // or a directory, whose fsync may follow a new write-ahead file
+
+	written, allocated atomic.Int64 // of a write-ahead file
 }
 
 // Write appends.
 func (f *volumeFile) Write(p []byte) (int, error) {
-	return f.write(p, func() (int, error) { return f.File.Write(p) })
+	done := 0 // of p: what there was no room for is written later
+	return f.write(p, func() (int, error) {
+		n, err := f.File.Write(p[done:])
+		done += n
+		return done, err
+	})
 }
 
 // WriteAt writes somewhere in the file.
@@ -169,18 +209,34 @@ func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err erro
 	if err == nil {
 		n = len(p) // or swallowed
 	}
+	f.written.Add(int64(n))
 	return n, err
 }
 
+// Preallocate does nothing for a write-ahead file: room sees to it, and wants to know how it went.
+func (f *volumeFile) Preallocate(offset, length int64) error {
+	if f.wal {
+		return nil
+	}
+	return f.File.Preallocate(offset, length)
+}
+
 // Sync makes the file durable.
-func (f *volumeFile) Sync() error { return f.v.change(f.wal, "sync", f.name, f.File.Sync) }
+func (f *volumeFile) Sync() error { return f.sync(f.File.Sync) }
 
 // SyncData makes what was written durable.
-func (f *volumeFile) SyncData() error { return f.v.change(f.wal, "sync", f.name, f.File.SyncData) }
+func (f *volumeFile) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *volumeFile) sync(sync func() error) error {
+	begun := time.Now()
+	err := f.v.change(f.wal, doSync, f.name, sync)
+	f.v.metrics.synced.Observe(time.Since(begun).Seconds())
+	return err
+}
 
 // SyncTo begins to make the front of the file durable.
 func (f *volumeFile) SyncTo(length int64) (full bool, err error) {
-	err = f.v.change(f.wal, "sync", f.name, func() error { full, err = f.File.SyncTo(length); return err })
+	err = f.v.change(f.wal, doSync, f.name, func() error { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }
 

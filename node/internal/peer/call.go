@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -28,7 +29,14 @@ type Pong struct {
 // Gauge is how large things are on a peer; 0 is not known.
 type Gauge struct {
 	DiskFree, DiskTotal uint64 // of the file system of its data
+	DiskLow             uint64 // below so much free the disk counts as full
+	DiskFull            bool
 	ReplicaBytes        uint64 // of the points of its replicas, approximately
+}
+
+// Room returns what is known of the peer's disk.
+func (g Gauge) Room() disk.Room {
+	return disk.Room{Free: g.DiskFree, Total: g.DiskTotal, Low: g.DiskLow, Full: g.DiskFull}
 }
 
 type method[Req, Resp any] func(peerpb.PeerClient, context.Context, *Req, ...grpc.CallOption) (*Resp, error)
@@ -52,7 +60,10 @@ func callConn[Req, Resp any](ctx context.Context, c *conn, m method[Req, Resp], 
 func (p *Pool) Ping(ctx context.Context, to catalog.PeerID) (Pong, error) {
 	req := &peerpb.PingRequest{From: uint64(p.opts.Self)}
 	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, req)
-	gauge := Gauge{DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), ReplicaBytes: resp.GetReplicaBytes()}
+	gauge := Gauge{
+		DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), DiskLow: resp.GetDiskLowBytes(), DiskFull: resp.GetDiskFull(),
+		ReplicaBytes: resp.GetReplicaBytes(),
+	}
 	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining(), Gauge: gauge}, err
 }
 

@@ -155,7 +155,7 @@ func (m *Monitor) Gone(id catalog.PeerID) bool {
 	return ok && !w.alive && (w.left || w.gone)
 }
 
-// Changed returns a channel that is closed when any peer's liveness or draining changes after this call.
+// Changed returns a channel that is closed when any peer's liveness, draining or full disk changes after this call.
 func (m *Monitor) Changed() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -248,7 +248,7 @@ const refusals = 2
 // not heard anybody, and must not take everybody for dead when it goes on.
 func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refused bool) {
 	m.mu.Lock()
-	wasAlive, wasDraining := w.alive, w.draining
+	wasAlive, wasDraining, wasFull := w.alive, w.draining, w.gauge.DiskFull
 	now := time.Now()
 	passed := min(now.Sub(w.noted), m.opts.Timeout+m.opts.Interval)
 	w.noted = now
@@ -266,7 +266,7 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refus
 		}
 	}
 	alive, silence := w.alive, w.silent
-	if alive != wasAlive || w.draining != wasDraining {
+	if alive != wasAlive || w.draining != wasDraining || w.gauge.DiskFull != wasFull {
 		m.changedLocked()
 	}
 	m.mu.Unlock()

@@ -77,3 +77,12 @@ func (DeletePayload) op()    {}
 func (ClearPayload) op()     {}
 func (UpdateVectors) op()    {}
 func (DeleteVectors) op()    {}
+
+// Grows tells whether an operation may need room on a disk for good: what removes does not.
+func Grows(op Op) bool {
+	switch op.(type) {
+	case Delete, DeletePayload, ClearPayload, DeleteVectors:
+		return false
+	}
+	return true
+}

@@ -92,6 +92,7 @@ func (r *Runner) Health(s *catalog.State) map[catalog.PeerID]Health {
 		}
 		if r.opts.Gauges != nil {
 			h.DiskFree, h.DiskTotal = r.opts.Gauges.Disk(id)
+			h.DiskFull = r.opts.Gauges.IsFull(id)
 		}
 		all[id] = h
 	}

@@ -51,6 +51,7 @@ type Health struct {
 	Draining bool          // it is shutting down and wants to hand over what it leads
 	// Of the disk that its replicas are on; 0: not known.
 	DiskFree, DiskTotal uint64
+	DiskFull            bool // it wants nothing that grows
 }
 
 // Of a disk, a tenth, but at most maxReserve, is not for new copies.
@@ -75,7 +76,7 @@ func (o Observations) leaving(ref catalog.ShardRef, id catalog.PeerID) bool {
 // usable tells whether a peer may be given something new.
 func (o Observations) usable(id catalog.PeerID) bool {
 	h := o.Peers[id]
-	return h.Alive && !h.Draining
+	return h.Alive && !h.Draining && !h.DiskFull
 }
 
 // calm tells whether no peer has come or gone for a while.

@@ -75,6 +75,8 @@ func (p *planner) whyLeave(l *look) (why string, urgent bool) {
 	switch {
 	case p.obs.Peers[id].Draining:
 		return fmt.Sprintf("its primary, peer %d, is draining", id), true
+	case p.obs.Peers[id].DiskFull:
+		return fmt.Sprintf("the disk of its primary, peer %d, is full", id), true
 	case p.obs.leaving(l.ref, id):
 		return fmt.Sprintf("the copy of its primary, peer %d, differs from the others", id), true
 	case state == catalog.Maintenance:

@@ -50,6 +50,8 @@ type Gauges interface {
 	Bytes() map[catalog.ShardRef]uint64
 	// Disk returns the room on a peer's disk; 0 is not known.
 	Disk(id catalog.PeerID) (free, total uint64)
+	// IsFull tells whether it has too little room.
+	IsFull(id catalog.PeerID) bool
 }
 
 // RunnerOptions configures a Runner. Self, Metadata, Members, Liveness and Fencer are needed.

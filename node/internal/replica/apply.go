@@ -45,7 +45,7 @@ func (r *runner) startApply(ctx context.Context) {
 	r.wg.Add(1)
 	go func() {
 		defer r.wg.Done()
-		r.applied <- apply(context.WithoutCancel(ctx), r.shard, entries)
+		r.applied <- apply(context.WithoutCancel(ctx), r.shard, entries) // it gives up where it waits for room (shard.Options.Closing)
 	}()
 }
 

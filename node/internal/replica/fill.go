@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -64,7 +65,10 @@ func (f *filler) run(ctx context.Context) error {
 		return fmt.Errorf("shard %d: what has been received of a snapshot: %w", f.ref.Shard, err)
 	}
 	for pause := f.opts.Transfers.RetryMin; !in.Whole(); {
-		err := f.attempt(ctx, in)
+		err := f.opts.room()
+		if err == nil {
+			err = f.attempt(ctx, in)
+		}
 		switch {
 		case err == nil:
 			pause = f.opts.Transfers.RetryMin
@@ -94,7 +98,9 @@ func (f *filler) failed(err error) {
 	}
 	f.logger.Log(level, "receiving a snapshot failed; it will go on", "error", err)
 	f.progress.set(func(p *Transfer) {
-		p.Failures++
+		if fault.Hint(err, disk.HintFull) == "" { // to wait for room is no failure
+			p.Failures++
+		}
 		p.From, p.Problem = 0, err.Error()
 	})
 }
@@ -212,6 +218,9 @@ func (p *pass) data(c SnapshotChunk) error {
 	if checksum(c.Data) != c.CRC {
 		// Nothing of it is taken, so what is here is as good as before.
 		return fault.New(fault.Unavailable, "snapshot of shard %d: a chunk was damaged on its way", p.f.ref.Shard)
+	}
+	if err := p.f.opts.room(); err != nil {
+		return err
 	}
 	p.f.opts.Metrics.transferred(directionIn, len(c.Data))
 	if err := p.f.traffic.throttleIn.wait(p.ctx, len(c.Data)); err != nil {

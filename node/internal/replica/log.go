@@ -97,7 +97,7 @@ func entrySize(e replication.Entry) int { return len(e.Data) + 32 }
 
 // stage writes what a Ready wants durable into one batch.
 func (l *entryLog) stage(rd replication.Ready) *kv.Batch {
-	b := &kv.Batch{}
+	b := &kv.Batch{Urgent: len(rd.Append) == 0}
 	if rd.TruncateFrom != 0 && rd.TruncateFrom <= l.last {
 		b.TruncateLog(l.generation, uint64(rd.TruncateFrom))
 	}
@@ -135,7 +135,7 @@ func (l *entryLog) compact(through replication.Index) *kv.Batch {
 		}
 		l.tail = append([]replication.Entry(nil), l.tail[gone:]...)
 	}
-	b := &kv.Batch{}
+	b := &kv.Batch{Urgent: true}
 	b.CompactLog(l.generation, uint64(through))
 	return b
 }

@@ -34,6 +34,12 @@ type Liveness interface {
 	Changed() <-chan struct{} // closed at the next change
 }
 
+// Disks tells whose disk is full.
+type Disks interface {
+	// Full returns an error of class fault.Exhausted for each peer, this one among them, whose disk is; nil for none.
+	Full() map[catalog.PeerID]error
+}
+
 // Promoter asks the Raft leader for a promotion (R7, and after a fence). It never blocks.
 type Promoter interface {
 	WantPromotion(ref catalog.ShardRef, term uint64)
@@ -49,6 +55,7 @@ type Options struct {
 	Sender   Sender
 	Liveness Liveness
 	Promoter Promoter
+	Disks    Disks // nil: none is ever full
 	Logger   hclog.Logger
 	Metrics  *Metrics
 	// Tick is the protocol's unit of time; 0 means 100 ms.
@@ -82,6 +89,9 @@ func (o Options) validated() (Options, error) {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
+	if o.Disks == nil {
+		o.Disks = roomy{}
+	}
 	if o.Tick <= 0 {
 		o.Tick = 100 * time.Millisecond
 	}
@@ -97,6 +107,11 @@ func (o Options) validated() (Options, error) {
 	o.builds = make(chan struct{}, buildsAtOnce)
 	return o, nil
 }
+
+// roomy are disks of which none is ever full.
+type roomy struct{}
+
+func (roomy) Full() map[catalog.PeerID]error { return nil }
 
 func orDefault[T int | time.Duration](v, def T) T {
 	if v <= 0 {

@@ -36,7 +36,7 @@ func (r *runner) retain(ctx context.Context) {
 	r.wg.Add(1)
 	go func() {
 		defer r.wg.Done()
-		r.retention.done <- r.opts.Store.Commit(context.WithoutCancel(ctx), batch)
+		r.retention.done <- r.opts.Store.CommitUntil(ctx.Done(), batch)
 	}()
 }
 

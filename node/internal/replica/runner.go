@@ -12,6 +12,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -56,6 +57,7 @@ type runner struct {
 	appliedTo replication.Index
 	committed replication.Index // what the log holds and may be applied: behind the core's until a Ready is durable
 	led       bool
+	crowding  bool   // somebody's disk is full
 	lag       uint64 // of the replica furthest behind, as of the last tick
 	proposer  *proposer
 	mark      watermark // applied, for readers
@@ -75,14 +77,15 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, st *mo
 	if err != nil {
 		return nil, fmt.Errorf("read hard state of shard %d: %w", ref.Shard, err)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	sh, err := shard.Open(shard.Options{
 		Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir, Builds: opts.builds,
-		Pool: opts.Indexing,
+		Pool: opts.Indexing, Closing: ctx.Done(),
 	})
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("open shard %d: %w", ref.Shard, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	r := &runner{
 		ref: ref, gen: gen, opts: opts, log: log, shard: sh, cancel: cancel,
 		logger: opts.Logger.With("collection", col.Name, "shard", ref.Shard),
@@ -163,7 +166,7 @@ func (r *runner) drainHelpers() {
 	if r.retention.busy {
 		errs = append(errs, <-r.retention.done)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil && !errors.Is(err, kv.ErrFull) {
 		r.logger.Warn("the last writes of a closing replica failed; nobody was told that they are safe", "error", err)
 	}
 }
@@ -194,6 +197,7 @@ func (r *runner) handle(ev events) {
 	}
 	if ev.tick {
 		r.core.Tick()
+		r.crowd()
 		r.yielding.ticks--
 		r.lag = lagOf(r.core.Status())
 		r.rebuild()
@@ -261,6 +265,9 @@ func (r *runner) propose(w *write) {
 		return
 	}
 	err := r.admit(w)
+	if err == nil && w.grows {
+		err = r.crowded()
+	}
 	var index replication.Index
 	if err == nil {
 		index, err = r.core.Propose(w.op)
@@ -311,8 +318,8 @@ func (r *runner) persist(ctx context.Context, rd replication.Ready) {
 	go func() {
 		defer r.wg.Done()
 		start := time.Now()
-		// Not ctx: a commit that has begun must be awaited, or its outcome would be unknown to the log.
-		err := r.opts.Store.Commit(context.WithoutCancel(ctx), batch)
+		// A commit that has begun is awaited, or its outcome would be unknown to the log. On a full disk it has not begun.
+		err := r.opts.Store.CommitUntil(ctx.Done(), batch)
 		r.opts.Metrics.persisted(time.Since(start))
 		r.persisted <- err
 	}()
@@ -372,6 +379,9 @@ func (r *runner) leadership() {
 
 // fail stops the replica for good: its disk, or what it read from it, cannot be trusted. A restart tries again.
 func (r *runner) fail(err error) {
+	if errors.Is(err, kv.ErrFull) {
+		return // nothing was written: it gave up waiting for room, for it is about to be closed
+	}
 	r.failure = err
 	r.logger.Error("replica failed", "error", err)
 	why := fault.Wrap(fault.Unavailable, err, "this replica has failed")

@@ -103,29 +103,30 @@ func (r *runner) appliedMoves() {
 	})
 }
 
-// touched tells which slots an operation is about, encoded as it comes from a coordinator; nil: it goes by a filter, over all that the
-// shard owns.
-func touched(op []byte) (*slot.Set, error) {
+// touched tells which slots an operation is about, encoded as it comes from a coordinator (nil: it goes by a filter, over all that
+// the shard owns), and whether it needs room on disks.
+func touched(op []byte) (slots *slot.Set, grows bool, err error) {
 	if !move.IsEntry(op) {
 		decoded, err := point.DecodeOp(op)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return move.Touched(decoded), nil
+		return move.Touched(decoded), point.Grows(decoded), nil
 	}
 	entry, err := move.Decode(op)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	within, ok := entry.(move.Within)
 	if !ok {
-		return nil, fault.New(fault.Invalid, "%T is no operation on points", entry)
+		return nil, false, fault.New(fault.Invalid, "%T is no operation on points", entry)
 	}
-	if _, err := point.DecodeOp(within.Op); err != nil {
-		return nil, err
+	decoded, err := point.DecodeOp(within.Op)
+	if err != nil {
+		return nil, false, err
 	}
 	set := slot.SetOf(within.Slots...)
-	return &set, nil
+	return &set, point.Grows(decoded), nil
 }
 
 // Moves is what a replica here knows of moves, as applied; nil if it knows of none, or is not open.

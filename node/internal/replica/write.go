@@ -21,6 +21,7 @@ type write struct {
 	term  replication.Term // the sender's knowledge: a primary that knows less is out of date
 	epoch uint64           // by which the sender split the operation; 0: it does not ask
 	op    []byte
+	grows bool // it needs room on disks
 	wait  bool
 
 	touches *slot.Set // nil: all that the shard owns
@@ -120,18 +121,19 @@ func refusedBy(ref catalog.ShardRef, err error) error {
 // it, epoch the collection's by which it split the operation (0: it does not say).
 //
 // Errors: NotPrimary (hints primary, term) and FailedPrecondition say that nothing was applied, so does Unavailable
-// for a replica that is not open, and StaleEpoch; Timeout with the hint outcome=unknown says that the write may still
+// for a replica that is not open, StaleEpoch, and Exhausted with the hint disk.HintFull where fewer than W replicas have room for it;
+// Timeout with the hint outcome=unknown says that the write may still
 // be committed. An error of the operation itself (such as NotFound) is final on every replica.
 func (m *Manager) Write(ctx context.Context, ref catalog.ShardRef, term, epoch uint64, op []byte, wait bool) (uint64, bool, error) {
 	if len(op) > maxOp {
 		return 0, false, fault.New(fault.Invalid, "an operation of %d bytes is too large for one shard: the limit is %d, send smaller batches", len(op), maxOp)
 	}
-	touches, err := touched(op)
+	touches, grows, err := touched(op)
 	if err != nil {
 		return 0, false, fmt.Errorf("write to shard %d: %w", ref.Shard, err)
 	}
 	return m.write(ctx, ref, &write{
-		shard: ref.Shard, term: replication.Term(term), epoch: epoch, op: op, touches: touches, wait: wait, done: make(chan outcome, 1),
+		shard: ref.Shard, term: replication.Term(term), epoch: epoch, op: op, grows: grows, touches: touches, wait: wait, done: make(chan outcome, 1),
 	})
 }
 

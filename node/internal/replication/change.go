@@ -1,5 +1,7 @@
 package replication
 
+import "slices"
+
 // Change is one wish for the metadata of the shard, a compare-and-set on its version. Exactly one field beside Version is set.
 type Change struct {
 	Version        uint64
@@ -54,7 +56,48 @@ func (c *Core) nextChange() (Change, bool) {
 
 // failing reports whether p is to be demoted.
 func (c *Core) failing(p *progress) bool {
-	return p.retiring || p.lacksLog || p.silent >= c.opts.DemoteTicks
+	return p.retiring || p.lacksLog || p.shed || p.silent >= c.opts.DemoteTicks
+}
+
+// Crowd tells whose disks are full, of which nobody else's is any more. What is in the log goes to such a replica as well, but it is
+// not received again before there is room, nor brought up to date.
+func (c *Core) Crowd(full []PeerID) {
+	if c.lead == nil {
+		return
+	}
+	for _, p := range c.lead.peers {
+		p.full = slices.Contains(full, p.id)
+		p.shed = p.shed && p.full
+	}
+	c.settle()
+}
+
+// Roomy returns how many replicas count and have room, this one apart from its own disk among them, and how many of them a write needs.
+func (c *Core) Roomy() (roomy, needed int) {
+	if c.lead == nil {
+		return 0, 0
+	}
+	roomy = 1
+	for _, p := range c.lead.peers {
+		if c.countsNow(p) && !p.full {
+			roomy++
+		}
+	}
+	return roomy, c.writeQuorum()
+}
+
+// Shed gives up the replicas whose disks are full, if as many as a write needs remain: they are demoted, as slow ones are, and
+// taken back when there is room. It is for the moment at which something is to be written that grows.
+func (c *Core) Shed() {
+	if roomy, needed := c.Roomy(); c.lead == nil || roomy < needed {
+		return
+	}
+	for _, p := range c.lead.peers {
+		if p.full && p.role == active && !p.shed {
+			p.shed = true
+		}
+	}
+	c.settle()
 }
 
 // planDemote picks an active replica that no longer counts and that the others can do without (R3), or a partial one that is silent.
@@ -63,7 +106,7 @@ func (c *Core) planDemote() (Change, bool) {
 		switch {
 		case p.role == active && p.leaving && c.replaceable(p):
 			return Change{Demote: p.id}, true
-		case p.role == partial && (p.retiring || p.silent >= c.opts.DemoteTicks):
+		case p.role == partial && (p.retiring || p.full || p.silent >= c.opts.DemoteTicks):
 			return Change{Demote: p.id}, true
 		}
 	}
@@ -126,7 +169,7 @@ func (c *Core) planQuorum() (Change, bool) {
 // that rules out a longer tail of older terms behind.
 func (c *Core) planActivate() (Change, bool) {
 	for _, p := range c.lead.peers {
-		if p.role != partial || p.retiring || !p.heard || p.lacksLog {
+		if p.role != partial || p.retiring || p.full || !p.heard || p.lacksLog {
 			continue
 		}
 		whole := p.match == c.tail.handed && p.match >= c.lead.start
@@ -141,7 +184,7 @@ func (c *Core) planActivate() (Change, bool) {
 // planReceive takes a dead replica back that has answered.
 func (c *Core) planReceive() (Change, bool) {
 	for _, p := range c.lead.peers {
-		if p.role == dead && p.heard && !p.retiring {
+		if p.role == dead && p.heard && !p.retiring && !p.full {
 			return Change{Receive: p.id}, true
 		}
 	}

@@ -27,6 +27,9 @@ type progress struct {
 
 	confirmed Round // the last round that it confirmed
 
+	full bool // its disk is full: it takes what it must, and is spared what it need not take
+	shed bool // it is given up for that
+
 	leaving bool  // R2: it does not count any more
 	mark    Index // what the log held when it stopped counting (R3)
 
@@ -94,7 +97,7 @@ func (p *progress) found(lacksLog, diverged bool) {
 // stay lets a replica that answers again count again, unless its demotion is proposed already: then it may be decided any time.
 func (c *Core) stay(p *progress) {
 	proposed := c.lead.change != nil && c.lead.change.Demote == p.id
-	if p.leaving && !p.retiring && !p.lacksLog && (!proposed || !c.keeps(r2Unknown)) {
+	if p.leaving && !p.retiring && !p.lacksLog && !p.shed && (!proposed || !c.keeps(r2Unknown)) {
 		p.leaving = false
 	}
 }

@@ -123,7 +123,28 @@ func (n *node) tick(w *world) {
 	if quiet && (!n.core.Quiet() || n.core.HasReady() != had) {
 		w.fail("peer %d is quiet, and a tick changes something", n.id)
 	}
+	w.crowd(n)
 	w.check(n)
+}
+
+// crowd lets disks become full and have room again, in some of the walks, and tells a primary of it, which may then give up the
+// replicas on them. The choices come from a source of their own, so that they leave the rest of a walk as it was.
+func (w *world) crowd(n *node) {
+	if w.crowds == nil {
+		return
+	}
+	if w.crowds.IntN(20) == 0 {
+		w.full = nil
+		for _, other := range w.nodes {
+			if w.crowds.IntN(4) == 0 {
+				w.full = append(w.full, other.id)
+			}
+		}
+	}
+	n.core.Crowd(w.full)
+	if w.crowds.IntN(3) == 0 {
+		n.core.Shed()
+	}
 }
 
 // learn tells the node of a view, and makes its replica anew if the view says so.

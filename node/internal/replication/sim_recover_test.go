@@ -13,6 +13,12 @@ func (w *world) recover() {
 	w.mood = mood{}
 	w.cut = [8][8]bool{}
 	w.inbox = nil
+	w.crowds = nil
+	for _, n := range w.nodes {
+		if n.core != nil {
+			n.core.Crowd(nil)
+		}
+	}
 	v := w.meta.view()
 	w.quorum = min(w.quorum, max(1, len(v.Generations)-len(v.Retiring)))
 	for _, n := range w.nodes {

@@ -19,6 +19,8 @@ type envelope struct {
 // world is one walk: peers, a network, the metadata, and what must hold.
 type world struct {
 	rng      *rand.Rand
+	crowds   *rand.Rand // nil: no disk is ever full
+	full     []replication.PeerID
 	plan     plan
 	mood     mood
 	without  mutation
@@ -58,6 +60,9 @@ func (w *world) say(format string, args ...any) {
 func newWorld(seed uint64, without mutation) *world {
 	rng := rand.New(rand.NewPCG(seed, 0x05712a4a))
 	w := &world{rng: rng, plan: newPlan(rng, without.theme), without: without, ledger: newLedger()}
+	if seed%4 == 0 {
+		w.crowds = rand.New(rand.NewPCG(seed, 0xd15c))
+	}
 	w.mood = w.plan.first
 	w.meta = newMetadata(w.plan.replicas, w.plan.quorum)
 	w.meta.unbound = without.bent == unboundPromotion

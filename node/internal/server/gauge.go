@@ -49,19 +49,20 @@ func (g *gauges) Own() peer.Gauge {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.census == nil || time.Since(g.mu.at) < gaugeLife {
-		return g.mu.own
+		return g.withRoom(g.mu.own)
 	}
 	own := peer.Gauge{}
 	for _, st := range g.s.replicas.Status(nil) {
 		own.ReplicaBytes += st.Bytes
 	}
-	free, total, err := disk.Space(g.s.opts.DataDir)
-	if err != nil {
-		g.s.logger.Debug("the space on the disk is not known", "error", err)
-	} else {
-		own.DiskFree, own.DiskTotal = free, total
-	}
 	g.mu.own, g.mu.at = own, time.Now()
+	return g.withRoom(own)
+}
+
+// withRoom adds how the disk is now.
+func (g *gauges) withRoom(own peer.Gauge) peer.Gauge {
+	room := g.s.warden.Room()
+	own.DiskFree, own.DiskTotal, own.DiskLow, own.DiskFull = room.Free, room.Total, room.Low, room.Full
 	return own
 }
 
@@ -77,6 +78,34 @@ func (g *gauges) Of(id catalog.PeerID) peer.Gauge {
 func (g *gauges) Disk(id catalog.PeerID) (free, total uint64) {
 	known := g.Of(id)
 	return known.DiskFree, known.DiskTotal
+}
+
+// room returns what is known of a peer's disk. Of one that does not answer nothing is.
+func (g *gauges) room(id catalog.PeerID) disk.Room {
+	switch {
+	case id == g.s.id.PeerID:
+		return g.s.warden.Room()
+	case g.s.network.monitor.Alive(id):
+		return g.s.network.monitor.Gauge(id).Room()
+	}
+	return disk.Room{}
+}
+
+// IsFull implements reconcile.Gauges.
+func (g *gauges) IsFull(id catalog.PeerID) bool { return g.room(id).Full }
+
+// Full implements replica.Disks and coordinator.Disks.
+func (g *gauges) Full() map[catalog.PeerID]error {
+	var full map[catalog.PeerID]error
+	for id, p := range g.s.raft.State().Peers {
+		if room := g.room(id); room.Full {
+			if full == nil {
+				full = map[catalog.PeerID]error{}
+			}
+			full[id] = room.Refusal(fmt.Sprintf("%s (peer %d)", p.Name, id))
+		}
+	}
+	return full
 }
 
 // Bytes implements reconcile.Gauges.

@@ -36,6 +36,9 @@ type Options struct {
 	// system's files; "" is a directory in DataDir, or, with FS, nowhere.
 	FS       vfs.FS
 	IndexDir string
+	// DiskReserve is how many bytes of the disk are held back for what must go on when it is full; 0: as much as suits the disk
+	// (disk.WardenOptions), below 0: none.
+	DiskReserve int64
 	// Dial opens connections to other peers; nil means TCP.
 	Dial peer.Dialer
 	// BeforeDiskWrite, if not nil, is called before each transaction of the store goes to the disk (kv.Options.BeforeWrite).

@@ -37,6 +37,7 @@ type Server struct {
 	registry   *prometheus.Registry
 	membership *peer.Membership
 
+	warden   *disk.Warden
 	store    *kv.Store
 	raft     *consensus.Node
 	network  network
@@ -113,8 +114,15 @@ func (s *Server) openDisk(context.Context) error {
 		return fmt.Errorf("identity: %w", err)
 	}
 	s.id = known
+	s.warden, err = disk.OpenWarden(disk.WardenOptions{
+		FS: s.opts.FS, Dir: dir, Reserve: s.opts.DiskReserve, Registerer: s.registry, Logger: s.logger.Named("disk"), Changed: s.diskChanged,
+	})
+	if err != nil {
+		return err
+	}
+	s.opened("disk", s.warden.Close)
 	s.store, err = kv.Open(kv.Options{
-		Dir: filepath.Join(dir, storeDir), FS: s.opts.FS, Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
+		Dir: filepath.Join(dir, storeDir), FS: s.opts.FS, Warden: s.warden, Registerer: s.registry, Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
 	})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -140,7 +148,7 @@ func (s *Server) openReplicas(context.Context) error {
 	s.replicas, err = replica.NewManager(replica.Options{
 		Self: s.id.PeerID, Store: s.store, Metadata: s.raft, Sender: s.network.sender, Liveness: s.network.monitor, Snapshots: s.network.pool,
 		LogBytes: s.opts.LogBytes, LogEntries: s.opts.LogEntries, IndexDir: s.opts.IndexDir, Indexing: dense.NewPool(0),
-		Promoter: s.network.promoter, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
+		Promoter: s.network.promoter, Disks: s.gauges, Logger: s.logger, Metrics: replica.NewMetrics(s.registry),
 	})
 	if err != nil {
 		return fmt.Errorf("replicas: %w", err)
@@ -159,12 +167,23 @@ func (s *Server) openReplicas(context.Context) error {
 	s.routes, err = coordinator.New(coordinator.Options{
 		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
 		LocalProof: s.replicas, RemoteProof: s.network.pool, Barrier: s.raft.Barrier,
-		Metadata: s.raft, Liveness: s.network.monitor, Logger: s.logger.Named("coordinator"),
+		Metadata: s.raft, Liveness: s.network.monitor, Disks: s.gauges, Logger: s.logger.Named("coordinator"),
 	})
 	if err != nil {
 		return fmt.Errorf("coordinator: %w", err)
 	}
 	return nil
+}
+
+// diskChanged notes that the disk became full, or ceased to be.
+func (s *Server) diskChanged(now disk.Room) {
+	e := event.Event{Kind: event.DiskRoom, Severity: event.Info, Peer: uint64(s.id.PeerID)}
+	if now.Full {
+		e.Kind, e.Severity, e.Text = event.DiskFull, event.Error, now.Refusal("this node").Error()
+	} else {
+		e.Text = fmt.Sprintf("the disk of this node has room again: %s are free", disk.Size(now.Free))
+	}
+	s.events.Append(e)
 }
 
 // Failed tells of a door or a part that broke while the node ran: the node should end.

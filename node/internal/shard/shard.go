@@ -27,6 +27,8 @@ type Options struct {
 	Builds chan struct{}
 	// Pool is what the indexes of a node share to build graphs; nil: each has its own.
 	Pool *dense.Pool
+	// Closing ends the wait of a change for room on a full disk: it is closed before Close is called. Nil: nothing does.
+	Closing <-chan struct{}
 }
 
 // Shard is one local copy of a shard. Its methods are safe for concurrent use.
@@ -88,7 +90,7 @@ func Open(o Options) (*Shard, error) {
 	}
 	// A change that was begun is finished whatever happens to the caller's context: otherwise the memory would not know
 	// what the disk holds.
-	s.commit = func(b *kv.Batch) error { return s.store.Commit(context.Background(), b) }
+	s.commit = func(b *kv.Batch) error { return s.store.CommitUntil(o.Closing, b) }
 	s.builds.init(o.Builds)
 	s.mu.table = newTable()
 	s.mu.counts = new(rowCounts)

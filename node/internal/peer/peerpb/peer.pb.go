@@ -424,7 +424,9 @@ type PingResponse struct {
 	Draining       bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`                                  // it is shutting down
 	DiskFreeBytes  uint64                 `protobuf:"varint,4,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // of the file system of its data; 0: not known
 	DiskTotalBytes uint64                 `protobuf:"varint,5,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
-	ReplicaBytes   uint64                 `protobuf:"varint,6,opt,name=replica_bytes,json=replicaBytes,proto3" json:"replica_bytes,omitempty"` // of the points of its replicas, approximately
+	ReplicaBytes   uint64                 `protobuf:"varint,6,opt,name=replica_bytes,json=replicaBytes,proto3" json:"replica_bytes,omitempty"`   // of the points of its replicas, approximately
+	DiskFull       bool                   `protobuf:"varint,7,opt,name=disk_full,json=diskFull,proto3" json:"disk_full,omitempty"`               // its disk is full: it wants nothing that grows
+	DiskLowBytes   uint64                 `protobuf:"varint,8,opt,name=disk_low_bytes,json=diskLowBytes,proto3" json:"disk_low_bytes,omitempty"` // below so much free it counts as full, until there is twice as much
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -497,6 +499,20 @@ func (x *PingResponse) GetDiskTotalBytes() uint64 {
 func (x *PingResponse) GetReplicaBytes() uint64 {
 	if x != nil {
 		return x.ReplicaBytes
+	}
+	return 0
+}
+
+func (x *PingResponse) GetDiskFull() bool {
+	if x != nil {
+		return x.DiskFull
+	}
+	return false
+}
+
+func (x *PingResponse) GetDiskLowBytes() uint64 {
+	if x != nil {
+		return x.DiskLowBytes
 	}
 	return 0
 }
@@ -4313,14 +4329,16 @@ const file_peer_proto_rawDesc = "" +
 	"\x05peers\x18\x02 \x03(\v2\x19.ostraka.peer.v1.PeerInfoR\x05peers\"X\n" +
 	"\vPingRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x125\n" +
-	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"\xd6\x01\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"\x99\x02\n" +
 	"\fPingResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x1a\n" +
 	"\bdraining\x18\x03 \x01(\bR\bdraining\x12&\n" +
 	"\x0fdisk_free_bytes\x18\x04 \x01(\x04R\rdiskFreeBytes\x12(\n" +
 	"\x10disk_total_bytes\x18\x05 \x01(\x04R\x0ediskTotalBytes\x12#\n" +
-	"\rreplica_bytes\x18\x06 \x01(\x04R\freplicaBytes\",\n" +
+	"\rreplica_bytes\x18\x06 \x01(\x04R\freplicaBytes\x12\x1b\n" +
+	"\tdisk_full\x18\a \x01(\bR\bdiskFull\x12$\n" +
+	"\x0edisk_low_bytes\x18\b \x01(\x04R\fdiskLowBytes\",\n" +
 	"\x0eProposeRequest\x12\x1a\n" +
 	"\bcommands\x18\x01 \x01(\fR\bcommands\"a\n" +
 	"\x0fProposeResponse\x12\x14\n" +

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -102,5 +103,23 @@ func TestAProblemThatAWarningTellsIsToldOnce(t *testing.T) {
 	sh.expect(sh.run("status"), 0)
 	if n := strings.Count(sh.out.String(), "replica on node-2: away"); n != 1 {
 		t.Errorf("told %d times:\n%s", n, sh.out.String())
+	}
+}
+
+func TestAPeerWhoseDiskIsFullIsShown(t *testing.T) {
+	s := serverOf(t, "docs")
+	healthy(s)
+	s.cluster.Peers[1].Problem = "the disk of node-2 is full: 1.0 MiB of 2.0 GiB are free"
+	sh := shell(t, s)
+	for args, texts := range map[string][]string{
+		"":     {"alive, leader, has a problem", "peer node-2 (12): the disk of node-2 is full: 1.0 MiB of 2.0 GiB are free"},
+		"json": {`"problem": "the disk of node-2 is full`},
+	} {
+		sh.expect(sh.run(strings.Fields("status -o "+cmp.Or(args, "table"))...), 0)
+		for _, text := range texts {
+			if !strings.Contains(sh.out.String(), text) {
+				t.Errorf("%q is not in\n%s", text, sh.out.String())
+			}
+		}
 	}
 }

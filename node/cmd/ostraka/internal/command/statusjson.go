@@ -46,6 +46,7 @@ type peerJSON struct {
 	Bytes     uint64            `json:"bytes"`
 	DiskFree  uint64            `json:"disk_free_bytes"`
 	DiskTotal uint64            `json:"disk_total_bytes"`
+	Problem   string            `json:"problem,omitempty"`
 }
 
 type collectionJSON struct {
@@ -97,7 +98,7 @@ func (s situation) json() statusJSON {
 	for _, p := range c.Peers {
 		peer := peerJSON{ID: uint64(p.ID), Name: p.Name, GRPCAddress: p.GRPCAddress, PeerAddress: p.PeerAddress, HTTPAddress: p.HTTPAddress,
 			Zone: p.Zone, Version: p.Version, Alive: p.Alive, Voter: p.Voter, Leader: p.Leader, Replaced: p.Replaced, Replicas: p.Replicas,
-			State: string(p.State), Labels: map[string]string{}, Primaries: p.Primaries, Bytes: p.Bytes, DiskFree: p.DiskFree, DiskTotal: p.DiskTotal}
+			State: string(p.State), Labels: map[string]string{}, Primaries: p.Primaries, Bytes: p.Bytes, DiskFree: p.DiskFree, DiskTotal: p.DiskTotal, Problem: p.Problem}
 		maps.Copy(peer.Labels, p.Labels)
 		if !p.LastSeen.IsZero() {
 			peer.LastSeen = p.LastSeen.UTC().Format(time.RFC3339Nano)

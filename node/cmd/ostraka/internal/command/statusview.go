@@ -75,6 +75,9 @@ func peerState(peer client.Peer, now time.Time) (text, colour string) {
 	if len(peer.Labels) > 0 {
 		words = append(words, labelsText(peer.Labels))
 	}
+	if peer.Problem != "" {
+		words, colour = append(words, "has a problem"), red
+	}
 	return strings.Join(words, ", "), colour
 }
 
@@ -206,6 +209,8 @@ func (s situation) problems() []string {
 			out = append(out, fmt.Sprintf("peer %s (%d) came back with an empty disk under another id: what it held is gone", peer.Name, peer.ID))
 		case !peer.Alive:
 			out = append(out, fmt.Sprintf("peer %s (%d) does not answer", peer.Name, peer.ID))
+		case peer.Problem != "":
+			out = append(out, fmt.Sprintf("peer %s (%d): %s", peer.Name, peer.ID, peer.Problem))
 		}
 	}
 	for _, c := range s.collections {

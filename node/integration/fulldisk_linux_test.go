@@ -1,0 +1,320 @@
+package integration_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+)
+
+// smallDisk mounts a file system of so many MiB.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
+		t.Skipf("a full disk needs a small file system, which cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	return dir
+}
+
+// filler is somebody else on the disk, who takes every byte that comes free.
+type filler struct {
+	name string
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+func fillUp(dir string) *filler {
+	f := &filler{name: filepath.Join(dir, "somebody-elses"), stop: make(chan struct{})}
+	f.wg.Go(func() {
+		for {
+			file, err := os.OpenFile(f.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			for size := 1 << 20; err == nil && size > 0; {
+				if _, failed := file.Write(make([]byte, size)); failed != nil {
+					size /= 2
+				}
+			}
+			if err == nil {
+				_ = file.Close()
+			}
+			select {
+			case <-f.stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	return f
+}
+
+func (f *filler) leave(t *testing.T) {
+	t.Helper()
+	close(f.stop)
+	f.wg.Wait()
+	if err := os.Remove(f.name); err != nil {
+		t.Error(err)
+	}
+}
+
+// writer upserts points, one after the other, until it is stopped, and remembers what was acknowledged.
+type writer struct {
+	client     *qdrant.Client
+	collection string
+	text       string // in every payload, so that a disk fills
+	next       uint64
+	mu         sync.Mutex
+	sure       map[uint64]bool
+	written    atomic.Int64
+	refused    atomic.Int64
+	other      atomic.Int64
+	last       atomic.Value // what a refusal said
+	failed     atomic.Value // what another error said
+	slowest    atomic.Int64 // ns
+	stop       chan struct{}
+	wg         sync.WaitGroup
+}
+
+func newWriter(t *testing.T, endpoint, collection string, bytes int) *writer {
+	random := make([]byte, bytes/2)
+	_, _ = rand.Read(random)
+	w := &writer{client: officialAt(t, endpoint), collection: collection, text: hex.EncodeToString(random), sure: map[uint64]bool{}}
+	return w
+}
+
+func (w *writer) upsert(ctx context.Context, id uint64) error {
+	_, err := w.client.Upsert(ctx, &qdrant.UpsertPoints{
+		CollectionName: w.collection, Wait: qdrant.PtrOf(true), Points: []*qdrant.PointStruct{{
+			Id: qdrant.NewIDNum(id), Vectors: qdrant.NewVectors(float32(id), 0, 0, 1),
+			Payload: qdrant.NewValueMap(map[string]any{"n": int64(id), "text": w.text}),
+		}},
+	})
+	return err
+}
+
+func (w *writer) start(t *testing.T) {
+	w.stop = make(chan struct{})
+	w.wg.Go(func() {
+		for {
+			select {
+			case <-w.stop:
+				return
+			default:
+			}
+			w.next++
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			err := w.upsert(ctx, w.next)
+			cancel()
+			switch status.Code(err) {
+			case codes.OK:
+				w.written.Add(1)
+				w.mu.Lock()
+				w.sure[w.next] = true
+				w.mu.Unlock()
+				w.slowest.Store(max(w.slowest.Load(), int64(time.Since(begun))))
+			case codes.ResourceExhausted:
+				w.refused.Add(1)
+				w.last.Store(err.Error())
+			case codes.FailedPrecondition: // a replica is on its way back
+			default:
+				w.other.Add(1)
+				w.failed.Store(err.Error())
+			}
+			if err != nil {
+				select {
+				case <-w.stop:
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		}
+	})
+}
+
+func (w *writer) end() {
+	close(w.stop)
+	w.wg.Wait()
+}
+
+// grows waits until more writes are acknowledged.
+func (w *writer) grows(t *testing.T, by int64) {
+	t.Helper()
+	goal := w.written.Load() + by
+	eventually(t, fmt.Sprintf("%s takes writes", w.collection), func(context.Context) error {
+		if n := w.written.Load(); n < goal {
+			return fmt.Errorf("%d of %d, %d refused, %d others: %v, %v", n, goal, w.refused.Load(), w.other.Load(), w.last.Load(), w.failed.Load())
+		}
+		return nil
+	})
+}
+
+// complete demands every acknowledged point of a node.
+func (w *writer) complete(t *testing.T, endpoint string) {
+	t.Helper()
+	client := officialAt(t, endpoint)
+	have := map[uint64]bool{}
+	for from := uint64(1); from <= w.next; from += 500 {
+		var ids []*qdrant.PointId
+		for id := from; id < from+500; id++ {
+			ids = append(ids, qdrant.NewIDNum(id))
+		}
+		points, err := client.Get(t.Context(), &qdrant.GetPoints{CollectionName: w.collection, Ids: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range points {
+			have[p.GetId().GetNum()] = true
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.sure {
+		if !have[id] {
+			t.Errorf("point %d of %s was acknowledged and is not on %s", id, w.collection, endpoint)
+		}
+	}
+}
+
+// some returns some acknowledged points.
+func (w *writer) some(n int) []*qdrant.PointId {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ids []*qdrant.PointId
+	for id := range w.sure {
+		if len(ids) < n {
+			ids = append(ids, qdrant.NewIDNum(id))
+		}
+	}
+	return ids
+}
+
+func (w *writer) remove(ctx context.Context, id uint64) error {
+	w.mu.Lock()
+	delete(w.sure, id)
+	w.mu.Unlock()
+	_, err := w.client.Delete(ctx, &qdrant.DeletePoints{
+		CollectionName: w.collection, Wait: qdrant.PtrOf(true), Points: qdrant.NewPointsSelector(qdrant.NewIDNum(id)),
+	})
+	return err
+}
+
+// Somebody else fills the disk of one of three nodes to the last byte while clients write.
+func TestANodeOutlivesAFullDisk(t *testing.T) {
+	small := smallDisk(t, 256)
+	nodes := processes(t, t.TempDir(), t.TempDir(), small)
+	client := officialAt(t, nodes[0].opts.GRPCAddr)
+	create(t, client, "all", 2, 3, 3)
+	create(t, client, "most", 2, 3, 2)
+	all, most := newWriter(t, nodes[0].opts.GRPCAddr, "all", 4000), newWriter(t, nodes[1].opts.GRPCAddr, "most", 4000)
+	service := serviceAt(t, nodes[0].opts.GRPCAddr)
+	placed(t, service, "all", 3)
+	placed(t, service, "most", 3)
+	all.start(t)
+	most.start(t)
+	all.grows(t, 200)
+	most.grows(t, 200)
+
+	somebody := fillUp(small)
+	eventually(t, "writes that need all disks are refused", func(context.Context) error {
+		if all.refused.Load() == 0 {
+			return fmt.Errorf("%d written, %d others, last %v", all.written.Load(), all.other.Load(), all.last.Load())
+		}
+		return nil
+	})
+	if text := fmt.Sprint(all.last.Load()); !strings.Contains(text, "is full") || !strings.Contains(text, "node-3") || !strings.Contains(text, "Delete points") {
+		t.Errorf("a refusal does not say enough: %s", text)
+	}
+	most.slowest.Store(0)
+	most.grows(t, 500) // with the disk full all the time
+	if slowest := time.Duration(most.slowest.Load()); slowest > 5*time.Second {
+		t.Errorf("the full disk held up a write for %s", slowest)
+	}
+	before := all.written.Load()
+	full := officialAt(t, nodes[2].opts.GRPCAddr)
+	ids := all.some(40)
+	for _, id := range ids[:20] {
+		eventually(t, "a delete is done on a full disk", func(ctx context.Context) error { return all.remove(ctx, id.GetNum()) })
+	}
+	if points, err := full.Get(t.Context(), &qdrant.GetPoints{CollectionName: "all", Ids: ids}); err != nil || len(points) != 20 {
+		t.Errorf("read through the node with the full disk: %d points, %v", len(points), err)
+	}
+	cluster, err := serviceAt(t, nodes[1].opts.GRPCAddr).GetCluster(t.Context(), &clusterpb.GetClusterRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := cluster.GetPeers()[2]; !strings.Contains(p.GetProblem(), "is full") || p.GetDiskTotalBytes() != 256<<20 || p.GetDiskFreeBytes() > 8<<20 {
+		t.Errorf("the cluster shows %+v", p)
+	}
+	if all.written.Load() > before+1 {
+		t.Errorf("%d writes were taken that need the full disk", all.written.Load()-before)
+	}
+	nodes[2].alive()
+
+	somebody.leave(t)
+	all.grows(t, 200)
+	most.grows(t, 200)
+	all.end()
+	most.end()
+	nodes[2].alive()
+	if n := all.other.Load() + most.other.Load(); n > 5 { // what was under way when the disk filled
+		t.Errorf("%d writes came to something else than done or refused: %v, %v", n, all.failed.Load(), most.failed.Load())
+	}
+	for _, w := range []*writer{all, most} {
+		placed(t, service, w.collection, 3)
+		for _, n := range nodes {
+			w.complete(t, n.opts.GRPCAddr)
+		}
+	}
+	for _, n := range nodes {
+		if err := n.stop(); err != nil {
+			t.Errorf("%s: %v", n.opts.Name, err)
+		}
+	}
+}
+
+// A node that fills its disk by itself takes writes again after points were deleted.
+func TestDeletingGivesRoomBack(t *testing.T) {
+	nodes := processes(t, smallDisk(t, 160))
+	create(t, officialAt(t, nodes[0].opts.GRPCAddr), "c", 1, 1, 1)
+	w := newWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
+	w.start(t)
+	eventually(t, "the disk is full", func(context.Context) error {
+		if w.refused.Load() < 5 {
+			return fmt.Errorf("%d written, last %v", w.written.Load(), w.last.Load())
+		}
+		return nil
+	})
+	w.end()
+	w.complete(t, nodes[0].opts.GRPCAddr)
+	for id := range w.next + 1 {
+		if err := w.remove(t.Context(), id); err != nil {
+			t.Fatalf("delete on a full disk: %v", err)
+		}
+	}
+	w.start(t)
+	w.grows(t, 50)
+	w.end()
+	w.complete(t, nodes[0].opts.GRPCAddr)
+	nodes[0].alive()
+	if err := nodes[0].stop(); err != nil {
+		t.Error(err)
+	}
+}
