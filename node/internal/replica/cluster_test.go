@@ -356,9 +356,12 @@ func (c *cluster) equal(ref catalog.ShardRef, peers ...catalog.PeerID) {
 		}
 		var first uint64
 		for i, id := range peers {
-			digest, _, err := c.mu.up[id].manager.Digest(context.Background(), ref)
+			digest, applied, err := c.mu.up[id].manager.Digest(context.Background(), ref)
 			if err != nil {
 				return err
+			}
+			if applied == 0 {
+				return fmt.Errorf("peer %d has not applied the first entry of its log", id)
 			}
 			if i == 0 {
 				first = digest
