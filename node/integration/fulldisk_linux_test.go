@@ -36,26 +36,41 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// filler is somebody else on the disk, who takes every byte that comes free.
+// filler is somebody else on the disk.
 type filler struct {
 	name string
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
 
-func fillUp(dir string) *filler {
+// fillUp takes every byte that there is.
+func fillUp(t *testing.T, dir string) *filler {
+	t.Helper()
 	f := &filler{name: filepath.Join(dir, "somebody-elses"), stop: make(chan struct{})}
+	if err := f.take(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *filler) take() error {
+	file, err := os.OpenFile(f.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	for size := 1 << 20; size > 0; {
+		if _, err := file.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	return file.Close()
+}
+
+// goOn takes every byte that comes free, also of what the node gives up for itself.
+func (f *filler) goOn() {
 	f.wg.Go(func() {
 		for {
-			file, err := os.OpenFile(f.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-			for size := 1 << 20; err == nil && size > 0; {
-				if _, failed := file.Write(make([]byte, size)); failed != nil {
-					size /= 2
-				}
-			}
-			if err == nil {
-				_ = file.Close()
-			}
+			_ = f.take()
 			select {
 			case <-f.stop:
 				return
@@ -63,7 +78,6 @@ func fillUp(dir string) *filler {
 			}
 		}
 	})
-	return f
 }
 
 func (f *filler) leave(t *testing.T) {
@@ -232,7 +246,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 	all.grows(t, 200)
 	most.grows(t, 200)
 
-	somebody := fillUp(small)
+	somebody := fillUp(t, small)
 	eventually(t, "writes that need all disks are refused", func(context.Context) error {
 		if all.refused.Load() == 0 {
 			return fmt.Errorf("%d written, %d others, last %v", all.written.Load(), all.other.Load(), all.last.Load())
@@ -243,7 +257,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 		t.Errorf("a refusal does not say enough: %s", text)
 	}
 	most.slowest.Store(0)
-	most.grows(t, 500) // with the disk full all the time
+	most.grows(t, 500)
 	if slowest := time.Duration(most.slowest.Load()); slowest > 5*time.Second {
 		t.Errorf("the full disk held up a write for %s", slowest)
 	}
@@ -266,6 +280,10 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 	if all.written.Load() > before+1 {
 		t.Errorf("%d writes were taken that need the full disk", all.written.Load()-before)
 	}
+	nodes[2].alive()
+
+	somebody.goOn()
+	most.grows(t, 500)
 	nodes[2].alive()
 
 	somebody.leave(t)

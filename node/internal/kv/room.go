@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	walStep     = 4 << 20  // what a write-ahead file is allocated by
+	walStep     = 4 << 20  // what a write-ahead file grows by, if it has to be larger than foreseen
 	walSlack    = 64 << 10 // for the frames of records, and for what is urgent
 	roomPause   = 250 * time.Millisecond
 	categoryOwn = vfs.DiskWriteCategory("ostraka-spare")
@@ -23,6 +23,7 @@ const (
 // Tables are written in the background; where they find no room, a piece of the warden's reserve is given up for them, and when
 // that is used up they wait. Meanwhile commits go on for as long as memory takes what is not in tables yet.
 type room struct {
+	walSize int64                      // what a write-ahead file is allocated to: more than a memtable of records
 	wal     atomic.Pointer[volumeFile] // the write-ahead file in use
 	spare   string                     // its name; the committer's alone, and that of whoever opens the store
 	spared  atomic.Bool                // there is one
@@ -34,6 +35,9 @@ func (v *volume) begin(f *volumeFile) {
 	size := int64(0)
 	if info, err := f.File.Stat(); err == nil {
 		size = info.Size() // of one that is used again
+	}
+	if size < v.walSize && f.File.Preallocate(size, v.walSize-size) == nil {
+		size = v.walSize
 	}
 	f.allocated.Store(size)
 	v.wal.Store(f)
@@ -100,7 +104,7 @@ func (v *volume) tryMakeSpare() error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // nothing is in it
-	if err := f.Preallocate(0, walStep); disk.IsFull(err) {
+	if err := f.Preallocate(0, v.walSize); disk.IsFull(err) {
 		return err
 	}
 	return nil

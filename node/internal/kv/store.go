@@ -107,6 +107,7 @@ func Open(o Options) (*Store, error) {
 			options.TargetFileSizes[i] = smallTable // what is merged at once has to find room beside what it takes the place of
 		}
 	}
+	s.volume.walSize = int64(options.MemTableSize) * 11 / 10
 	if s.db, err = pebble.Open(o.Dir, options); err != nil {
 		return nil, openError(o.Dir, err)
 	}
