@@ -89,8 +89,8 @@ func (f *filler) leave(t *testing.T) {
 	}
 }
 
-// writer upserts points, one after the other, until it is stopped, and remembers what was acknowledged.
-type writer struct {
+// diskWriter upserts points, one after the other, until it is stopped, and remembers what was acknowledged.
+type diskWriter struct {
 	client     *qdrant.Client
 	collection string
 	text       string // in every payload, so that a disk fills
@@ -107,14 +107,14 @@ type writer struct {
 	wg         sync.WaitGroup
 }
 
-func newWriter(t *testing.T, endpoint, collection string, bytes int) *writer {
+func newDiskWriter(t *testing.T, endpoint, collection string, bytes int) *diskWriter {
 	random := make([]byte, bytes/2)
 	_, _ = rand.Read(random)
-	w := &writer{client: officialAt(t, endpoint), collection: collection, text: hex.EncodeToString(random), sure: map[uint64]bool{}}
+	w := &diskWriter{client: officialAt(t, endpoint), collection: collection, text: hex.EncodeToString(random), sure: map[uint64]bool{}}
 	return w
 }
 
-func (w *writer) upsert(ctx context.Context, id uint64) error {
+func (w *diskWriter) upsert(ctx context.Context, id uint64) error {
 	_, err := w.client.Upsert(ctx, &qdrant.UpsertPoints{
 		CollectionName: w.collection, Wait: qdrant.PtrOf(true), Points: []*qdrant.PointStruct{{
 			Id: qdrant.NewIDNum(id), Vectors: qdrant.NewVectors(float32(id), 0, 0, 1),
@@ -124,7 +124,7 @@ func (w *writer) upsert(ctx context.Context, id uint64) error {
 	return err
 }
 
-func (w *writer) start(t *testing.T) {
+func (w *diskWriter) start(t *testing.T) {
 	w.stop = make(chan struct{})
 	w.wg.Go(func() {
 		for {
@@ -163,13 +163,13 @@ func (w *writer) start(t *testing.T) {
 	})
 }
 
-func (w *writer) end() {
+func (w *diskWriter) end() {
 	close(w.stop)
 	w.wg.Wait()
 }
 
 // grows waits until more writes are acknowledged.
-func (w *writer) grows(t *testing.T, by int64) {
+func (w *diskWriter) grows(t *testing.T, by int64) {
 	t.Helper()
 	goal := w.written.Load() + by
 	eventually(t, fmt.Sprintf("%s takes writes", w.collection), func(context.Context) error {
@@ -181,7 +181,7 @@ func (w *writer) grows(t *testing.T, by int64) {
 }
 
 // complete demands every acknowledged point of a node.
-func (w *writer) complete(t *testing.T, endpoint string) {
+func (w *diskWriter) complete(t *testing.T, endpoint string) {
 	t.Helper()
 	client := officialAt(t, endpoint)
 	have := map[uint64]bool{}
@@ -208,7 +208,7 @@ func (w *writer) complete(t *testing.T, endpoint string) {
 }
 
 // some returns some acknowledged points.
-func (w *writer) some(n int) []*qdrant.PointId {
+func (w *diskWriter) some(n int) []*qdrant.PointId {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var ids []*qdrant.PointId
@@ -220,7 +220,7 @@ func (w *writer) some(n int) []*qdrant.PointId {
 	return ids
 }
 
-func (w *writer) remove(ctx context.Context, id uint64) error {
+func (w *diskWriter) remove(ctx context.Context, id uint64) error {
 	w.mu.Lock()
 	delete(w.sure, id)
 	w.mu.Unlock()
@@ -237,7 +237,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 	client := officialAt(t, nodes[0].opts.GRPCAddr)
 	create(t, client, "all", 2, 3, 3)
 	create(t, client, "most", 2, 3, 2)
-	all, most := newWriter(t, nodes[0].opts.GRPCAddr, "all", 4000), newWriter(t, nodes[1].opts.GRPCAddr, "most", 4000)
+	all, most := newDiskWriter(t, nodes[0].opts.GRPCAddr, "all", 4000), newDiskWriter(t, nodes[1].opts.GRPCAddr, "most", 4000)
 	service := serviceAt(t, nodes[0].opts.GRPCAddr)
 	placed(t, service, "all", 3)
 	placed(t, service, "most", 3)
@@ -295,7 +295,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 	if n := all.other.Load() + most.other.Load(); n > 5 { // what was under way when the disk filled
 		t.Errorf("%d writes came to something else than done or refused: %v, %v", n, all.failed.Load(), most.failed.Load())
 	}
-	for _, w := range []*writer{all, most} {
+	for _, w := range []*diskWriter{all, most} {
 		placed(t, service, w.collection, 3)
 		for _, n := range nodes {
 			w.complete(t, n.opts.GRPCAddr)
@@ -312,7 +312,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 func TestDeletingGivesRoomBack(t *testing.T) {
 	nodes := processes(t, smallDisk(t, 160))
 	create(t, officialAt(t, nodes[0].opts.GRPCAddr), "c", 1, 1, 1)
-	w := newWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
+	w := newDiskWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
 	w.start(t)
 	eventually(t, "the disk is full", func(context.Context) error {
 		if w.refused.Load() < 5 {
