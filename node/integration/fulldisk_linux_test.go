@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,17 +139,18 @@ func (w *diskWriter) start(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			err := w.upsert(ctx, w.next)
 			cancel()
-			switch status.Code(err) {
-			case codes.OK:
+			var exhausted *qdrant.QdrantResourceExhaustedError
+			switch code := status.Code(err); {
+			case err == nil:
 				w.written.Add(1)
 				w.mu.Lock()
 				w.sure[w.next] = true
 				w.mu.Unlock()
 				w.slowest.Store(max(w.slowest.Load(), int64(time.Since(begun))))
-			case codes.ResourceExhausted:
+			case code == codes.ResourceExhausted, errors.As(err, &exhausted):
 				w.refused.Add(1)
 				w.last.Store(err.Error())
-			case codes.FailedPrecondition: // a replica is on its way back
+			case code == codes.FailedPrecondition: // a replica is on its way back
 			default:
 				w.other.Add(1)
 				w.failed.Store(err.Error())
