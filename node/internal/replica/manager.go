@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -35,8 +36,11 @@ type Manager struct {
 	wg      sync.WaitGroup
 	slots   chan struct{} // one per replica being opened
 	traffic *traffic
-	turns   *turns
-	mu      struct {
+	orphans bool // there may be some; of the goroutine that follows the catalog
+
+	undropped atomic.Bool // something could not be deleted: it is an orphan
+	turns     *turns
+	mu        struct {
 		sync.RWMutex
 		slots   map[catalog.ShardRef]*seat
 		leaving map[catalog.Generation]bool // being closed or dropped
@@ -63,7 +67,7 @@ func NewManager(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), turns: newTurns(opts.Reads, opts.ReadsWaiting), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
+	m := &Manager{orphans: true, opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), turns: newTurns(opts.Reads, opts.ReadsWaiting), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
 	m.opts.Logger = m.logger
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}
@@ -189,30 +193,35 @@ func (m *Manager) seats() []seat {
 // follow opens, updates and closes replicas so that they are those of state.
 func (m *Manager) follow(state *catalog.State) {
 	m.traffic.bound(m.opts.Transfers.under(state.Settings))
-	m.dropGone(state)
+	left := m.dropGone(state)
 	for _, col := range state.Collections {
 		for _, sh := range col.Shards {
 			if _, ok := sh.Replica(m.opts.Self); ok {
-				m.seatReplica(state, col, sh)
+				left = m.seatReplica(state, col, sh) || left
 			}
 		}
 	}
-	m.dropOrphans(state)
+	if left || m.orphans || m.undropped.Swap(false) {
+		m.orphans = m.dropOrphans(state)
+	}
 }
 
-// seatReplica makes sure that the replica is open, and tells it the catalog's newest word.
-func (m *Manager) seatReplica(state *catalog.State, col *catalog.Collection, sh *catalog.Shard) {
+// seatReplica makes sure that the replica is open, and tells it the catalog's newest word. It reports whether the replica has just
+// made up for the one that it replaces, which is an orphan now.
+func (m *Manager) seatReplica(state *catalog.State, col *catalog.Collection, sh *catalog.Shard) bool {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.mu.slots[ref]
 	if !ok {
 		m.mu.slots[ref] = m.newSeat(state, col, sh)
-		return
+		return false
 	}
 	if s.view == sh && s.col == col {
-		return
+		return false
 	}
+	was, _ := s.view.Replica(m.opts.Self)
+	now, _ := sh.Replica(m.opts.Self)
 	s.view, s.col, s.standing = sh, col, move.StandingOf(state, col, sh)
 	if s.filler != nil {
 		s.filler.learn(sh)
@@ -220,6 +229,7 @@ func (m *Manager) seatReplica(state *catalog.State, col *catalog.Collection, sh 
 	if s.runner != nil {
 		push(s)
 	}
+	return was.Previous != 0 && now.Previous == 0
 }
 
 // newSeat begins to fill or open this peer's replica of a shard.
@@ -279,10 +289,11 @@ func (m *Manager) open(ctx context.Context, s *seat) (*runner, error) {
 }
 
 // dropGone closes the replicas that the catalog no longer puts here, and deletes their data: all but that of a replica whose
-// successor here is not complete.
-func (m *Manager) dropGone(state *catalog.State) {
+// successor here is not complete. It reports whether there were any.
+func (m *Manager) dropGone(state *catalog.State) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	gone := false
 	for ref, s := range m.mu.slots {
 		kept := false
 		if _, sh, ok := state.Shard(ref); ok {
@@ -292,10 +303,12 @@ func (m *Manager) dropGone(state *catalog.State) {
 			}
 			kept = here && rep.Previous == s.gen
 		}
+		gone = true
 		delete(m.mu.slots, ref)
 		m.mu.leaving[s.gen] = true
 		m.wg.Go(func() { m.discard(s, kept) })
 	}
+	return gone
 }
 
 func (m *Manager) discard(s *seat, kept bool) {
@@ -324,24 +337,31 @@ func (m *Manager) left(gen catalog.Generation) {
 func (m *Manager) drop(gen catalog.Generation) {
 	if err := m.opts.Store.DropGeneration(m.ctx, uint64(gen)); err != nil && m.ctx.Err() == nil {
 		m.logger.Warn("cannot delete a dropped replica's data", "generation", gen, "error", err)
+		m.undropped.Store(true)
 	}
 	if err := shard.RemoveSaved(m.opts.IndexDir, uint64(gen)); err != nil {
 		m.logger.Warn("cannot delete a dropped replica's saved indexes", "generation", gen, "error", err)
+		m.undropped.Store(true)
 	}
 }
 
 // dropOrphans deletes generations on disk that no replica uses, such as those dropped while this node was away. A
 // node that starts may hold an old catalog at first: a generation is an orphan only if that catalog has handed it
-// out already (generations are never reused, so it can never come back).
-func (m *Manager) dropOrphans(state *catalog.State) {
+// out already (generations are never reused, so it can never come back). It reports whether it has to look again with a newer
+// catalog: something could not be listed, or is of a generation that this one does not know.
+//
+// It is called when something may have become an orphan, not with each catalog: to list what is on disk takes long where
+// there is much.
+func (m *Manager) dropOrphans(state *catalog.State) (again bool) {
 	stored, err := m.opts.Store.Generations()
 	if err != nil {
 		m.logger.Warn("cannot list the replicas on disk", "error", err)
-		return
+		return true
 	}
 	saved, err := shard.SavedGenerations(m.opts.IndexDir)
 	if err != nil {
 		m.logger.Warn("cannot list the saved indexes", "error", err)
+		again = true
 	}
 	stored = append(stored, saved...)
 	slices.Sort(stored)
@@ -349,7 +369,11 @@ func (m *Manager) dropOrphans(state *catalog.State) {
 	defer m.mu.Unlock()
 	used := m.usedLocked(state)
 	for _, gen := range slices.Compact(stored) {
-		if !used[catalog.Generation(gen)] && gen < uint64(state.NextGeneration) {
+		if gen >= uint64(state.NextGeneration) {
+			again = true
+			continue
+		}
+		if !used[catalog.Generation(gen)] {
 			m.mu.leaving[catalog.Generation(gen)] = true
 			m.wg.Go(func() {
 				m.drop(catalog.Generation(gen))
@@ -357,6 +381,7 @@ func (m *Manager) dropOrphans(state *catalog.State) {
 			})
 		}
 	}
+	return again
 }
 
 // usedLocked lists the generations that are no orphans: those of the replicas here, those that they replace and have not
