@@ -82,7 +82,7 @@ func health(c *catalog.Collection, peers int) qdrant.CollectionStatus {
 		if active == 0 {
 			return qdrant.CollectionStatus_Red
 		}
-		if active < len(sh.Replicas) || active < min(int(c.Config.ReplicationFactor), peers) {
+		if active < len(sh.Replicas) || active < min(c.Factor(sh), peers) {
 			status = qdrant.CollectionStatus_Yellow
 		}
 	}

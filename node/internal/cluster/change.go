@@ -143,7 +143,7 @@ func short(state *catalog.State, alive func(catalog.PeerID) bool) map[catalog.Co
 					working++
 				}
 			}
-			if working < int(col.Config.ReplicationFactor) {
+			if working < col.Factor(sh) {
 				all[id] = append(all[id], sh.ID)
 			}
 		}

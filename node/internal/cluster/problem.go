@@ -67,7 +67,7 @@ func (l look) problem() string {
 	}
 	add(l.primaryProblem())
 	if n := l.active(); n < int(l.sh.WriteQuorum) {
-		add(fmt.Sprintf("writes need %d of %d replicas, %d %s active", l.sh.WriteQuorum, l.col.Config.ReplicationFactor, n, isAre(n)))
+		add(fmt.Sprintf("writes need %d of %d replicas, %d %s active", l.sh.WriteQuorum, l.col.Factor(l.sh), n, isAre(n)))
 	}
 	for _, r := range l.sh.Replicas {
 		add(l.replicaProblem(r))
@@ -99,6 +99,9 @@ func (l look) primaryProblem() string {
 
 func (l look) replicaProblem(r catalog.Replica) string {
 	who := "replica on " + name(l.state, r.Peer)
+	if r.Replaces != 0 {
+		who += ", which is to take the place of that on " + name(l.state, r.Replaces) + ","
+	}
 	st, told := l.obs.status(l.ref(), r)
 	switch {
 	case l.state.Gone(r.Peer):
@@ -149,7 +152,7 @@ func (l look) transfer(t replica.Transfer) string {
 
 // missing tells of copies that were declared and do not exist.
 func (l look) missing() string {
-	declared, actual := int(l.col.Config.ReplicationFactor), l.kept()
+	declared, actual := l.col.Factor(l.sh), l.kept()
 	if actual >= declared {
 		return ""
 	}

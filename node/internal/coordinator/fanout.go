@@ -120,7 +120,7 @@ func readShard[T any](ctx context.Context, c *Coordinator, ref catalog.ShardRef,
 func (c *Coordinator) plan(state *catalog.State, col *catalog.Collection, sh *catalog.Shard, o ReadOptions, kind readKind, p proof) (wave, error) {
 	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 	candidates := c.candidates(sh, p.by)
-	declared := int(col.Config.ReplicationFactor)
+	declared := col.Factor(sh)
 	w := wave{need: o.answers(declared), delay: c.pace.delay(paceKey{col.ID, kind}, col.Config.ReadFanOutDelay)}
 	switch {
 	case len(candidates) >= w.need:
