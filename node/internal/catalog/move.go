@@ -53,14 +53,7 @@ func (sh *Shard) MinIndex() uint64 {
 }
 
 // Owns counts the shard's slots.
-func (sh *Shard) Owns() int { return countSlots(sh.Slots) }
-
-func countSlots(ranges []slot.Range) (n int) {
-	for _, r := range ranges {
-		n += r.Len()
-	}
-	return n
-}
+func (sh *Shard) Owns() int { return slot.Total(sh.Slots) }
 
 // Owned returns the shard's slots as a set.
 func (sh *Shard) Owned() slot.Set { return slot.SetOf(sh.Slots...) }

@@ -24,10 +24,26 @@ func (m *Moving) Rest(c *Collection) bool {
 // about as many (one more or less), by moving the fewest. It is a function of the collection alone, and following it step by
 // step leads to the same number of moved slots as following it at once. Moves under way are kept if they serve that.
 func PlanMoves(c *Collection) Moving {
+	if c.even() {
+		return Moving{}
+	}
 	p := newMovePlan(c)
 	p.keep()
 	p.begin()
 	return p.out
+}
+
+// even tells quickly of most collections that nothing is to be done.
+func (c *Collection) even() bool {
+	if len(c.Moves) > 0 || len(c.Shards) != int(c.Config.ShardNumber) {
+		return false
+	}
+	least, most := slot.Count, 0
+	for _, sh := range c.Shards {
+		n := sh.Owns()
+		least, most = min(least, n), max(most, n)
+	}
+	return most-least <= 1
 }
 
 // movePlan holds, per shard, how many slots it has to give (positive) or to get (negative).
@@ -46,7 +62,7 @@ func newMovePlan(c *Collection) *movePlan {
 	}
 	for _, m := range c.Moves {
 		if m.Running() {
-			n := countSlots(m.Slots)
+			n := slot.Total(m.Slots)
 			coming[m.Source] -= n
 			coming[m.Target] += n
 		}

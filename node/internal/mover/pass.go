@@ -9,6 +9,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 const (
@@ -113,7 +114,7 @@ func (d *driver) flip(ctx context.Context, l look) error {
 	}})
 	if err == nil {
 		d.opts.Metrics.flipped(time.Since(d.sealing))
-		d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slotCount(l.move), "pause", time.Since(d.sealing).Round(time.Millisecond))
+		d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slot.Total(l.move.Slots), "pause", time.Since(d.sealing).Round(time.Millisecond))
 		return nil
 	}
 	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= d.opts.SealFor {
@@ -121,13 +122,6 @@ func (d *driver) flip(ctx context.Context, l look) error {
 		return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 	}
 	return err
-}
-
-func slotCount(m *catalog.Move) (n int) {
-	for _, r := range m.Slots {
-		n += r.Len()
-	}
-	return n
 }
 
 // pass is one stream from the source into the target's log.

@@ -98,7 +98,7 @@ func (p *planner) movable(from, to catalog.PeerID) []*look {
 	var list []*look
 	for i := range p.looks {
 		l := &p.looks[i]
-		if l.done || !l.atRest || l.pinned() || l.base != l.want || !p.balances(l.ref.Collection) {
+		if l.done || !l.atRest || l.pinned() || l.base != l.want || !p.balances(l.ref.Collection) || len(l.col.Moves) > 0 {
 			continue
 		}
 		_, leaves := l.sh.Replica(from)

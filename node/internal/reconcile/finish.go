@@ -39,7 +39,8 @@ func (p *planner) ended(o *catalog.Operation) (catalog.OperationState, string) {
 		return p.placed(o)
 	case catalog.Rebalance:
 		return p.rebalanced(o)
-	case catalog.Resharding: // ends with its moves
+	case catalog.Resharding:
+		return p.resharded(o)
 	}
 	return "", ""
 }

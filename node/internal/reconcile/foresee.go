@@ -97,6 +97,9 @@ func (m *imagined) do(steps []Step) []Foreseen {
 			if c := step.Change.ChangeShard; c != nil {
 				f.From, f.To, f.Bytes = m.ends(c)
 			}
+			if c := step.Change.ChangeMove; c != nil && c.Begin != nil {
+				f.From, f.To, f.Bytes = m.sides(c.Collection, *c.Begin)
+			}
 			cmds = append(cmds, *step.Change)
 		}
 		seen = append(seen, f)
@@ -118,7 +121,7 @@ func (m *imagined) removeVoter(id catalog.PeerID) {
 // told tells whether a step is one that people want to read of.
 func (s Step) told() bool {
 	if s.Change == nil || s.Change.ChangeShard == nil {
-		return s.Change == nil || s.Change.EndOperation == nil
+		return s.Change == nil || s.Change.EndOperation == nil && (s.Change.ChangeMove == nil || s.Change.ChangeMove.Begin != nil)
 	}
 	return s.Change.ChangeShard.Handover == nil && s.Change.ChangeShard.Settle == nil
 }
@@ -176,6 +179,9 @@ func (m *imagined) settle(only catalog.CollectionID) bool {
 				c.Ref, c.Version = ref, sh.Version
 				cmds = append(cmds, catalog.Command{ChangeShard: &c})
 			}
+		}
+		if len(cmds) == 0 {
+			cmds = m.moves(p, only)
 		}
 		if len(cmds) == 0 || !slices.Contains(m.apply(cmds), true) {
 			return moved

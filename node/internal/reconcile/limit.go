@@ -16,13 +16,12 @@ type limit struct {
 	total               int // heavy ones
 	in, out             map[catalog.PeerID]int
 	lightIn, lightOut   map[catalog.PeerID]int
+	slots               *limit // the same with the moves of slots beside the copies
 }
 
 func newLimit(p *planner) *limit {
-	lim := &limit{
-		unlimited: p.obs.Unlimited, perPeer: p.state.Settings.PerPeer(), perCluster: p.state.Settings.PerCluster(),
-		in: map[catalog.PeerID]int{}, out: map[catalog.PeerID]int{}, lightIn: map[catalog.PeerID]int{}, lightOut: map[catalog.PeerID]int{},
-	}
+	lim := emptyLimit(p)
+	lim.slots = emptyLimit(p)
 	for i := range p.looks {
 		l := &p.looks[i]
 		if !l.led(p) {
@@ -34,7 +33,28 @@ func newLimit(p *planner) *limit {
 			}
 		}
 	}
+	for _, col := range p.state.Collections {
+		for _, m := range col.Moves {
+			source, ok1 := col.Shard(m.Source)
+			target, ok2 := col.Shard(m.Target)
+			if !m.Running() || !ok1 || !ok2 {
+				continue
+			}
+			ref := catalog.ShardRef{Collection: col.ID, Shard: m.Source}
+			from, to := p.look(ref, source), p.look(catalog.ShardRef{Collection: col.ID, Shard: m.Target}, target)
+			if p.ready(&from, &to) { // else nothing goes over the network for long
+				lim.slots.count(source.Primary, target.Primary, p.light(ref))
+			}
+		}
+	}
 	return lim
+}
+
+func emptyLimit(p *planner) *limit {
+	return &limit{
+		unlimited: p.obs.Unlimited, perPeer: p.state.Settings.PerPeer(), perCluster: p.state.Settings.PerCluster(),
+		in: map[catalog.PeerID]int{}, out: map[catalog.PeerID]int{}, lightIn: map[catalog.PeerID]int{}, lightOut: map[catalog.PeerID]int{},
+	}
 }
 
 // light tells whether a copy of a shard is small; one whose size is not known is not.
@@ -46,6 +66,9 @@ func (p *planner) light(ref catalog.ShardRef) bool {
 func (lim *limit) count(from, to catalog.PeerID, light bool) { lim.add(from, to, light, 1) }
 
 func (lim *limit) add(from, to catalog.PeerID, light bool, n int) {
+	if lim.slots != nil {
+		lim.slots.add(from, to, light, n)
+	}
 	if light {
 		lim.lightOut[from] += n
 		lim.lightIn[to] += n
@@ -74,6 +97,11 @@ func (lim *limit) take(from, to catalog.PeerID, light bool) bool {
 		lim.count(from, to, light)
 	}
 	return may
+}
+
+// takeMove is take for a move of slots.
+func (lim *limit) takeMove(from, to catalog.PeerID, light bool) bool {
+	return lim.slots.take(from, to, light)
 }
 
 // both reports whether two more copies may be filled at once.

@@ -152,7 +152,59 @@ func (m *model) settle() bool {
 			moved = m.quorum(ref, sh) || moved
 		}
 	}
+	return m.moveSlots() || moved
+}
+
+// moveSlots lets the primaries do their part of the moves of slots once.
+func (m *model) moveSlots() bool {
+	moved := false
+	for id, col := range m.state.Collections {
+		for _, mv := range col.Moves {
+			source, sourceLed := m.side(col, mv.Source)
+			target, targetLed := m.side(col, mv.Target)
+			c := catalog.ChangeMove{Collection: id, Move: mv.ID, Version: mv.Version}
+			switch {
+			case mv.Running() && (!sourceLed || !targetLed || m.serving(target) < min(m.serving(source), col.Factor(target))):
+				continue
+			case mv.Phase == catalog.Copying:
+				c.Seal = true
+			case mv.Phase == catalog.Sealing:
+				c.Flip = &catalog.FlipMove{SourceUnsafe: source.UnsafePromotions, TargetUnsafe: target.UnsafePromotions}
+			case sourceLed && !mv.SourceDone:
+				c.SourceDone = true
+			case targetLed && !mv.TargetDone:
+				c.TargetDone = true
+			default:
+				continue
+			}
+			if next, r := catalog.Apply(m.state, catalog.Command{ChangeMove: &c}); r.Err == nil {
+				m.state, moved = next, true
+			}
+		}
+	}
 	return moved
+}
+
+func (m *model) side(col *catalog.Collection, id catalog.ShardID) (*catalog.Shard, bool) {
+	sh, ok := col.Shard(id)
+	return sh, ok && m.led(catalog.ShardRef{Collection: col.ID, Shard: id}, sh)
+}
+
+func (m *model) reshard(name string, number uint32) bool {
+	c, ok := m.state.Lookup(name)
+	if !ok {
+		return false
+	}
+	cmd, err := catalog.Prepare(m.state, catalog.Command{Reshard: &catalog.Reshard{Collection: c.ID, ShardNumber: number}},
+		func(id catalog.PeerID) bool { return m.obs.Peers[id].Alive })
+	if err != nil {
+		return false
+	}
+	next, r := catalog.Apply(m.state, cmd)
+	if r.Err == nil {
+		m.state = next
+	}
+	return r.Err == nil
 }
 
 func (m *model) quorum(ref catalog.ShardRef, sh *catalog.Shard) bool {
@@ -235,10 +287,31 @@ func (m *model) checkAtRest() {
 	}
 	if !m.state.Settings.IsPaused() {
 		m.checkBalance()
+		m.checkSlots()
 	}
 	for _, o := range m.state.Operations {
 		if o.Kind == catalog.Drain && o.State == catalog.Running && m.state.ReplicasOn(o.Peer) == 0 {
 			m.t.Fatalf("operation %s runs on", o)
+		}
+	}
+}
+
+// checkSlots checks that the slots lie as declared where primaries lead.
+func (m *model) checkSlots() {
+	for id, col := range m.state.Collections {
+		plan := catalog.PlanMoves(col)
+		if len(plan.Drop)+len(plan.Cancel) > 0 {
+			m.t.Fatalf("collection %d: shards %d should be gone, moves %v withdrawn", id, plan.Drop, plan.Cancel)
+		}
+		for _, b := range plan.Begin {
+			source, sourceLed := m.side(col, b.Source)
+			target, targetLed := m.side(col, b.Target)
+			if sourceLed && targetLed && m.serving(target) >= min(m.serving(source), col.Factor(target)) {
+				m.t.Fatalf("collection %d: slots of shard %d should go to shard %d\n%s", id, b.Source, b.Target, m.state.Describe())
+			}
+		}
+		if _, runs := m.state.RunningOperation(func(o *catalog.Operation) bool { return o.Kind == catalog.Resharding && o.Collection == id }); runs && plan.Rest(col) {
+			m.t.Fatalf("collection %d: the operation runs on", id)
 		}
 	}
 }
@@ -356,7 +429,7 @@ func (m *model) checkBalance() {
 	}
 	for ref, sh := range m.state.Shards() {
 		col := m.state.Collections[ref.Collection]
-		if m.serving(sh) < len(sh.Replicas) || len(sh.Replicas) != col.Factor(sh) || !m.led(ref, sh) || !m.state.Settings.Balances() {
+		if m.serving(sh) < len(sh.Replicas) || len(sh.Replicas) != col.Factor(sh) || !m.led(ref, sh) || !m.state.Settings.Balances() || len(col.Moves) > 0 {
 			continue
 		}
 		for _, r := range sh.Replicas {

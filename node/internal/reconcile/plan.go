@@ -14,8 +14,8 @@ import (
 // returns nothing when everything is as declared, or cannot be made so with the peers there are.
 //
 // What is more urgent comes first, and takes what the limits leave: a primary that leads; then copies that are too many
-// go and moves under way are brought to their end; then copies that lack are made, of the shards with the fewest first;
-// then those that are in the wrong place move: peers that are away, placement by hand, draining, zones; balance last, when
+// go and moves under way are brought to their end; then copies that lack are made, of the shards with the fewest first; then slots
+// begin to move; then those that are in the wrong place move: peers that are away, placement by hand, draining, zones; balance last, when
 // all else is done.
 func Plan(s *catalog.State, o Observations) []Step { return plan(s, o, 0) }
 
@@ -23,15 +23,20 @@ func Plan(s *catalog.State, o Observations) []Step { return plan(s, o, 0) }
 func plan(s *catalog.State, o Observations, only catalog.CollectionID) []Step {
 	p := newPlanner(s, o)
 	p.replacedPeers()
+	if !s.Settings.IsPaused() {
+		p.slots(only)
+	}
 	for i := range p.looks {
-		if l := &p.looks[i]; only == 0 || l.ref.Collection == only {
-			p.settle(l)
-		} else {
+		switch l := &p.looks[i]; {
+		case only != 0 && l.ref.Collection != only:
 			l.done = true
+		case !l.done:
+			p.settle(l)
 		}
 	}
 	if !s.Settings.IsPaused() {
 		p.missing()
+		p.beginMoves()
 		for _, why := range []catalog.Reason{catalog.ForHealing, catalog.ForHand, catalog.ForDrain} {
 			p.misplaced(why)
 		}
@@ -49,6 +54,7 @@ type planner struct {
 	looks []look
 	loads *loads
 	limit *limit
+	moves []slotMove // of slots, that may begin
 }
 
 func newPlanner(s *catalog.State, o Observations) *planner {

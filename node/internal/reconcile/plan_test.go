@@ -2,6 +2,8 @@ package reconcile_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +13,11 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 func TestPlanScripts(t *testing.T) {
-	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause"} {
+	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause", "slots"} {
 		t.Run(script, func(t *testing.T) {
 			m := newModel(t)
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -51,6 +54,11 @@ func (m *model) directive(cmd string) string {
 		for ref, sh := range m.state.Shards() {
 			fmt.Fprintf(&out, "%s %s\n", ref, sh)
 		}
+		for _, id := range slices.Sorted(maps.Keys(m.state.Collections)) {
+			for _, mv := range m.state.Collections[id].Moves {
+				fmt.Fprintf(&out, "move %d v%d %s from %d to %d: %d slots\n", mv.ID, mv.Version, mv.Phase, mv.Source, mv.Target, slot.Total(mv.Slots))
+			}
+		}
 		fmt.Fprintf(&out, "voters %v\n", sorted(m.obs.Voters))
 		for _, o := range m.state.Operations {
 			fmt.Fprintf(&out, "operation %s\n", o)
@@ -79,6 +87,10 @@ func (m *model) line(f []string) {
 		m.register(id, f[2], strings.Join(f[3:], ""))
 	case "create": // create NAME SHARDS REPLICAS W
 		m.create(f[1], uint32(n[1]), uint32(n[2]), uint32(n[3]))
+	case "reshard": // reshard NAME SHARDS
+		if !m.reshard(f[1], uint32(n[1])) {
+			m.t.Fatalf("refused: %v", f)
+		}
 	case "factor": // factor NAME REPLICAS
 		m.factor(f[1], uint32(n[1]))
 	case "dead": // dead ID MILLISECONDS
@@ -168,6 +180,9 @@ func genModel(t *rapid.T) *model {
 		}
 		if rapid.Bool().Draw(t, "declared") {
 			m.factor("c0", rapid.Uint32Range(1, 5).Draw(t, "factor"))
+		}
+		if rapid.Bool().Draw(t, "resharded") {
+			m.reshard("c0", rapid.Uint32Range(1, 6).Draw(t, "number"))
 		}
 		genDeclared(t, m)
 	}

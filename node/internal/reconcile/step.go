@@ -40,6 +40,12 @@ func (s Step) Kind() string {
 		return "remove_peer"
 	case s.Change.EndOperation != nil:
 		return "end_operation"
+	case s.Change.DropShard != nil:
+		return "drop_shard"
+	case s.Change.ChangeMove != nil && s.Change.ChangeMove.Begin != nil:
+		return "move_slots"
+	case s.Change.ChangeMove != nil:
+		return "withdraw_slots"
 	}
 	switch c := s.Change.ChangeShard; {
 	case c.AddReplica != nil:
@@ -61,6 +67,10 @@ func (s Step) Shard() (catalog.ShardRef, bool) {
 	switch {
 	case s.Failover != nil:
 		return s.Failover.Ref, true
+	case s.Change != nil && s.Change.DropShard != nil:
+		return s.Change.DropShard.Ref, true
+	case s.Change != nil && s.Change.ChangeMove != nil && s.Change.ChangeMove.Begin != nil:
+		return catalog.ShardRef{Collection: s.Change.ChangeMove.Collection, Shard: s.Change.ChangeMove.Begin.Target}, true
 	case s.Change != nil && s.Change.ChangeShard != nil:
 		return s.Change.ChangeShard.Ref, true
 	}
@@ -89,10 +99,21 @@ func (s Step) String() string {
 		what = fmt.Sprintf("peer %d", *s.Change.RemovePeer)
 	case s.Change.EndOperation != nil:
 		what = fmt.Sprintf("%d as %s", s.Change.EndOperation.ID, s.Change.EndOperation.State)
+	case s.Change.DropShard != nil:
+		what = "shard " + s.Change.DropShard.Ref.String()
+	case s.Change.ChangeMove != nil:
+		what = describeMove(s.Change.ChangeMove)
 	default:
 		what = describeChange(s.Change.ChangeShard)
 	}
 	return s.Kind() + " " + what + ": " + s.Why
+}
+
+func describeMove(c *catalog.ChangeMove) string {
+	if c.Begin == nil {
+		return fmt.Sprintf("move %d v%d", c.Move, c.Version)
+	}
+	return fmt.Sprintf("collection %d from shard %d to %d", c.Collection, c.Begin.Source, c.Begin.Target)
 }
 
 func describeChange(c *catalog.ChangeShard) string {
@@ -122,6 +143,10 @@ func (s Step) key() string {
 		return fmt.Sprint("peer ", *s.Change.RemovePeer)
 	case s.Change.EndOperation != nil:
 		return fmt.Sprint("operation ", s.Change.EndOperation.ID)
+	case s.Change.DropShard != nil:
+		return "drop " + s.Change.DropShard.Ref.String()
+	case s.Change.ChangeMove != nil:
+		return describeMove(s.Change.ChangeMove)
 	}
 	return "shard " + s.Change.ChangeShard.Ref.String()
 }

@@ -47,3 +47,11 @@ func Spread(n int) []Range {
 
 // Len returns how many slots r holds.
 func (r Range) Len() int { return int(r.To) - int(r.From) + 1 }
+
+// Total counts the slots of ranges that do not overlap.
+func Total(ranges []Range) (n int) {
+	for _, r := range ranges {
+		n += r.Len()
+	}
+	return n
+}
