@@ -119,19 +119,41 @@ func (c Config) permits(next Config) error {
 	for _, name := range sortedKeys(next.Vectors) {
 		old, ok := c.Vectors[name]
 		if !ok {
-			return fault.New(fault.Unsupported, "vector %q cannot be added: adding vectors to a collection is not built yet", name)
+			return errNotAdded(name)
 		}
-		if v := next.Vectors[name]; v.Size != old.Size || v.Distance != old.Distance {
+		v := next.Vectors[name]
+		if v.Size != old.Size || v.Distance != old.Distance {
 			return invalid("vector %q cannot change from %d components, %s to %d, %s: stored points would not fit",
 				name, old.Size, old.Distance, v.Size, v.Distance)
+		}
+		if v.Multi != old.Multi || v.Datatype != old.Datatype {
+			return invalid("vector %q cannot change its datatype or become or cease to be a multivector: stored points would not fit", name)
 		}
 	}
 	for _, name := range sortedKeys(c.Vectors) {
 		if _, ok := next.Vectors[name]; !ok {
-			return fault.New(fault.Unsupported, "vector %q cannot be removed: removing vectors from a collection is not built yet", name)
+			return errNotRemoved(name)
+		}
+	}
+	for _, name := range sortedKeys(next.SparseVectors) {
+		if _, ok := c.SparseVectors[name]; !ok {
+			return errNotAdded(name)
+		}
+	}
+	for _, name := range sortedKeys(c.SparseVectors) {
+		if _, ok := next.SparseVectors[name]; !ok {
+			return errNotRemoved(name)
 		}
 	}
 	return nil
+}
+
+func errNotAdded(name string) error {
+	return fault.New(fault.Unsupported, "vector %q cannot be added: adding vectors to a collection is not built yet", name)
+}
+
+func errNotRemoved(name string) error {
+	return fault.New(fault.Unsupported, "vector %q cannot be removed: removing vectors from a collection is not built yet", name)
 }
 
 func (e *edit) deleteCollection(name string) (CollectionID, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // DefaultConfig returns Qdrant's defaults. Start from it and set what a user declared: in a Config that was built
@@ -82,8 +83,8 @@ func (c Config) checkReplication() error {
 }
 
 func (c Config) checkVectors() error {
-	if len(c.Vectors) > MaxVectors {
-		return invalid("a collection can have %d named vectors, got %d", MaxVectors, len(c.Vectors))
+	if n := len(c.Vectors) + len(c.SparseVectors); n > MaxVectors {
+		return invalid("a collection can have %d named vectors, got %d", MaxVectors, n)
 	}
 	for _, name := range sortedKeys(c.Vectors) {
 		if err := checkText("vector name", name); err != nil {
@@ -93,7 +94,39 @@ func (c Config) checkVectors() error {
 			return fault.Wrap(fault.Invalid, err, "vector %q", name)
 		}
 	}
+	for _, name := range sortedKeys(c.SparseVectors) {
+		if err := c.checkSparse(name); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (c Config) checkSparse(name string) error {
+	if err := checkText("vector name", name); err != nil {
+		return err
+	}
+	if name == "" {
+		return invalid("a sparse vector needs a name")
+	}
+	if _, ok := c.Vectors[name]; ok {
+		return invalid("vector %q is declared both as dense and as sparse", name)
+	}
+	switch t := c.SparseVectors[name].Datatype; {
+	case !t.Valid():
+		return invalid("vector %q: datatype %q is unknown", name, t)
+	case t == vec.ByteType:
+		return fault.New(fault.Unsupported, "vector %q: indexes of sparse vectors with weights of datatype %s are not built yet", name, t)
+	}
+	return nil
+}
+
+// Comparison returns how scores of a vector are ordered, dense or sparse; it is not valid if there is no such vector.
+func (c Config) Comparison(name string) vec.Distance {
+	if _, sparse := c.SparseVectors[name]; sparse {
+		return vec.Dot
+	}
+	return c.Vectors[name].Distance
 }
 
 func (v VectorParams) check() error {
@@ -102,6 +135,9 @@ func (v VectorParams) check() error {
 	}
 	if !v.Distance.Valid() {
 		return invalid("distance is unknown: use Cosine, Euclid, Dot or Manhattan")
+	}
+	if !v.Datatype.Valid() {
+		return invalid("datatype %q is unknown", v.Datatype)
 	}
 	if err := v.Quantization.check(); err != nil || v.HNSW == nil {
 		return err

@@ -109,6 +109,9 @@ func (c *Collection) Describe() string {
 		v := c.Config.Vectors[name]
 		fmt.Fprintf(&b, "  vector %q %d %s\n", name, v.Size, v.Distance)
 	}
+	for _, name := range sortedKeys(c.Config.SparseVectors) {
+		fmt.Fprintf(&b, "  vector %q sparse\n", name)
+	}
 	for _, path := range sortedKeys(c.PayloadSchema) {
 		fmt.Fprintf(&b, "  index %s %s\n", path, c.PayloadSchema[path].Type)
 	}

@@ -203,6 +203,7 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"commands.v1.declared.golden": catalog.EncodeCommands(declaredCommands()),
 		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
 		"fields.v1.golden":            catalog.EncodeCommands(fieldCommands()),
+		"vectors.v1.golden":           catalog.EncodeCommands(vectorCommands(t)),
 		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
 		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {
@@ -355,6 +356,65 @@ func TestConfigsAreCompletedAndChecked(t *testing.T) {
 		if _, err := bad.Normalized(1); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// vectorCommands declare vectors of all kinds.
+func vectorCommands(t *testing.T) []catalog.Command {
+	t.Helper()
+	n, yes := uint64(3), true
+	c := catalog.DefaultConfig()
+	c.Vectors = map[string]catalog.VectorParams{
+		"many":  {Size: 128, Distance: vec.Cosine, Multi: true},
+		"bytes": {Size: 4, Distance: vec.Euclid, Datatype: vec.ByteType},
+		"half":  {Size: 4, Distance: vec.Dot, Datatype: vec.HalfType},
+	}
+	c.SparseVectors = map[string]catalog.SparseParams{
+		"words": {IDF: true, FullScanThreshold: &n, OnDisk: &yes, Datatype: vec.HalfType}, "plain": {},
+	}
+	c, err := c.Normalized(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []catalog.Command{{CreateCollection: &catalog.CreateCollection{Name: "docs", Config: c}}}
+}
+
+func TestSparseVectorsAreChecked(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		params  catalog.SparseParams
+		class   fault.Class
+		message string
+	}{
+		{"", catalog.SparseParams{}, fault.Invalid, "needs a name"},
+		{"x", catalog.SparseParams{}, fault.Invalid, "both as dense and as sparse"},
+		{"y", catalog.SparseParams{Datatype: "int4"}, fault.Invalid, "unknown"},
+		{"y", catalog.SparseParams{Datatype: vec.ByteType}, fault.Unsupported, "uint8"},
+		{"\xff", catalog.SparseParams{}, fault.Invalid, "UTF-8"},
+	} {
+		config := catalog.DefaultConfig()
+		config.Vectors = map[string]catalog.VectorParams{"x": {Size: 1, Distance: vec.Cosine}}
+		config.SparseVectors = map[string]catalog.SparseParams{c.name: c.params}
+		if _, err := config.Normalized(1); !fault.Is(err, c.class) || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%q, %+v: %v", c.name, c.params, err)
+		}
+	}
+	config := catalog.DefaultConfig()
+	config.Vectors = manyVectors()
+	delete(config.Vectors, "v")
+	config.SparseVectors = map[string]catalog.SparseParams{"one more": {}}
+	if _, err := config.Normalized(1); !fault.Is(err, fault.Invalid) {
+		t.Errorf("%d vectors and a sparse one: %v", len(config.Vectors), err)
+	}
+}
+
+func TestComparisonIsThatOfTheVector(t *testing.T) {
+	c := catalog.Config{
+		Vectors:       map[string]catalog.VectorParams{"": {Size: 1, Distance: vec.Euclid}},
+		SparseVectors: map[string]catalog.SparseParams{"words": {}},
+	}
+	if c.Comparison("") != vec.Euclid || c.Comparison("words") != vec.Dot || c.Comparison("none").Valid() {
+		t.Error(c.Comparison(""), c.Comparison("words"), c.Comparison("none"))
 	}
 }
 

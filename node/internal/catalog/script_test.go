@@ -175,6 +175,16 @@ func configOf(args map[string]string, c catalog.Config) catalog.Config {
 		case "ondisk":
 			yes := true
 			c.Vectors = map[string]catalog.VectorParams{"": {Size: 4, Distance: vec.Cosine, OnDisk: &yes}}
+		case "multi":
+			c.Vectors = map[string]catalog.VectorParams{"": {Size: 4, Distance: vec.Cosine, Multi: true}}
+		case "datatype":
+			c.Vectors = map[string]catalog.VectorParams{"": {Size: 4, Distance: vec.Cosine, Datatype: vec.Datatype(value)}}
+		case "sparse":
+			c.SparseVectors = map[string]catalog.SparseParams{value: {}}
+		case "idf":
+			c.SparseVectors = map[string]catalog.SparseParams{value: {IDF: true}}
+		case "nosparse":
+			c.SparseVectors = nil
 		case "novector":
 			c.Vectors = nil
 		}

@@ -167,6 +167,15 @@ type Config struct {
 	WAL                    WAL                     `json:"wal"`
 	Metadata               map[string]any          `json:"metadata,omitempty"` // JSON values, as point.Payload
 	Quantization           *Quantization           `json:"quantization,omitempty"`
+	SparseVectors          map[string]SparseParams `json:"sparse_vectors,omitempty"` // no name is also in Vectors
+}
+
+// SparseParams declares one named sparse vector.
+type SparseParams struct {
+	IDF               bool         `json:"idf,omitempty"` // what is rare in the collection weighs more in a query
+	FullScanThreshold *uint64      `json:"full_scan_threshold,omitempty"`
+	OnDisk            *bool        `json:"on_disk,omitempty"`
+	Datatype          vec.Datatype `json:"datatype,omitempty"` // of the weights in the index
 }
 
 // VectorParams declares one named vector.
@@ -177,6 +186,8 @@ type VectorParams struct {
 	HNSW     *HNSWDiff    `json:"hnsw,omitempty"` // only what differs from the collection's
 	// Quantization replaces the collection's; nil means "as the collection's".
 	Quantization *Quantization `json:"quantization,omitempty"`
+	Multi        bool          `json:"multi,omitempty"` // a point has several vectors of this name, compared by MaxSim
+	Datatype     vec.Datatype  `json:"datatype,omitempty"`
 }
 
 // Quantization declares on which codes vectors are searched; one of its fields is set. Without it the node chooses.

@@ -85,6 +85,15 @@ func (s VectorSet) Delete(name string) {
 // Len counts the vectors.
 func (s VectorSet) Len() int { return len(s.Dense) + len(s.Sparse) }
 
+// Names returns the names of the vectors, ascending.
+func (s VectorSet) Names() []string {
+	names := make([]string, 0, s.Len())
+	names = slices.AppendSeq(names, maps.Keys(s.Dense))
+	names = slices.AppendSeq(names, maps.Keys(s.Sparse))
+	slices.Sort(names)
+	return names
+}
+
 // Put sets the vectors of another set; maps that are nil are made.
 func (s *VectorSet) Put(o VectorSet) {
 	if s.Dense == nil {

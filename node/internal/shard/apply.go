@@ -71,7 +71,10 @@ const maxKeepUp = 2 * time.Second
 func (s *Shard) keepUp(ctx context.Context) {
 	var timeout <-chan time.Time
 	for _, sp := range s.mu.spaces { // only Apply and SetSchema change it
-		for wait := sp.index.Lagging(); wait != nil; wait = sp.index.Lagging() {
+		if sp.dense == nil {
+			continue
+		}
+		for wait := sp.dense.Lagging(); wait != nil; wait = sp.dense.Lagging() {
 			if timeout == nil {
 				timer := time.NewTimer(maxKeepUp)
 				defer timer.Stop()
@@ -265,7 +268,7 @@ func (s *Shard) stage(d *draft, oldest uint64) error {
 		l, ok := s.mu.table.labels[d.id]
 		for _, sp := range s.mu.spaces {
 			if ok {
-				sp.index.Remove(l)
+				sp.remove(l)
 			}
 		}
 		return nil
@@ -277,10 +280,9 @@ func (s *Shard) stage(d *draft, oldest uint64) error {
 		if sp == nil {
 			continue
 		}
-		v, ok := d.vectors.value[name]
-		if !ok || len(v) != sp.schema.Size { // of another shard, whose schema was another once
-			sp.index.Remove(d.label)
-		} else if err := sp.index.Put(d.label, v); err != nil {
+		if !sp.schema.fits(name, d.vectors.value) {
+			sp.remove(d.label)
+		} else if err := sp.put(d.label, name, d.vectors.value); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type draft struct {
 	exists  bool
 	payload part[point.Payload]
 	row     payload.Row // of the payload, for its indexes; made by whoever publishes or forgets the payload
-	vectors part[point.Vectors]
+	vectors part[point.VectorSet]
 	refs    kv.Refs
 	touched []string   // names of vectors to publish; those without a value are removed
 	raw     *kv.Record // the payload record, while a scan stands at it
@@ -58,9 +58,9 @@ func (d *draft) forget(fields *payload.Set) {
 	d.index(fields)
 	d.payload.value, d.payload.loaded = nil, false
 	d.vectors.loaded = false
-	for name := range d.vectors.value {
+	for _, name := range d.vectors.value.Names() {
 		if !slices.Contains(d.touched, name) {
-			delete(d.vectors.value, name)
+			d.vectors.value.Delete(name)
 		}
 	}
 }
@@ -104,11 +104,8 @@ func (d *draft) copyOf() *draft {
 	if c.payload.loaded {
 		c.payload.value = c.payload.value.Clone()
 	}
-	if c.vectors.loaded { // vectors themselves are never changed in place
-		c.vectors.value = make(point.Vectors, len(d.vectors.value))
-		for name, v := range d.vectors.value {
-			c.vectors.value[name] = v
-		}
+	if c.vectors.loaded {
+		c.vectors.value = d.vectors.value.Clone()
 	}
 	return &c
 }

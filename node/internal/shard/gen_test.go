@@ -20,6 +20,12 @@ var schema = shard.Schema{Vectors: map[string]shard.VectorSchema{
 	"e": {Size: 2, Distance: vec.Euclid, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 60, DeletedThreshold: 1}},
 	"d": {Size: 1, Distance: vec.Dot},
 	"m": {Size: 2, Distance: vec.Manhattan, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 1, Codes: dense.Codes{Kind: dense.Scalar}}},
+	"s": {Kind: shard.Sparse, Distance: vec.Dot},
+	"w": {Kind: shard.Sparse, Distance: vec.Dot, Datatype: vec.HalfType},
+	"n": {Kind: shard.Multi, Size: 2, Distance: vec.Cosine},
+	"x": {Kind: shard.Multi, Size: 2, Distance: vec.Euclid, Datatype: vec.ByteType},
+	"h": {Size: 2, Distance: vec.Cosine, Datatype: vec.HalfType, Index: dense.Config{M: 4, EfConstruct: 8, IndexingBytes: 1}},
+	"u": {Size: 2, Distance: vec.Cosine, Datatype: vec.ByteType},
 }}
 
 // with returns the schema with payload indexes.
@@ -58,20 +64,54 @@ func (s source) vector(size int) []float32 {
 }
 
 func (s source) name() string {
-	return rapid.SampledFrom([]string{"", "e", "d", "m"}).Draw(s.t, "name")
+	return rapid.SampledFrom([]string{"", "e", "d", "m", "s", "w", "n", "x", "h", "u"}).Draw(s.t, "name")
 }
 
-func (s source) vectors() point.Vectors {
-	vs := point.Vectors{}
-	for range s.n(3) {
-		name := s.name()
-		vs[name] = s.vector(schema.Vectors[name].Size)
+// one draws a vector that fits a schema.
+func (s source) one(of shard.VectorSchema) ([]float32, *point.Sparse) {
+	switch of.Kind {
+	case shard.Sparse:
+		x := point.Sparse{}
+		for index := range uint32(6) {
+			if s.oneIn(2) {
+				x.Indices, x.Values = append(x.Indices, index*index), append(x.Values, float32(s.n(4)-1)*1.0001)
+			}
+		}
+		return nil, &x
+	case shard.Multi:
+		return s.vector(of.Size * (1 + s.n(2))), nil
+	case shard.Dense:
 	}
-	switch s.n(25) {
+	return s.vector(of.Size), nil
+}
+
+func (s source) vectors() (vs point.VectorSet) {
+	vs.Put(point.VectorSet{Dense: point.Vectors{}})
+	put := func(name string, dense []float32, sparse *point.Sparse) {
+		if sparse != nil {
+			vs.Put(point.VectorSet{Sparse: point.SparseVectors{name: *sparse}})
+		} else {
+			vs.Put(point.VectorSet{Dense: point.Vectors{name: dense}})
+		}
+	}
+	for range s.n(4) {
+		name := s.name()
+		dense, sparse := s.one(schema.Vectors[name])
+		put(name, dense, sparse)
+	}
+	switch s.n(60) {
 	case 0:
-		vs["nobody"] = []float32{1}
+		put("nobody", []float32{1}, nil)
 	case 1:
-		vs["e"] = s.vector(3)
+		put("e", s.vector(3), nil)
+	case 2:
+		put("n", s.vector(3), nil)
+	case 3:
+		delete(vs.Sparse, "s")
+		put("s", s.vector(2), nil)
+	case 4:
+		delete(vs.Dense, "e")
+		put("e", nil, &point.Sparse{Indices: []uint32{1}, Values: []float32{1}})
 	}
 	return vs
 }
@@ -116,7 +156,8 @@ func (s source) fields() payload.Schema {
 func (s source) points(max int) []point.Point {
 	ps := make([]point.Point, s.n(max))
 	for i := range ps {
-		ps[i] = point.Point{ID: s.id(), Vectors: s.vectors(), Payload: s.payload()}
+		vectors := s.vectors()
+		ps[i] = point.Point{ID: s.id(), Vectors: vectors.Dense, Sparse: vectors.Sparse, Payload: s.payload()}
 	}
 	return ps
 }
@@ -224,8 +265,9 @@ func recoded(op point.Op) point.Op {
 
 func (s source) search() shard.SearchRequest {
 	name := s.name()
+	dense, sparse := s.one(schema.Vectors[name])
 	req := shard.SearchRequest{
-		Using: name, Vector: s.vector(schema.Vectors[name].Size), Filter: s.filter(), Limit: uint64(s.n(40)),
+		Using: name, Vector: dense, Sparse: sparse, Filter: s.filter(), Limit: uint64(s.n(40)),
 		Exclude: s.ids(3), Payload: s.payloadSelector(), Vectors: s.vectorSelector(),
 	}
 	if s.oneIn(3) {
@@ -249,7 +291,7 @@ func (s source) payloadSelector() shard.PayloadSelector {
 func (s source) vectorSelector() shard.VectorSelector {
 	sel := shard.VectorSelector{Enable: !s.oneIn(3)}
 	if s.oneIn(3) {
-		sel.Names = []string{"e", ""}
+		sel.Names = []string{"e", "", "s", "n"}
 	}
 	return sel
 }

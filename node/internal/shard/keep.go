@@ -98,7 +98,7 @@ func (s *Shard) keep() {
 		spaces := s.mu.spaces
 		s.mu.RUnlock()
 		for name, sp := range spaces {
-			if !sp.index.SaveDue(false) {
+			if sp.dense == nil || !sp.dense.SaveDue(false) {
 				continue
 			}
 			if err := s.save(name, sp); err != nil && !fault.Is(err, fault.Unavailable) {
@@ -110,12 +110,12 @@ func (s *Shard) keep() {
 
 // save saves one index.
 func (s *Shard) save(name string, sp *space) error {
-	return sp.index.Save(s.indexDir(name), func() (m dense.Moment, err error) {
+	return sp.dense.Save(s.indexDir(name), func() (m dense.Moment, err error) {
 		r, err := s.read(nil, func(r *reader) error {
 			if r.spaces[name] != sp {
 				return fault.New(fault.Unavailable, "the vector is gone")
 			}
-			m.Snapshot = sp.index.Snapshot()
+			m.Snapshot = sp.dense.Snapshot()
 			return nil
 		})
 		if err != nil {
@@ -137,11 +137,11 @@ func (s *Shard) saveLast() {
 	}
 	var errs []error
 	for name, sp := range s.mu.spaces {
-		if !sp.index.SaveDue(true) {
+		if sp.dense == nil || !sp.dense.SaveDue(true) {
 			continue
 		}
-		errs = append(errs, sp.index.Save(s.indexDir(name), func() (dense.Moment, error) {
-			m := dense.Moment{Snapshot: sp.index.Snapshot(), Applied: s.mu.applied, ID: s.mu.table.rows.id}
+		errs = append(errs, sp.dense.Save(s.indexDir(name), func() (dense.Moment, error) {
+			m := dense.Moment{Snapshot: sp.dense.Snapshot(), Applied: s.mu.applied, ID: s.mu.table.rows.id}
 			m.Done = m.Release
 			return m, nil
 		}))

@@ -120,8 +120,11 @@ func (s *Shard) loadSaved(ctx context.Context, v *kv.View) error {
 
 // restore loads a saved index, and returns the last change that it shows, 0 if there is none.
 func (s *Shard) restore(name string, sp *space, versions []uint64) uint64 {
+	if sp.dense == nil {
+		return 0 // these are not saved
+	}
 	labels := s.mu.table.labels
-	applied, err := sp.index.Load(s.indexDir(name), func(id point.ID, applied uint64) (uint32, bool) {
+	applied, err := sp.dense.Load(s.indexDir(name), func(id point.ID, applied uint64) (uint32, bool) {
 		l, ok := labels[id]
 		return l, ok && versions[l] != 0 && versions[l] <= applied
 	})
@@ -139,15 +142,16 @@ func (s *Shard) restore(name string, sp *space, versions []uint64) uint64 {
 
 // index adds a point's stored vectors to spaces. What does not fit the schema (any more) is left out.
 func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error {
-	vectors, err := point.DecodeVectors(body)
+	vectors, err := point.DecodeVectorSet(body)
 	if err != nil {
 		return err
 	}
-	for name, v := range vectors {
-		if sp, ok := spaces[name]; ok && sp.schema.Size == len(v) {
-			if err := sp.index.Put(label, v); err != nil {
-				return err
-			}
+	for name, sp := range spaces {
+		if !sp.schema.fits(name, vectors) {
+			continue
+		}
+		if err := sp.put(label, name, vectors); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -155,6 +159,6 @@ func (s *Shard) index(label uint32, body []byte, spaces map[string]*space) error
 
 func publishAll(spaces map[string]*space) {
 	for _, sp := range spaces {
-		sp.index.Publish()
+		sp.publish()
 	}
 }

@@ -169,11 +169,11 @@ func (r *run) putRaw(d *draft, t transferred) error {
 	if err != nil {
 		return err
 	}
-	vectors := point.Vectors{}
+	var vectors point.VectorSet
 	var body []byte
 	if t.hasVectors {
 		body = t.vectors.Body
-		if vectors, err = point.DecodeVectors(body); err != nil {
+		if vectors, err = point.DecodeVectorSet(body); err != nil {
 			return err
 		}
 	}

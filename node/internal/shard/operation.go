@@ -1,9 +1,6 @@
 package shard
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -46,9 +43,9 @@ func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
 		return err, nil
 	}
 	last := make(map[point.ID]int, len(op.Points))
-	vectors := make([]point.Vectors, len(op.Points))
+	vectors := make([]point.VectorSet, len(op.Points))
 	for i, p := range op.Points {
-		if vectors[i], err = r.a.schema.stored(p.Vectors); err != nil {
+		if vectors[i], err = r.a.schema.stored(p.VectorSet()); err != nil {
 			return err, nil
 		}
 		last[p.ID] = i
@@ -65,8 +62,7 @@ func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
 			}
 			continue
 		}
-		p.Vectors = vectors[i]
-		if err := r.putPoint(d, p, names); err != nil {
+		if err := r.putPoint(d, p.Payload, vectors[i], names); err != nil {
 			return nil, err
 		}
 	}
@@ -101,9 +97,9 @@ func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
 		return err, nil
 	}
 	var ids []point.ID
-	updates := make(map[point.ID]point.Vectors, len(op.Points))
+	updates := make(map[point.ID]*point.VectorSet, len(op.Points))
 	for _, p := range op.Points {
-		vectors, err := r.a.schema.stored(p.Vectors)
+		vectors, err := r.a.schema.stored(p.VectorSet())
 		if err != nil {
 			return err, nil
 		}
@@ -112,17 +108,17 @@ func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
 		}
 		if updates[p.ID] == nil {
 			ids = append(ids, p.ID)
-			updates[p.ID] = vectors
+			updates[p.ID] = &point.VectorSet{}
 		}
-		maps.Copy(updates[p.ID], vectors)
+		updates[p.ID].Put(vectors)
 	}
 	return nil, r.eachID(ids, cond, func(d *draft) error {
 		if err := r.loadVectors(d); err != nil {
 			return err
 		}
 		changed := updates[d.id]
-		maps.Copy(d.vectors.value, changed)
-		return r.putVectors(d, d.vectors.value, slices.Collect(maps.Keys(changed)))
+		d.vectors.value.Put(*changed)
+		return r.putVectors(d, d.vectors.value, changed.Names())
 	})
 }
 
@@ -136,11 +132,11 @@ func (r *run) deleteVectors(op point.DeleteVectors) (opErr, fatal error) {
 		if err := r.loadVectors(d); err != nil {
 			return err
 		}
-		before := len(d.vectors.value)
+		before := d.vectors.value.Len()
 		for _, name := range op.Names {
-			delete(d.vectors.value, name)
+			d.vectors.value.Delete(name)
 		}
-		if len(d.vectors.value) == before {
+		if d.vectors.value.Len() == before {
 			return nil
 		}
 		return r.putVectors(d, d.vectors.value, op.Names)

@@ -2,12 +2,14 @@ package shard_test
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // oracle is a shard as simple as can be: a map, and a walk over all of it for every question.
@@ -22,7 +24,7 @@ type target point.Record
 
 func (t target) ID() point.ID               { return t.Point.ID }
 func (t target) Payload() point.Payload     { return t.Point.Payload }
-func (t target) HasVector(name string) bool { _, ok := t.Vectors[name]; return ok }
+func (t target) HasVector(name string) bool { return slices.Contains(t.VectorSet().Names(), name) }
 
 func matches(f *filter.Filter, r point.Record) bool {
 	m, err := filter.Compile(f)
@@ -60,16 +62,76 @@ func (o *oracle) selected(sel point.Selector) (ids []point.ID) {
 	return ids
 }
 
-func stored(vs point.Vectors) (point.Vectors, error) {
-	out := point.Vectors{}
-	for name, v := range vs {
-		s, ok := schema.Vectors[name]
-		if !ok || s.Size != len(v) {
-			return nil, fault.New(fault.Invalid, "schema")
+func stored(vs point.VectorSet) (out point.VectorSet, err error) {
+	wrong := fault.New(fault.Invalid, "schema")
+	out.Dense = point.Vectors{}
+	for name := range vs.Sparse {
+		if schema.Vectors[name].Kind != shard.Sparse {
+			return out, wrong
 		}
-		out[name] = s.Distance.Stored(v)
+	}
+	out.Sparse = maps.Clone(vs.Sparse)
+	for name, v := range vs.Dense {
+		s, ok := schema.Vectors[name]
+		if !ok || s.Kind == shard.Sparse || s.Kind == shard.Dense && s.Size != len(v) || s.Kind == shard.Multi && (len(v) == 0 || len(v)%s.Size != 0) {
+			return out, wrong
+		}
+		for row := range slices.Chunk(v, s.Size) {
+			if s.Datatype != vec.ByteType {
+				row = s.Distance.Stored(row)
+			}
+			out.Dense[name] = append(out.Dense[name], s.Datatype.Held(row)...)
+		}
 	}
 	return out, nil
+}
+
+// score compares a query with a stored point; ok tells whether it is found at all.
+func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
+	s := schema.Vectors[req.Using]
+	if s.Kind == shard.Sparse {
+		v := r.Sparse[req.Using]
+		weights := s.Datatype.Held(v.Values)
+		for i, index := range req.Sparse.Indices {
+			if at := slices.Index(v.Indices, index); at >= 0 {
+				sum, ok = sum+req.Sparse.Values[i]*weights[at], true
+			}
+		}
+		return sum, ok
+	}
+	v, ok := r.Vectors[req.Using]
+	query, err := stored(point.VectorSet{Dense: point.Vectors{req.Using: req.Vector}})
+	if !ok || err != nil {
+		return 0, false
+	}
+	compared := func(row []float32) []float32 {
+		if s.Distance == vec.Cosine && s.Datatype == vec.ByteType {
+			return vec.Normalize(row)
+		}
+		return row
+	}
+	for q := range slices.Chunk(query.Dense[req.Using], s.Size) {
+		var best float32
+		for at, row := range slices.Collect(slices.Chunk(v, s.Size)) {
+			x := s.Distance.Score(compared(q), compared(row))
+			if s.Kind == shard.Multi && s.Distance == vec.Euclid {
+				x = vec.EuclidSquared(compared(q), compared(row))
+			}
+			if at == 0 || s.Distance.Better(x, best) {
+				best = x
+			}
+		}
+		sum += best
+	}
+	if s.Kind == shard.Multi && s.Distance == vec.Euclid {
+		sum = float32(math.Sqrt(float64(sum)))
+	}
+	return sum, true
+}
+
+// recorded returns a record of stored vectors.
+func recorded(version uint64, id point.ID, vs point.VectorSet, p point.Payload) point.Record {
+	return point.Record{Version: version, Point: point.Point{ID: id, Vectors: vs.Dense, Sparse: vs.Sparse, Payload: p}}
 }
 
 func (o *oracle) apply(index uint64, op point.Op) error {
@@ -131,11 +193,11 @@ func (o *oracle) change(index uint64, sel point.Selector, fn func(point.Payload)
 func (o *oracle) upsert(index uint64, op point.Upsert) error {
 	next := map[point.ID]point.Record{}
 	for _, p := range op.Points {
-		vs, err := stored(p.Vectors)
+		vs, err := stored(p.VectorSet())
 		if err != nil {
 			return err
 		}
-		next[p.ID] = point.Record{Version: index, Point: point.Point{ID: p.ID, Vectors: vs, Payload: p.Payload.Clone()}}
+		next[p.ID] = recorded(index, p.ID, vs, p.Payload.Clone())
 	}
 	for id, r := range next {
 		old, exists := o.points[id]
@@ -152,7 +214,7 @@ func (o *oracle) upsert(index uint64, op point.Upsert) error {
 
 func (o *oracle) updateVectors(index uint64, op point.UpdateVectors) error {
 	for _, p := range op.Points {
-		if _, err := stored(p.Vectors); err != nil {
+		if _, err := stored(p.VectorSet()); err != nil {
 			return err
 		}
 		if _, ok := o.points[p.ID]; !ok {
@@ -165,10 +227,10 @@ func (o *oracle) updateVectors(index uint64, op point.UpdateVectors) error {
 			continue
 		}
 		r := o.points[p.ID]
-		vs, _ := stored(p.Vectors)
-		r.Vectors, r.Version = r.Vectors.Clone(), index
-		maps.Copy(r.Vectors, vs)
-		o.points[p.ID] = r
+		vs, _ := stored(p.VectorSet())
+		all := r.VectorSet().Clone()
+		all.Put(vs)
+		o.points[p.ID] = recorded(index, p.ID, all, r.Payload)
 	}
 	return nil
 }
@@ -181,13 +243,12 @@ func (o *oracle) deleteVectors(index uint64, op point.DeleteVectors) error {
 	}
 	for _, id := range o.selected(op.Selector) {
 		r := o.points[id]
-		vs := r.Vectors.Clone()
+		vs := r.VectorSet().Clone()
 		for _, name := range op.Names {
-			delete(vs, name)
+			vs.Delete(name)
 		}
-		if len(vs) < len(r.Vectors) {
-			r.Vectors, r.Version = vs, index
-			o.points[id] = r
+		if vs.Len() < r.VectorSet().Len() {
+			o.points[id] = recorded(index, id, vs, r.Payload)
 		}
 	}
 	return nil
@@ -208,6 +269,14 @@ func view(r point.Record, p shard.PayloadSelector, v shard.VectorSelector) point
 		for name, x := range r.Vectors {
 			if v.Names == nil || slices.Contains(v.Names, name) {
 				out.Vectors[name] = x
+			}
+		}
+		for name, x := range r.Sparse {
+			if v.Names == nil || slices.Contains(v.Names, name) {
+				if out.Sparse == nil {
+					out.Sparse = point.SparseVectors{}
+				}
+				out.Sparse[name] = x
 			}
 		}
 	}
@@ -237,14 +306,12 @@ func (o *oracle) get(req shard.GetRequest) (out []point.Record) {
 
 func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
 	d := schema.Vectors[req.Using].Distance
-	query := d.Stored(req.Vector)
 	for _, id := range o.ids() {
 		r := o.points[id]
-		v, ok := r.Vectors[req.Using]
+		score, ok := score(req, r)
 		if !ok || slices.Contains(req.Exclude, id) || !matches(req.Filter, r) {
 			continue
 		}
-		score := d.Score(query, v)
 		if req.ScoreThreshold == nil || d.Better(score, *req.ScoreThreshold) {
 			out = append(out, shard.Scored{Record: view(r, req.Payload, req.Vectors), Score: score})
 		}
@@ -263,7 +330,7 @@ func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
 
 func (o *oracle) info() (points, vectors uint64) {
 	for _, r := range o.points {
-		vectors += uint64(len(r.Vectors))
+		vectors += uint64(r.VectorSet().Len())
 	}
 	return uint64(len(o.points)), vectors
 }

@@ -256,7 +256,7 @@ type storedTarget struct {
 
 	payload       point.Payload
 	payloadLoaded bool
-	vectors       point.Vectors
+	vectors       point.VectorSet
 	vectorVersion uint64
 	vectorsLoaded bool
 	err           error // of the disk, or damage; what Match said then does not matter
@@ -273,11 +273,10 @@ func (t *storedTarget) Payload() point.Payload {
 }
 
 func (t *storedTarget) HasVector(name string) bool {
-	v, ok := t.loadVectors()[name]
-	return ok && t.r.schema.fits(name, v)
+	return t.r.schema.fits(name, t.loadVectors())
 }
 
-func (t *storedTarget) loadVectors() point.Vectors {
+func (t *storedTarget) loadVectors() point.VectorSet {
 	if t.vectorsLoaded || t.err != nil {
 		return t.vectors
 	}
@@ -285,7 +284,7 @@ func (t *storedTarget) loadVectors() point.Vectors {
 	rec, ok, err := t.r.view.Vectors(t.r.s.gen, t.id)
 	if t.err = err; ok {
 		t.vectorVersion = rec.Version
-		t.vectors, t.err = point.DecodeVectors(rec.Body)
+		t.vectors, t.err = point.DecodeVectorSet(rec.Body)
 	}
 	return t.vectors
 }

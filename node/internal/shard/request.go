@@ -15,15 +15,27 @@ import (
 
 // Schema is what a shard must know of its collection.
 type Schema struct {
-	Vectors map[string]VectorSchema // "" is the unnamed vector
+	Vectors map[string]VectorSchema // of every kind; "" is the unnamed vector
 	Fields  payload.Schema          // the payload indexes
 }
 
+// Kind is what the vectors of a name are.
+type Kind uint8
+
+// The kinds. A multivector is several dense vectors of one size, one behind the other; its score is MaxSim (package multi).
+const (
+	Dense Kind = iota
+	Multi
+	Sparse
+)
+
 // VectorSchema describes one named vector.
 type VectorSchema struct {
-	Size     int // components
-	Distance vec.Distance
-	Index    dense.Config // how its index is kept; it may change
+	Kind     Kind
+	Size     int          // components; of a multivector, those of one of its vectors; of sparse ones, nothing
+	Distance vec.Distance // of sparse vectors, Dot
+	Datatype vec.Datatype // of sparse vectors, of the weights in the index
+	Index    dense.Config // how the index of dense ones is kept; it may change
 }
 
 // PayloadSelector says which part of payloads a read returns.
@@ -48,7 +60,8 @@ type SearchRequest struct {
 	Order  *payload.Order
 	Sample *uint64
 
-	Vector         []float32 // of the size that the schema gives Using; not yet normalised for Cosine
+	Vector         []float32     // as the schema has Using; not yet normalised for Cosine
+	Sparse         *point.Sparse // instead of Vector, if Using is sparse: the weights of indices
 	Using          string
 	Filter         *filter.Filter
 	Limit          uint64   // >= 1; the coordinator has added the offset already

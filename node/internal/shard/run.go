@@ -77,10 +77,7 @@ func (r *run) loadVectors(d *draft) error {
 	d.vectors.loaded = true
 	if ok {
 		d.vectors.version, d.vectors.bytes = rec.Version, len(rec.Body)
-		d.vectors.value, err = point.DecodeVectors(rec.Body)
-	}
-	if d.vectors.value == nil {
-		d.vectors.value = point.Vectors{}
+		d.vectors.value, err = point.DecodeVectorSet(rec.Body)
 	}
 	return err
 }
@@ -185,23 +182,22 @@ func (t *draftTarget) HasVector(name string) bool {
 		t.err = err
 		return false
 	}
-	v, ok := t.d.vectors.value[name]
-	return ok && t.r.a.schema.fits(name, v)
+	return t.r.a.schema.fits(name, t.d.vectors.value)
 }
 
-// putPoint replaces a point, or makes it.
-func (r *run) putPoint(d *draft, p point.Point, names []string) error {
-	payload := point.EncodePayload(p.Payload)
+// putPoint replaces a point, or makes it. names are those of all vectors that there can be.
+func (r *run) putPoint(d *draft, p point.Payload, v point.VectorSet, names []string) error {
+	payload := point.EncodePayload(p)
 	var vectors []byte
-	if len(p.Vectors) > 0 {
-		vectors = point.EncodeVectors(p.Vectors)
+	if !v.Empty() {
+		vectors = point.EncodeVectorSet(v)
 	}
 	if r.tooLarge(d, payload) || r.tooLarge(d, vectors) {
 		return nil
 	}
 	d.exists = true
-	d.payload.set(p.Payload, r.index, len(payload))
-	d.vectors.set(p.Vectors, r.index, len(vectors))
+	d.payload.set(p, r.index, len(payload))
+	d.vectors.set(v, r.index, len(vectors))
 	d.touch(names)
 	d.refs = r.batch.PutPoint(r.a.s.gen, d.id, r.index, payload, vectors, d.refs)
 	return r.changed(d)
@@ -219,8 +215,8 @@ func (r *run) putPayload(d *draft, p point.Payload) error {
 }
 
 // putVectors replaces the vectors of a point that exists; names tells which of them changed.
-func (r *run) putVectors(d *draft, v point.Vectors, names []string) error {
-	body := point.EncodeVectors(v)
+func (r *run) putVectors(d *draft, v point.VectorSet, names []string) error {
+	body := point.EncodeVectorSet(v)
 	if r.tooLarge(d, body) {
 		return nil
 	}

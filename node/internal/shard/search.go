@@ -10,8 +10,10 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/multi"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/sparse"
 )
 
 // Search returns the points nearest to the request's vector, best first; points of equal scores are in the order of
@@ -100,10 +102,13 @@ type searcher struct {
 	req     *SearchRequest
 	r       *reader
 	schema  VectorSchema
-	vectors dense.Snapshot            // of the space that is searched
-	there   bool                      // there is such a space
-	others  map[string]dense.Snapshot // of all spaces, if a filter may ask for them
-	query   []float32
+	space   *space // that is searched; nil: there is none of that name
+	size    int    // how many vectors it has
+	dense   dense.Snapshot
+	multi   multi.Snapshot
+	sparse  sparse.Snapshot
+	others  map[string]dense.Snapshot // of all dense vectors, if a filter may ask for them
+	query   []float32                 // as it is compared
 	matcher *filter.Matcher
 	plan    payload.Plan
 	ranking ranking
@@ -118,28 +123,43 @@ func (q *searcher) beginLocked(r *reader) {
 		q.beginRankedLocked(r)
 		return
 	}
-	sp, ok := r.spaces[q.req.Using]
-	if !ok {
+	if q.space = r.spaces[q.req.Using]; q.space == nil {
 		return
 	}
-	q.there, q.vectors = true, sp.index.Snapshot()
+	q.size = q.space.len()
 	for _, id := range q.req.Exclude {
 		if l, ok := r.s.mu.table.labels[id]; ok {
 			q.exclude = append(q.exclude, l)
 		}
 	}
-	if q.matcher.MatchesAll() {
-		return
+	if !q.matcher.MatchesAll() {
+		q.plan = r.s.planLocked(q.req.Filter)
+		q.others = make(map[string]dense.Snapshot, len(r.spaces))
+		for name, other := range r.spaces {
+			if other.dense != nil {
+				q.others[name] = other.dense.Snapshot()
+			}
+		}
 	}
-	q.plan = r.s.planLocked(q.req.Filter)
-	q.others = make(map[string]dense.Snapshot, len(r.spaces))
-	for name, other := range r.spaces {
-		q.others[name] = other.index.Snapshot()
+	q.snapshotLocked()
+}
+
+func (q *searcher) snapshotLocked() {
+	switch sp := q.space; {
+	case sp.multi != nil:
+		q.multi = sp.multi.Snapshot()
+	case sp.dense != nil:
+		q.dense = sp.dense.Snapshot()
+	case q.req.Sparse == nil: // which is refused
+	case !q.matcher.MatchesAll() && q.plan.Bounded():
+		q.sparse = sp.sparse.Begin(*q.req.Sparse, q.plan.Upper)
+	default:
+		q.sparse = sp.sparse.Begin(*q.req.Sparse, nil)
 	}
 }
 
 func (q *searcher) close() {
-	q.vectors.Release()
+	q.dense.Release()
 	for _, other := range q.others {
 		other.Release()
 	}
@@ -150,14 +170,11 @@ func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
 	if q.req.Order != nil || q.req.Sample != nil {
 		return q.answerRanked(ctx)
 	}
-	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
-		return nil, err
-	}
-	if q.query, err = q.schema.stored(q.req.Vector); err != nil {
+	if err := q.setQuery(); err != nil {
 		return nil, err
 	}
 	sel, err := q.r.selection(q.req.Payload, q.req.Vectors)
-	if err != nil || !q.there {
+	if err != nil || q.space == nil {
 		return nil, err
 	}
 	q.limit = int(min(q.req.Limit, uint64(math.MaxInt32)))
@@ -168,6 +185,21 @@ func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
 	return q.r.scored(&sel, cutAt(q.req.ScoreThreshold, q.schema, hits))
 }
 
+// setQuery brings what the search looks for into the form in which it is compared.
+func (q *searcher) setQuery() (err error) {
+	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
+		return err
+	}
+	if q.req.Sparse != nil {
+		return q.schema.checkSparse(*q.req.Sparse)
+	}
+	if q.query, err = q.schema.stored(q.req.Vector); err != nil {
+		return err
+	}
+	q.query = q.schema.indexed(q.query)
+	return nil
+}
+
 // hnswEfMax bounds what hnsw_ef can make a search keep.
 const hnswEfMax = 1 << 20
 
@@ -175,24 +207,79 @@ const hnswEfMax = 1 << 20
 const scanFactor = 16
 
 func (q *searcher) run(ctx context.Context) ([]found, error) {
-	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.vectors.Len() {
+	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.size {
 		return q.amongIDs(ctx, ids)
 	}
+	switch q.schema.Kind {
+	case Sparse:
+		return q.runSparse(ctx)
+	case Multi:
+		return q.runMulti(ctx)
+	case Dense:
+	}
+	return q.runDense(ctx)
+}
+
+func (q *searcher) runDense(ctx context.Context) ([]found, error) {
 	query := dense.Query{Vector: q.query, Limit: q.limit, Before: q.r.rows.before, Params: dense.Params{
 		Exact: q.req.Exact, Ef: int(min(q.req.HNSWEf, hnswEfMax)), IndexedOnly: q.req.IndexedOnly,
 		IgnoreCodes: q.req.Quantization.Ignore, Oversampling: q.req.Quantization.Oversampling,
 		KeepScores: q.req.Quantization.Rescore != nil && !*q.req.Quantization.Rescore,
 	}}
 	query.Filter = q.filter()
-	nearest, err := q.vectors.Search(ctx, query)
+	nearest, err := q.dense.Search(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	hits := make([]found, len(nearest))
-	for i, h := range nearest {
-		hits[i] = found{id: q.r.rows.id(h.Label), score: h.Score}
+	return q.found(len(nearest), func(i int) (uint32, float32) { return nearest[i].Label, nearest[i].Score })
+}
+
+func (q *searcher) runSparse(ctx context.Context) ([]found, error) {
+	query := sparse.Query{Limit: q.limit, Before: q.r.rows.before}
+	if f := q.filter(); f != nil {
+		query.Accept = func(label uint32) (bool, error) { return passes(f, label) }
 	}
-	return hits, q.r.setVersions(nearest, hits)
+	nearest, err := q.sparse.Search(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return q.found(len(nearest), func(i int) (uint32, float32) { return nearest[i].Label, nearest[i].Score })
+}
+
+func (q *searcher) runMulti(ctx context.Context) ([]found, error) {
+	query := multi.Query{Vectors: q.query, Limit: q.limit, Before: q.r.rows.before}
+	if f := q.filter(); f != nil {
+		query.Accept = func(label uint32) (bool, error) { return passes(f, label) }
+		if f.Upper != nil {
+			query.Only = f.Upper.Contains
+		}
+	}
+	nearest, err := q.multi.Search(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return q.found(len(nearest), func(i int) (uint32, float32) { return nearest[i].Label, nearest[i].Score })
+}
+
+// passes asks a filter about one label.
+func passes(f *dense.Filter, label uint32) (bool, error) {
+	switch {
+	case f.Lower != nil && f.Lower.Contains(label):
+		return true, nil
+	case f.Upper != nil && !f.Upper.Contains(label), f.Accept == nil:
+		return false, nil
+	}
+	return f.Accept(label)
+}
+
+// found gives results their ids and versions.
+func (q *searcher) found(n int, hit func(i int) (label uint32, score float32)) ([]found, error) {
+	labels, hits := make([]uint32, n), make([]found, n)
+	for i := range hits {
+		labels[i], hits[i].score = hit(i)
+		hits[i].id = q.r.rows.id(labels[i])
+	}
+	return hits, q.r.setVersions(labels, hits)
 }
 
 // filter says what may be found. Excluded points are few.
@@ -201,7 +288,7 @@ func (q *searcher) filter() *dense.Filter {
 	case q.matcher.MatchesAll() && len(q.exclude) == 0 && q.r.hidden == nil:
 		return nil
 	case q.matcher.MatchesAll():
-		return &dense.Filter{Accept: q.accept, Expected: q.vectors.Len()}
+		return &dense.Filter{Accept: q.accept, Expected: q.size}
 	}
 	_, about, _ := q.plan.Estimate()
 	f := &dense.Filter{Lower: q.plan.Lower, Accept: q.accept, Expected: int(about)}
@@ -224,11 +311,11 @@ func (q *searcher) filter() *dense.Filter {
 }
 
 // setVersions fills in the versions of hits: those in memory, but for points that have changed since the read began.
-func (r *reader) setVersions(nearest []dense.Hit, hits []found) error {
+func (r *reader) setVersions(labels []uint32, hits []found) error {
 	var changed []int
 	r.s.mu.RLock()
-	for i, h := range nearest {
-		now := r.s.mu.table.rows.at(h.Label)
+	for i, label := range labels {
+		now := r.s.mu.table.rows.at(label)
 		if hits[i].version = now.version; now.version > r.applied || now.version == 0 {
 			changed = append(changed, i)
 		}
@@ -259,7 +346,8 @@ func (q *searcher) accept(label uint32) (bool, error) {
 	}
 	t := memoryTarget{q: q, label: label}
 	ok := q.matcher.Match(&t)
-	return ok && t.err == nil, t.err
+	err := cmp.Or(t.err, t.stored.err)
+	return ok && err == nil, err
 }
 
 // amongIDs compares the few vectors that a filter names, from the store.
@@ -279,16 +367,31 @@ func (q *searcher) amongIDs(ctx context.Context, ids []point.ID) ([]found, error
 		if !ok || !q.matcher.Match(&t) && t.err == nil {
 			continue
 		}
-		v, ok := t.loadVectors()[q.req.Using]
+		score, ok := q.score(t.loadVectors())
 		if t.err != nil {
 			return nil, t.err
 		}
-		if ok && q.schema.Size == len(v) {
-			hits = append(hits, found{id: id, version: t.version(), score: q.schema.Distance.Score(q.query, v)})
+		if ok {
+			hits = append(hits, found{id: id, version: t.version(), score: score})
 		}
 	}
 	q.sort(hits)
 	return hits[:min(len(hits), q.limit)], nil
+}
+
+// score compares the query with a point as the index would.
+func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
+	if !q.schema.fits(q.req.Using, stored) {
+		return 0, false
+	}
+	switch q.schema.Kind {
+	case Sparse:
+		return sparse.Dot(*q.req.Sparse, q.schema.indexedSparse(stored.Sparse[q.req.Using]))
+	case Multi:
+		return multi.Score(q.schema.Distance, q.schema.Size, q.query, q.schema.indexed(stored.Dense[q.req.Using])), true
+	case Dense:
+	}
+	return q.schema.Distance.Score(q.query, q.schema.indexed(stored.Dense[q.req.Using])), true
 }
 
 func (q *searcher) sort(hits []found) {
@@ -306,32 +409,42 @@ func (q *searcher) sort(hits []found) {
 
 // memoryTarget is a point in memory, as filters see it; its payload is read when it is asked for.
 type memoryTarget struct {
-	q       *searcher
-	label   uint32
-	payload point.Payload
-	loaded  bool
-	err     error
+	q      *searcher
+	label  uint32
+	stored storedTarget
+	loaded bool
+	err    error
 }
 
 func (t *memoryTarget) ID() point.ID { return t.q.r.rows.id(t.label) }
 
 func (t *memoryTarget) HasVector(name string) bool {
-	vectors, ok := t.q.others[name]
-	return ok && vectors.Has(t.label)
+	if vectors, ok := t.q.others[name]; ok {
+		return vectors.Has(t.label)
+	}
+	if _, ok := t.q.r.schema.Vectors[name]; !ok {
+		return false
+	}
+	return t.load() && t.stored.HasVector(name)
 }
 
 func (t *memoryTarget) Payload() point.Payload {
-	if t.loaded {
-		return t.payload
-	}
-	t.loaded = true
-	stored, ok, err := t.q.r.stored(t.ID())
-	if err != nil || !ok {
-		t.err = cmp.Or(err, errNoRecord(t.ID()))
+	if !t.load() {
 		return nil
 	}
-	t.payload, t.err = stored.Payload(), stored.err
-	return t.payload
+	return t.stored.Payload()
+}
+
+// load begins to read the point. What goes wrong with that is kept.
+func (t *memoryTarget) load() bool {
+	if !t.loaded {
+		t.loaded = true
+		var ok bool
+		if t.stored, ok, t.err = t.q.r.stored(t.ID()); t.err == nil && !ok {
+			t.err = errNoRecord(t.ID())
+		}
+	}
+	return t.err == nil
 }
 
 // scored reads what is returned of the hits.

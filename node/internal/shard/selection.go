@@ -40,26 +40,30 @@ func (sel *selection) record(t *storedTarget) (point.Record, error) {
 		}
 	}
 	if sel.vectors {
-		rec.Vectors = sel.pick(t.loadVectors())
+		rec.Vectors, rec.Sparse = sel.pick(t.loadVectors())
 	}
 	rec.Version = t.version()
 	return rec, t.err
 }
 
-func (sel *selection) pick(stored point.Vectors) point.Vectors {
-	out := point.Vectors{}
-	if sel.names == nil {
-		for name, v := range stored {
-			if sel.schema.fits(name, v) {
-				out[name] = v
+func (sel *selection) pick(stored point.VectorSet) (dense point.Vectors, sparse point.SparseVectors) {
+	names := sel.names
+	if names == nil {
+		names = stored.Names()
+	}
+	dense = point.Vectors{}
+	for _, name := range names {
+		if !sel.schema.fits(name, stored) {
+			continue
+		}
+		if v, ok := stored.Sparse[name]; !ok {
+			dense[name] = stored.Dense[name]
+		} else {
+			if sparse == nil {
+				sparse = point.SparseVectors{}
 			}
-		}
-		return out
-	}
-	for _, name := range sel.names {
-		if v, ok := stored[name]; ok && sel.schema.fits(name, v) {
-			out[name] = v
+			sparse[name] = v
 		}
 	}
-	return out
+	return dense, sparse
 }

@@ -154,7 +154,7 @@ func (s *Shard) setSchema(schema Schema) error {
 	var errs []error
 	for name, sp := range old {
 		if spaces[name] != sp {
-			errs = append(errs, sp.index.Close(), s.forget(name))
+			errs = append(errs, sp.close(), s.forget(name))
 		}
 	}
 	return errors.Join(errs...)
@@ -189,7 +189,7 @@ func (s *Shard) Info() Info {
 	defer s.mu.RUnlock()
 	info := Info{Points: uint64(len(s.mu.table.labels)) - s.mu.hidden, Bytes: s.mu.table.bytes}
 	for _, sp := range s.mu.spaces {
-		info.Vectors += uint64(sp.index.Len())
+		info.Vectors += uint64(sp.len())
 	}
 	return info
 }
@@ -199,7 +199,11 @@ func (s *Shard) Indexes() (x Indexes) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for name, sp := range s.mu.spaces {
-		st := sp.index.Status()
+		if sp.dense == nil {
+			x.Indexed += uint64(sp.len())
+			continue
+		}
+		st := sp.dense.Status()
 		x.Indexed += uint64(st.Indexed)
 		x.Busy = x.Busy || st.Busy
 		if st.Problem != nil {
@@ -219,7 +223,10 @@ func (s *Shard) Settled(ctx context.Context) error {
 	spaces := s.mu.spaces
 	s.mu.RUnlock()
 	for _, sp := range spaces {
-		if err := sp.index.Settled(ctx); err != nil {
+		if sp.dense == nil {
+			continue
+		}
+		if err := sp.dense.Settled(ctx); err != nil {
 			return err
 		}
 	}
@@ -268,7 +275,7 @@ func (s *Shard) Close() error {
 func (s *Shard) closeSpaces() error {
 	var errs []error
 	for _, sp := range s.mu.spaces {
-		errs = append(errs, sp.index.Close())
+		errs = append(errs, sp.close())
 	}
 	return errors.Join(errs...)
 }

@@ -3,41 +3,107 @@ package shard
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/multi"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/sparse"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
-// space is the vectors of one name.
+// space is the vectors of one name, in an index of their kind: the others are nil.
 type space struct {
 	schema VectorSchema
-	index  *dense.Index
+	dense  *dense.Index
+	multi  *multi.Index
+	sparse *sparse.Index
 }
 
-func (s *Shard) newSpace(name string, schema VectorSchema) (*space, error) {
-	index, err := dense.New(dense.Options{
-		Size: schema.Size, Distance: schema.Distance, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
-		Idle: s.keeper.due, Pool: s.pool, Dir: s.indexDir(name),
-	})
+func (s *Shard) newSpace(name string, schema VectorSchema) (sp *space, err error) {
+	sp = &space{schema: schema}
+	switch schema.Kind {
+	case Multi:
+		sp.multi, err = multi.New(schema.Size, schema.Distance)
+	case Sparse:
+		sp.sparse = sparse.New()
+	case Dense:
+		sp.dense, err = dense.New(dense.Options{
+			Size: schema.Size, Distance: schema.Distance, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
+			Idle: s.keeper.due, Pool: s.pool, Dir: s.indexDir(name),
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("vector %q: %w", name, err)
 	}
-	return &space{schema: schema, index: index}, nil
+	return sp, nil
 }
 
 // follows reports whether a space can be made one of another schema, and does that.
 func (sp *space) follows(schema VectorSchema) bool {
-	if sp.schema.Size != schema.Size || sp.schema.Distance != schema.Distance {
+	index := schema.Index
+	schema.Index = sp.schema.Index
+	if sp.schema != schema {
 		return false
 	}
-	if sp.schema.Index != schema.Index {
-		sp.index.SetConfig(schema.Index)
-		sp.schema.Index = schema.Index
+	if sp.dense != nil && sp.schema.Index != index {
+		sp.dense.SetConfig(index)
 	}
+	sp.schema.Index = index
 	return true
+}
+
+// put stages the vector of a point that fits the schema.
+func (sp *space) put(label uint32, name string, vectors point.VectorSet) error {
+	switch {
+	case sp.sparse != nil:
+		sp.sparse.Put(label, sp.schema.indexedSparse(vectors.Sparse[name]))
+		return nil
+	case sp.multi != nil:
+		return sp.multi.Put(label, sp.schema.indexed(vectors.Dense[name]))
+	}
+	return sp.dense.Put(label, sp.schema.indexed(vectors.Dense[name]))
+}
+
+func (sp *space) remove(label uint32) {
+	switch {
+	case sp.sparse != nil:
+		sp.sparse.Remove(label)
+	case sp.multi != nil:
+		sp.multi.Remove(label)
+	default:
+		sp.dense.Remove(label)
+	}
+}
+
+func (sp *space) publish() {
+	switch {
+	case sp.sparse != nil:
+		sp.sparse.Publish()
+	case sp.multi != nil:
+		sp.multi.Publish()
+	default:
+		sp.dense.Publish()
+	}
+}
+
+func (sp *space) len() int {
+	switch {
+	case sp.sparse != nil:
+		return sp.sparse.Len()
+	case sp.multi != nil:
+		return sp.multi.Len()
+	}
+	return sp.dense.Len()
+}
+
+func (sp *space) close() error {
+	if sp.dense == nil {
+		return nil
+	}
+	return sp.dense.Close()
 }
 
 // vector returns the schema of a name.
@@ -52,34 +118,126 @@ func (s Schema) vector(name string) (VectorSchema, error) {
 // names returns the names of all vectors, ascending.
 func (s Schema) names() []string { return slices.Sorted(maps.Keys(s.Vectors)) }
 
+// fits reports whether the vector of a name is there, and of the schema.
+func (s Schema) fits(name string, stored point.VectorSet) bool {
+	v, ok := s.Vectors[name]
+	return ok && v.fits(name, stored)
+}
+
+func (v VectorSchema) fits(name string, stored point.VectorSet) bool {
+	if v.Kind == Sparse {
+		_, ok := stored.Sparse[name]
+		return ok
+	}
+	x, ok := stored.Dense[name]
+	return ok && v.holds(x)
+}
+
+// MaxMulti is how many components all vectors of a multivector may have together.
+const MaxMulti = 1 << 20
+
+// holds reports whether the number of components is right.
+func (v VectorSchema) holds(x []float32) bool {
+	if v.Kind == Multi {
+		return len(x) > 0 && len(x)%v.Size == 0 && len(x) <= MaxMulti
+	}
+	return len(x) == v.Size
+}
+
 // stored checks vectors and returns them in the form in which they are stored. Its error does not depend on the
 // order of the map: replicas answer alike.
-func (s Schema) stored(vectors point.Vectors) (point.Vectors, error) {
-	out := make(point.Vectors, len(vectors))
-	for _, name := range slices.Sorted(maps.Keys(vectors)) {
+func (s Schema) stored(vectors point.VectorSet) (out point.VectorSet, err error) {
+	for _, name := range vectors.Names() {
 		schema, err := s.vector(name)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		if out[name], err = schema.stored(vectors[name]); err != nil {
-			return nil, err
+		var one point.VectorSet
+		if v, ok := vectors.Sparse[name]; ok {
+			err = schema.checkSparse(v)
+			one.Sparse = point.SparseVectors{name: v}
+		} else {
+			var x []float32
+			x, err = schema.stored(vectors.Dense[name])
+			one.Dense = point.Vectors{name: x}
 		}
+		if err != nil {
+			return out, err
+		}
+		out.Put(one)
 	}
 	return out, nil
 }
 
+// ErrMixedKinds words the refusal of a vector of another kind than is declared.
+func ErrMixedKinds() error {
+	return fault.New(fault.Invalid, "Conversion between sparse and regular vectors failed")
+}
+
+func (v VectorSchema) checkSparse(x point.Sparse) error {
+	if v.Kind != Sparse {
+		return ErrMixedKinds()
+	}
+	return vec.CheckFinite(x.Values)
+}
+
 func (v VectorSchema) stored(x []float32) ([]float32, error) {
-	if len(x) != v.Size {
+	switch {
+	case v.Kind == Sparse:
+		return nil, ErrMixedKinds()
+	case v.Kind == Multi && len(x) > MaxMulti:
+		return nil, fault.New(fault.Invalid, "a multivector has %d components, at most %d are allowed", len(x), MaxMulti)
+	case !v.holds(x):
 		return nil, fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", v.Size, len(x))
 	}
 	if err := vec.CheckFinite(x); err != nil {
 		return nil, err
 	}
-	return v.Distance.Stored(x), nil
+	return v.rows(x, v.form), nil
 }
 
-// fits reports whether a stored vector belongs to the schema.
-func (s Schema) fits(name string, v []float32) bool {
-	schema, ok := s.Vectors[name]
-	return ok && schema.Size == len(v)
+// rows changes each of the vectors that lie one behind the other.
+func (v VectorSchema) rows(x []float32, change func([]float32) []float32) []float32 {
+	if len(x) == v.Size {
+		return change(x)
+	}
+	out := make([]float32, 0, len(x))
+	for row := range slices.Chunk(x, v.Size) {
+		out = append(out, change(row)...)
+	}
+	return out
+}
+
+// form returns a vector as it is stored. Doing it again changes nothing.
+func (v VectorSchema) form(x []float32) []float32 {
+	switch {
+	case v.Datatype == vec.ByteType: // such have no length of 1
+		return v.Datatype.Held(x)
+	case v.Datatype == vec.HalfType && v.Distance == vec.Cosine && normalisedHalves(x):
+		return slices.Clone(x)
+	}
+	return v.Datatype.Held(v.Distance.Stored(x))
+}
+
+// normalisedHalves reports whether a vector can be one of length 1 whose components were rounded to binary16.
+func normalisedHalves(x []float32) bool {
+	const tolerance = 1e-3
+	sum := 0.0
+	for _, c := range x {
+		sum += float64(c) * float64(c)
+	}
+	return math.Abs(sum-1) <= tolerance && slices.Equal(vec.HalfType.Held(x), x)
+}
+
+// indexed returns a stored vector, or a query in that form, as it is compared.
+func (v VectorSchema) indexed(stored []float32) []float32 {
+	if v.Datatype != vec.ByteType || v.Distance != vec.Cosine {
+		return stored
+	}
+	return v.rows(stored, vec.Normalize)
+}
+
+// indexedSparse returns a stored sparse vector as it is compared.
+func (v VectorSchema) indexedSparse(stored point.Sparse) point.Sparse {
+	return point.Sparse{Indices: stored.Indices, Values: v.Datatype.Held(stored.Values)}
 }

@@ -152,7 +152,7 @@ func (r *search) among(ctx context.Context) error {
 		for i := range r.terms {
 			t := &r.terms[i]
 			if x, ok := valueIn(t.rows, t.values, row); ok {
-				score += t.weight * x
+				score += float32(t.weight * x) // rounded before it is added, on every processor
 				met = true
 			}
 		}
@@ -209,7 +209,7 @@ func (r *search) window(start uint32) error {
 		t := &r.terms[i]
 		for p := r.at[i]; p < ends[i]; p++ {
 			at := t.rows[p] - start
-			r.scores[at] += t.weight * t.values[p]
+			r.scores[at] += float32(t.weight * t.values[p])
 			r.touched[at/64] |= 1 << (at % 64)
 		}
 	}
@@ -323,4 +323,18 @@ func (h *heap) sorted() []Hit {
 		return 1
 	})
 	return h.hits
+}
+
+// Dot is the score of a query and a vector, as a search computes it; ok tells whether they share an index.
+func Dot(query, v point.Sparse) (score float32, ok bool) {
+	at := 0
+	for i, index := range query.Indices {
+		for at < len(v.Indices) && v.Indices[at] < index {
+			at++
+		}
+		if at < len(v.Indices) && v.Indices[at] == index {
+			score, ok = score+float32(query.Values[i]*v.Values[at]), true
+		}
+	}
+	return score, ok
 }
