@@ -226,52 +226,8 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 		if s, _, ok = q.apply(s, catalog.Command{Reshard: reshard}, "shard_number"); !ok {
 			return s, false
 		}
-		q.slots(s.Collections[q.col.ID])
 	}
 	return s, true
-}
-
-// slots adds what resharding moves: a step per move that can begin at once, and one for what follows.
-func (q *question) slots(col *catalog.Collection) {
-	moving := catalog.PlanMoves(col)
-	_, bytes := q.size()
-	total := uint64(0)
-	for _, m := range moving.Begin {
-		n := 0
-		for _, r := range m.Slots {
-			n += r.Len()
-		}
-		shard := uint32(m.Target)
-		step := &clusterpb.PlannedStep{
-			Kind: "move_slots", Collection: col.Name, ShardId: &shard, Bytes: bytes * uint64(n) / slotCount,
-			Why: fmt.Sprintf("%d slots of shard %d go to shard %d", n, m.Source, m.Target),
-		}
-		if to, ok := col.Shard(m.Target); ok {
-			step.ToPeer = uint64(to.Primary)
-		}
-		if from, ok := col.Shard(m.Source); ok {
-			step.FromPeer = uint64(from.Primary)
-		}
-		total += uint64(n)
-		q.add(step)
-	}
-	if left := uint64(max(moving.Left, 0)); left > total {
-		q.add(&clusterpb.PlannedStep{
-			Kind: "move_slots", Collection: col.Name, Bytes: bytes * (left - total) / slotCount,
-			Why: fmt.Sprintf("%d slots follow once these moves are over", left-total),
-		})
-	}
-}
-
-const slotCount = 4096
-
-// size adds up one copy of every shard of the collection that is asked about.
-func (q *question) size() (points, bytes uint64) {
-	for _, sh := range q.col.Shards {
-		p, b := look{q.state, q.col, sh, q.view}.size()
-		points, bytes = points+p, bytes+b
-	}
-	return points, bytes
 }
 
 // create declares the collection that does not exist yet.
