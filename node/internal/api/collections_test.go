@@ -76,6 +76,7 @@ func TestWhatIsShownCanBeDeclaredAgain(t *testing.T) {
 			VectorsConfig: shown.GetParams().GetVectorsConfig(), ShardNumber: new(shown.GetParams().GetShardNumber()),
 			ReplicationFactor: shown.GetParams().ReplicationFactor, WriteConsistencyFactor: shown.GetParams().WriteConsistencyFactor,
 			OnDiskPayload: new(shown.GetParams().GetOnDiskPayload()), Metadata: shown.GetMetadata(),
+			SparseVectorsConfig: shown.GetParams().GetSparseVectorsConfig(),
 		}
 		l.must("Collections.Create", again)
 		if twice := l.info("m").GetConfig(); !proto.Equal(shown, twice) {
@@ -115,7 +116,18 @@ func drawCreate(t *rapid.T) *qdrant.CreateCollection {
 		vectors[name] = &qdrant.VectorParams{
 			Size: rapid.Uint64Range(1, 65536).Draw(t, "size"), Distance: qdrant.Distance(rapid.IntRange(1, 4).Draw(t, "distance")),
 			OnDisk: maybe(t, "disk", rapid.Bool()), HnswConfig: drawHNSW(t, "vector"),
+			Datatype: maybe(t, "datatype", rapid.SampledFrom([]qdrant.Datatype{qdrant.Datatype_Float16, qdrant.Datatype_Uint8})),
 		}
+		if rapid.Bool().Draw(t, "multi") {
+			vectors[name].MultivectorConfig = &qdrant.MultiVectorConfig{}
+		}
+	}
+	var sparse *qdrant.SparseVectorConfig
+	if rapid.Bool().Draw(t, "sparse") {
+		sparse = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}, "t": {
+			Modifier: qdrant.Modifier_Idf.Enum(),
+			Index:    &qdrant.SparseIndexConfig{FullScanThreshold: maybe(t, "scan", rapid.Uint64()), OnDisk: maybe(t, "disk", rapid.Bool()), Datatype: qdrant.Datatype_Float16.Enum()},
+		}})
 	}
 	rf := rapid.Uint32Range(1, 5).Draw(t, "rf")
 	o := &qdrant.OptimizersConfigDiff{
@@ -127,6 +139,7 @@ func drawCreate(t *rapid.T) *qdrant.CreateCollection {
 	}
 	return &qdrant.CreateCollection{
 		CollectionName: "n", VectorsConfig: qdrant.NewVectorsConfigMap(vectors), HnswConfig: drawHNSW(t, "collection"), OptimizersConfig: o,
+		SparseVectorsConfig: sparse,
 		WalConfig: &qdrant.WalConfigDiff{
 			WalCapacityMb: maybe(t, "wal", rapid.Uint64Range(1, 64)), WalSegmentsAhead: maybe(t, "ahead", rapid.Uint64Max(4)), WalRetainClosed: maybe(t, "retain", rapid.Uint64Max(4)),
 		},
@@ -154,8 +167,7 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		{declare("a\x1fb"), codes.InvalidArgument, "Wrong input: "},
 		{declare(strings.Repeat("x", 256)), codes.InvalidArgument, "255"},
 		{params(func(p *qdrant.VectorParams) { p.Distance = 0 }), codes.InvalidArgument, "distance"},
-		{params(func(p *qdrant.VectorParams) { p.Datatype = new(qdrant.Datatype_Uint8) }), codes.Unimplemented, "vectors of type Uint8 (VectorParams.datatype)"},
-		{params(func(p *qdrant.VectorParams) { p.MultivectorConfig = &qdrant.MultiVectorConfig{} }), codes.Unimplemented, "multivectors"},
+		{params(func(p *qdrant.VectorParams) { p.Datatype = new(qdrant.Datatype_Turbo4) }), codes.Unimplemented, "vectors of type Turbo4 (VectorParams.datatype)"},
 		{params(func(p *qdrant.VectorParams) { p.Memory = new(qdrant.Memory_Cold) }), codes.Unimplemented, "memory placement"},
 		{with(func(c *qdrant.CreateCollection) { c.VectorsConfig = &qdrant.VectorsConfig{} }), codes.InvalidArgument, "vectors_config"},
 		{with(func(c *qdrant.CreateCollection) { c.ShardingMethod = new(qdrant.ShardingMethod_Custom) }), codes.Unimplemented, "custom sharding"},
@@ -168,8 +180,11 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		}), codes.InvalidArgument, "quantile must be within 0.5..1, got 2"},
 		{with(func(c *qdrant.CreateCollection) { c.StrictModeConfig = &qdrant.StrictModeConfig{} }), codes.Unimplemented, "strict mode"},
 		{with(func(c *qdrant.CreateCollection) {
-			c.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}})
-		}), codes.Unimplemented, "sparse vectors"},
+			c.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"": {}})
+		}), codes.InvalidArgument, "a sparse vector needs a name"},
+		{with(func(c *qdrant.CreateCollection) {
+			c.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {Index: &qdrant.SparseIndexConfig{Datatype: new(qdrant.Datatype_Uint8)}}})
+		}), codes.Unimplemented, "weights of datatype uint8"},
 		{with(func(c *qdrant.CreateCollection) { c.WriteConsistencyFactor = new(uint32(2)) }), codes.InvalidArgument, "write_consistency_factor 2 cannot be larger"},
 		{with(func(c *qdrant.CreateCollection) {
 			c.HnswConfig = &qdrant.HnswConfigDiff{EfConstruct: new(uint64(math.MaxUint64))}

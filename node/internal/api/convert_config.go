@@ -18,6 +18,9 @@ func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
 	if c.Vectors, err = vectorParamsFrom(r.GetVectorsConfig()); err != nil {
 		return c, err
 	}
+	if c.SparseVectors, err = sparseParamsFrom(r.GetSparseVectorsConfig()); err != nil {
+		return c, err
+	}
 	if c.Quantization, err = quantizationFrom(r.GetQuantizationConfig()); err != nil {
 		return c, err
 	}
@@ -68,10 +71,9 @@ func vectorParamsFrom(v *qdrant.VectorsConfig) (map[string]catalog.VectorParams,
 }
 
 func oneVectorParamsFrom(name string, p *qdrant.VectorParams) (catalog.VectorParams, error) {
-	switch p.GetDatatype() {
-	case qdrant.Datatype_Default, qdrant.Datatype_Float32:
-	default:
-		return catalog.VectorParams{}, missing("vectors of type "+p.GetDatatype().String(), "VectorParams.datatype")
+	datatype, err := datatypeFrom(p.GetDatatype(), "VectorParams.datatype")
+	if err != nil {
+		return catalog.VectorParams{}, err
 	}
 	distance := vec.Distance(p.GetDistance())
 	if !distance.Valid() {
@@ -80,8 +82,42 @@ func oneVectorParamsFrom(name string, p *qdrant.VectorParams) (catalog.VectorPar
 	q, err := quantizationFrom(p.GetQuantizationConfig())
 	return catalog.VectorParams{
 		Size: p.GetSize(), Distance: distance, HNSW: hnswFrom(p.GetHnswConfig()), Quantization: q,
-		OnDisk: p.OnDisk,
+		OnDisk: p.OnDisk, Datatype: datatype, Multi: p.MultivectorConfig != nil,
 	}, err
+}
+
+// datatypeFrom reads what components are; the default, and float32, are none.
+func datatypeFrom(t qdrant.Datatype, place string) (vec.Datatype, error) {
+	switch t {
+	case qdrant.Datatype_Default, qdrant.Datatype_Float32:
+		return "", nil
+	case qdrant.Datatype_Float16:
+		return vec.HalfType, nil
+	case qdrant.Datatype_Uint8:
+		return vec.ByteType, nil
+	case qdrant.Datatype_Turbo4:
+	}
+	return "", missing("vectors of type "+t.String(), place)
+}
+
+// sparseParamsFrom reads the declared sparse vectors; nil is none.
+func sparseParamsFrom(s *qdrant.SparseVectorConfig) (map[string]catalog.SparseParams, error) {
+	if len(s.GetMap()) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]catalog.SparseParams, len(s.GetMap()))
+	for name, p := range s.GetMap() {
+		datatype, err := datatypeFrom(p.GetIndex().GetDatatype(), "SparseIndexConfig.datatype")
+		if err != nil {
+			return nil, err
+		}
+		params := catalog.SparseParams{IDF: p.GetModifier() == qdrant.Modifier_Idf, Datatype: datatype}
+		if index := p.GetIndex(); index != nil {
+			params.FullScanThreshold, params.OnDisk = index.FullScanThreshold, index.OnDisk
+		}
+		out[name] = params
+	}
+	return out, nil
 }
 
 // quantizationFrom reads a declared quantization; nil is none.

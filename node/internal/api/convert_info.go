@@ -6,6 +6,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // configTo writes a collection's declaration with its effective values.
@@ -24,7 +25,7 @@ func paramsTo(c catalog.Config) *qdrant.CollectionParams {
 	p := &qdrant.CollectionParams{
 		ShardNumber: c.ShardNumber, OnDiskPayload: c.OnDiskPayload, VectorsConfig: vectorsConfigTo(c.Vectors),
 		ReplicationFactor: &c.ReplicationFactor, WriteConsistencyFactor: &c.WriteConsistencyFactor,
-		ReadFanOutFactor: c.ReadFanOutFactor,
+		ReadFanOutFactor: c.ReadFanOutFactor, SparseVectorsConfig: sparseConfigTo(c.SparseVectors),
 	}
 	if c.ReadFanOutDelay != nil {
 		ms := uint64(c.ReadFanOutDelay.Milliseconds())
@@ -49,11 +50,45 @@ func oneVectorParamsTo(p catalog.VectorParams) *qdrant.VectorParams {
 	out := &qdrant.VectorParams{
 		Size: p.Size, Distance: qdrant.Distance(p.Distance), OnDisk: p.OnDisk, QuantizationConfig: quantizationTo(p.Quantization),
 	}
+	out.Datatype = datatypeTo(p.Datatype)
+	if p.Multi {
+		out.MultivectorConfig = &qdrant.MultiVectorConfig{Comparator: qdrant.MultiVectorComparator_MaxSim}
+	}
 	if h := p.HNSW; h != nil {
 		out.HnswConfig = &qdrant.HnswConfigDiff{
 			M: h.M, EfConstruct: h.EfConstruct, FullScanThreshold: h.FullScanThreshold,
 			MaxIndexingThreads: h.MaxIndexingThreads, OnDisk: h.OnDisk, PayloadM: h.PayloadM,
 		}
+	}
+	return out
+}
+
+// datatypeTo writes what components are, nil for float32.
+func datatypeTo(t vec.Datatype) *qdrant.Datatype {
+	switch t {
+	case vec.HalfType:
+		return qdrant.Datatype_Float16.Enum()
+	case vec.ByteType:
+		return qdrant.Datatype_Uint8.Enum()
+	case "", vec.Float32:
+	}
+	return nil
+}
+
+func sparseConfigTo(declared map[string]catalog.SparseParams) *qdrant.SparseVectorConfig {
+	if len(declared) == 0 {
+		return nil
+	}
+	out := &qdrant.SparseVectorConfig{Map: make(map[string]*qdrant.SparseVectorParams, len(declared))}
+	for name, p := range declared {
+		params := &qdrant.SparseVectorParams{}
+		if p.IDF {
+			params.Modifier = qdrant.Modifier_Idf.Enum()
+		}
+		if p.FullScanThreshold != nil || p.OnDisk != nil || p.Datatype != "" {
+			params.Index = &qdrant.SparseIndexConfig{FullScanThreshold: p.FullScanThreshold, OnDisk: p.OnDisk, Datatype: datatypeTo(p.Datatype)}
+		}
+		out.Map[name] = params
 	}
 	return out
 }

@@ -16,14 +16,14 @@ type upsertRequest interface {
 	GetUpdateMode() qdrant.UpdateMode
 }
 
-func upsertFrom(r upsertRequest) (point.Op, error) {
+func upsertFrom(r upsertRequest, sizes *shapes) (point.Op, error) {
 	if len(r.GetPoints()) == 0 {
 		return nil, invalid("Empty update request: no points are given")
 	}
 	op := point.Upsert{Points: make([]point.Point, len(r.GetPoints())), Mode: modeFrom(r.GetUpdateMode())}
 	for i, p := range r.GetPoints() {
 		var err error
-		if op.Points[i], err = pointFrom(p); err != nil {
+		if op.Points[i], err = pointFrom(p, sizes); err != nil {
 			return nil, err
 		}
 	}
@@ -44,13 +44,15 @@ func modeFrom(m qdrant.UpdateMode) point.UpsertMode {
 	}
 }
 
-func pointFrom(p *qdrant.PointStruct) (out point.Point, err error) {
+func pointFrom(p *qdrant.PointStruct, sizes *shapes) (out point.Point, err error) {
 	if out.ID, err = idFrom(p.GetId()); err != nil {
 		return point.Point{}, err
 	}
-	if out.Vectors, err = vectorsFrom(p.GetVectors()); err != nil {
+	vectors, err := vectorsFrom(p.GetVectors(), sizes)
+	if err != nil {
 		return point.Point{}, err
 	}
+	out.Vectors, out.Sparse = vectors.Dense, vectors.Sparse
 	out.Payload, err = payloadFrom(p.GetPayload())
 	return out, err
 }
@@ -78,7 +80,7 @@ type updateVectorsRequest interface {
 	GetUpdateFilter() *qdrant.Filter
 }
 
-func updateVectorsFrom(r updateVectorsRequest) (point.Op, error) {
+func updateVectorsFrom(r updateVectorsRequest, sizes *shapes) (point.Op, error) {
 	if len(r.GetPoints()) == 0 {
 		return nil, invalid("Empty update request: no points are given")
 	}
@@ -88,11 +90,11 @@ func updateVectorsFrom(r updateVectorsRequest) (point.Op, error) {
 		if err != nil {
 			return nil, err
 		}
-		vectors, err := vectorsFrom(p.GetVectors())
+		vectors, err := vectorsFrom(p.GetVectors(), sizes)
 		if err != nil {
 			return nil, err
 		}
-		op.Points[i] = point.Point{ID: id, Vectors: vectors}
+		op.Points[i] = point.Point{ID: id, Vectors: vectors.Dense, Sparse: vectors.Sparse}
 	}
 	var err error
 	op.Condition, err = encodedFilter(r.GetUpdateFilter())
@@ -162,10 +164,10 @@ func clearPayloadFrom(s *qdrant.PointsSelector) (point.Op, error) {
 }
 
 // updateFrom reads one operation of a batch.
-func updateFrom(u *qdrant.PointsUpdateOperation) (point.Op, error) {
+func updateFrom(u *qdrant.PointsUpdateOperation, sizes *shapes) (point.Op, error) {
 	switch o := u.GetOperation().(type) {
 	case *qdrant.PointsUpdateOperation_Upsert:
-		return upsertFrom(o.Upsert)
+		return upsertFrom(o.Upsert, sizes)
 	case *qdrant.PointsUpdateOperation_SetPayload_:
 		return setPayloadFrom(o.SetPayload, o.SetPayload.Key)
 	case *qdrant.PointsUpdateOperation_OverwritePayload_:
@@ -173,7 +175,7 @@ func updateFrom(u *qdrant.PointsUpdateOperation) (point.Op, error) {
 	case *qdrant.PointsUpdateOperation_DeletePayload_:
 		return deletePayloadFrom(o.DeletePayload)
 	case *qdrant.PointsUpdateOperation_UpdateVectors_:
-		return updateVectorsFrom(o.UpdateVectors)
+		return updateVectorsFrom(o.UpdateVectors, sizes)
 	case *qdrant.PointsUpdateOperation_DeleteVectors_:
 		return deleteVectorsFrom(o.DeleteVectors)
 	case *qdrant.PointsUpdateOperation_DeletePoints_:
@@ -189,7 +191,7 @@ func updateFrom(u *qdrant.PointsUpdateOperation) (point.Op, error) {
 }
 
 // checkOp refuses what cannot be stored: first what no collection could, then what this one does not declare.
-func checkOp(op point.Op, declared map[string]catalog.VectorParams, known bool) error {
+func checkOp(op point.Op, declared *catalog.Config, known bool) error {
 	if err := point.CheckOp(op); err != nil || !known {
 		return err
 	}
@@ -199,39 +201,23 @@ func checkOp(op point.Op, declared map[string]catalog.VectorParams, known bool) 
 	case point.UpdateVectors:
 		return checkVectors(op.Points, declared)
 	case point.DeleteVectors:
-		for _, name := range op.Names {
-			if _, err := vectorParams(declared, name); err != nil {
-				return err
-			}
-		}
+		return declared.CheckNames(op.Names)
 	}
 	return nil
 }
 
-func checkVectors(points []point.Point, declared map[string]catalog.VectorParams) error {
+func checkVectors(points []point.Point, declared *catalog.Config) error {
 	for _, p := range points {
 		for name, v := range p.Vectors {
-			if err := checkVector(declared, name, v); err != nil {
+			if err := declared.CheckDense(name, v); err != nil {
+				return err
+			}
+		}
+		for name := range p.Sparse {
+			if err := declared.CheckSparse(name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// checkVector refuses a vector whose name is not declared or whose size is another.
-func checkVector(declared map[string]catalog.VectorParams, name string, v []float32) error {
-	params, err := vectorParams(declared, name)
-	if err == nil && params.Size != uint64(len(v)) {
-		err = invalid("Vector dimension error: expected dim: %d, got %d", params.Size, len(v))
-	}
-	return err
-}
-
-func vectorParams(declared map[string]catalog.VectorParams, name string) (catalog.VectorParams, error) {
-	params, ok := declared[name]
-	if !ok {
-		return params, invalid("Not existing vector name error: %.255s", name)
-	}
-	return params, nil
 }

@@ -17,6 +17,7 @@ const defaultLimit = 10
 type query struct {
 	coordinator.Query           // the search
 	byID              *point.ID // the search's vector is this point's, which the result leaves out
+	sizes             shapes    // of a multivector that is searched for
 	scroll            bool      // no search: points in the order of their ids
 }
 
@@ -35,6 +36,12 @@ func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	q.setParams(r.GetParams())
 	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
+	}
+	if r.SparseIndices != nil {
+		if q.Sparse, err = sparseFrom(r.SparseIndices.GetData(), q.Vector); err != nil {
+			return query{}, err
+		}
+		q.Vector = nil
 	}
 	return q, first(finite(q.Vector), c.checkQuery(q))
 }
@@ -81,11 +88,17 @@ func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 	return invalid("query: it is empty or of a kind that this server does not know")
 }
 
-func (q *query) setNearest(n *qdrant.VectorInput) error {
+func (q *query) setNearest(n *qdrant.VectorInput) (err error) {
 	switch v := n.GetVariant().(type) {
 	case *qdrant.VectorInput_Dense:
 		q.Vector = v.Dense.GetData()
 		return finite(q.Vector)
+	case *qdrant.VectorInput_Sparse:
+		q.Sparse, err = sparseFrom(v.Sparse.GetIndices(), v.Sparse.GetValues())
+		return err
+	case *qdrant.VectorInput_MultiDense:
+		q.Vector, err = multiFrom(q.Using, v.MultiDense, &q.sizes)
+		return err
 	case *qdrant.VectorInput_Id:
 		id, err := idFrom(v.Id)
 		q.byID = &id

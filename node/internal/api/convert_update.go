@@ -24,6 +24,9 @@ func updated(base catalog.Config, r *qdrant.UpdateCollection) (catalog.Config, e
 	if c.Vectors, err = updatedVectors(base.Vectors, r.GetVectorsConfig()); err != nil {
 		return c, err
 	}
+	if c.SparseVectors, err = updatedSparse(base.SparseVectors, r.GetSparseVectorsConfig()); err != nil {
+		return c, err
+	}
 	c.Metadata, err = updatedMetadata(base.Metadata, r.GetMetadata())
 	return c, err
 }
@@ -57,14 +60,44 @@ func updatedVectors(base map[string]catalog.VectorParams, d *qdrant.VectorsConfi
 	}
 	out := maps.Clone(base)
 	for name, diff := range diffs {
-		params, err := vectorParams(base, name)
-		if err != nil {
-			return nil, err
+		params, ok := base[name]
+		if !ok {
+			return nil, catalog.ErrNoVector(name)
 		}
+		var err error
 		setPointer(&params.OnDisk, diff.OnDisk)
 		params.HNSW = updatedHNSW(params.HNSW, diff.GetHnswConfig())
 		if params.Quantization, err = updatedQuantization(params.Quantization, diff.GetQuantizationConfig()); err != nil {
 			return nil, within(err, "vector %.255q", name)
+		}
+		out[name] = params
+	}
+	return out, nil
+}
+
+// updatedSparse merges what is given about sparse vectors.
+func updatedSparse(base map[string]catalog.SparseParams, d *qdrant.SparseVectorConfig) (map[string]catalog.SparseParams, error) {
+	if d == nil {
+		return base, nil
+	}
+	out := maps.Clone(base)
+	for name, diff := range d.GetMap() {
+		params, ok := base[name]
+		if !ok {
+			return nil, catalog.ErrNoVector(name)
+		}
+		if diff.Modifier != nil {
+			params.IDF = diff.GetModifier() == qdrant.Modifier_Idf
+		}
+		if index := diff.GetIndex(); index != nil {
+			setPointer(&params.FullScanThreshold, index.FullScanThreshold)
+			setPointer(&params.OnDisk, index.OnDisk)
+			if index.Datatype != nil {
+				var err error
+				if params.Datatype, err = datatypeFrom(index.GetDatatype(), "SparseIndexConfig.datatype"); err != nil {
+					return nil, err
+				}
+			}
 		}
 		out[name] = params
 	}

@@ -210,7 +210,7 @@ func (c *cluster) Search(ctx context.Context, collection string, queries []coord
 			out = append(out, scored)
 			continue
 		}
-		scored, err := search(points, found.Config.Vectors[q.Using], q)
+		scored, err := search(points, &found.Config, q)
 		if err != nil {
 			return nil, err
 		}
@@ -247,35 +247,59 @@ func (c *cluster) Facet(ctx context.Context, collection string, req shard.FacetR
 	return out[:min(uint64(len(out)), limit)], nil
 }
 
-func search(points map[point.ID]point.Record, params catalog.VectorParams, q coordinator.Query) ([]shard.Scored, error) {
+func search(points map[point.ID]point.Record, config *catalog.Config, q coordinator.Query) ([]shard.Scored, error) {
 	matched, err := matching(points, q.Filter)
 	if err != nil {
 		return nil, err
 	}
-	target := params.Distance.Stored(q.Vector)
+	distance := config.Comparison(q.Using)
 	var scored []shard.Scored
 	for _, rec := range matched {
-		v, ok := rec.Vectors[q.Using]
+		score, ok := score(config, q, rec)
 		if !ok || slices.Contains(q.Exclude, rec.ID) {
 			continue
 		}
-		score := params.Distance.Score(target, v)
-		if q.ScoreThreshold != nil && !params.Distance.Better(score, *q.ScoreThreshold) {
+		if q.ScoreThreshold != nil && !distance.Better(score, *q.ScoreThreshold) {
 			continue
 		}
 		scored = append(scored, shard.Scored{Record: seen(rec, q.Payload, q.Vectors), Score: score})
 	}
 	slices.SortStableFunc(scored, func(a, b shard.Scored) int {
 		switch {
-		case params.Distance.Better(a.Score, b.Score):
+		case distance.Better(a.Score, b.Score):
 			return -1
-		case params.Distance.Better(b.Score, a.Score):
+		case distance.Better(b.Score, a.Score):
 			return 1
 		}
 		return a.ID.Compare(b.ID)
 	})
 	scored = scored[min(q.Offset, uint64(len(scored))):]
 	return scored[:min(q.Limit, uint64(len(scored)))], nil
+}
+
+// score compares a query with a record, one component after the other.
+func score(config *catalog.Config, q coordinator.Query, rec point.Record) (sum float32, ok bool) {
+	if q.Sparse != nil {
+		v := rec.Sparse[q.Using]
+		for i, index := range q.Sparse.Indices {
+			if at := slices.Index(v.Indices, index); at >= 0 {
+				sum, ok = sum+q.Sparse.Values[i]*v.Values[at], true
+			}
+		}
+		return sum, ok
+	}
+	params := config.Vectors[q.Using]
+	v, ok := rec.Vectors[q.Using]
+	for row := range slices.Chunk(rowsOf(params, q.Vector), int(params.Size)) {
+		var best float32
+		for i, other := range slices.Collect(slices.Chunk(v, int(params.Size))) {
+			if x := params.Distance.Score(row, other); i == 0 || params.Distance.Better(x, best) {
+				best = x
+			}
+		}
+		sum += best
+	}
+	return sum, ok
 }
 
 // ranked puts the first value of each point in order; a sample is by id.
@@ -313,10 +337,13 @@ func seen(rec point.Record, p shard.PayloadSelector, v shard.VectorSelector) poi
 		out.Payload = projection.Apply(rec.Payload)
 	}
 	if v.Enable {
-		out.Vectors = maps.Clone(rec.Vectors)
-		if v.Names != nil {
-			maps.DeleteFunc(out.Vectors, func(name string, _ []float32) bool { return !slices.Contains(v.Names, name) })
+		set := rec.VectorSet().Clone()
+		for _, name := range set.Names() {
+			if v.Names != nil && !slices.Contains(v.Names, name) {
+				set.Delete(name)
+			}
 		}
+		out.Vectors, out.Sparse = set.Dense, set.Sparse
 	}
 	return out
 }
@@ -325,7 +352,7 @@ type target struct{ point.Record }
 
 func (t target) ID() point.ID               { return t.Record.ID }
 func (t target) Payload() point.Payload     { return t.Record.Payload }
-func (t target) HasVector(name string) bool { _, ok := t.Vectors[name]; return ok }
+func (t target) HasVector(name string) bool { return slices.Contains(t.VectorSet().Names(), name) }
 
 func matching(points map[point.ID]point.Record, f *filter.Filter) ([]point.Record, error) {
 	m, err := filter.Compile(f)
@@ -377,7 +404,10 @@ func (w writer) apply(op point.Op) error {
 			if !ok {
 				return fault.New(fault.NotFound, "No point with id %s found", p.ID)
 			}
-			maps.Copy(rec.Vectors, w.stored(p.Vectors))
+			set := rec.VectorSet().Clone()
+			set.Put(w.stored(p.VectorSet()))
+			rec.Vectors, rec.Sparse = set.Dense, set.Sparse
+			w.points[p.ID] = rec
 		}
 		return nil
 	case point.Delete:
@@ -415,7 +445,7 @@ func (w writer) apply(op point.Op) error {
 	case point.DeleteVectors:
 		return w.each(op.Selector, func(r *point.Record) bool {
 			for _, name := range op.Names {
-				delete(r.Vectors, name)
+				r.VectorSet().Delete(name)
 			}
 			return true
 		})
@@ -434,8 +464,9 @@ func (w writer) upsert(op point.Upsert) error {
 		case exists && (op.Mode == point.InsertOnly || !condition.Match(target{old})):
 		case !exists && op.Mode == point.UpdateOnly:
 		default:
+			set := w.stored(p.VectorSet())
 			w.points[p.ID] = point.Record{
-				Point:   point.Point{ID: p.ID, Vectors: w.stored(p.Vectors), Payload: p.Payload.Clone()},
+				Point:   point.Point{ID: p.ID, Vectors: set.Dense, Sparse: set.Sparse, Payload: p.Payload.Clone()},
 				Version: w.version,
 			}
 		}
@@ -443,10 +474,18 @@ func (w writer) upsert(op point.Upsert) error {
 	return nil
 }
 
-func (w writer) stored(vectors point.Vectors) point.Vectors {
-	out := point.Vectors{}
-	for name, v := range vectors {
-		out[name] = w.config.Vectors[name].Distance.Stored(v)
+func (w writer) stored(set point.VectorSet) point.VectorSet {
+	out := point.VectorSet{Dense: point.Vectors{}, Sparse: set.Sparse}
+	for name, v := range set.Dense {
+		out.Dense[name] = rowsOf(w.config.Vectors[name], v)
+	}
+	return out
+}
+
+// rowsOf returns the vectors of a multivector, or one vector, as they are stored.
+func rowsOf(params catalog.VectorParams, v []float32) (out []float32) {
+	for row := range slices.Chunk(v, int(params.Size)) {
+		out = append(out, params.Distance.Stored(row)...)
 	}
 	return out
 }

@@ -33,34 +33,27 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.PointsUpdateOperation.DeletePoints.shard_key_selector":     nounShardKeys,
 	"qdrant.PointsUpdateOperation.ClearPayload.shard_key_selector":     nounShardKeys,
 
-	"qdrant.Vector.indices":          nounSparse,
-	"qdrant.Vector.vectors_count":    nounMulti,
-	"qdrant.Vector.sparse":           nounSparse,
-	"qdrant.Vector.multi_dense":      nounMulti,
-	"qdrant.Vector.document":         nounInference,
-	"qdrant.Vector.image":            nounInference,
-	"qdrant.Vector.object":           nounInference,
-	"qdrant.VectorInput.sparse":      nounSparse,
-	"qdrant.VectorInput.multi_dense": nounMulti,
-	"qdrant.VectorInput.document":    nounInference,
-	"qdrant.VectorInput.image":       nounInference,
-	"qdrant.VectorInput.object":      nounInference,
+	"qdrant.Vector.document":      nounInference,
+	"qdrant.Vector.image":         nounInference,
+	"qdrant.Vector.object":        nounInference,
+	"qdrant.VectorInput.document": nounInference,
+	"qdrant.VectorInput.image":    nounInference,
+	"qdrant.VectorInput.object":   nounInference,
 
 	"qdrant.FieldCondition.geo_polygon": "geo polygon filter",
 	"qdrant.Condition.slice":            "slice filter",
 
-	"qdrant.SearchParams.idf":            "IDF corpus of sparse vectors",
-	"qdrant.SearchPoints.sparse_indices": nounSparse,
-	"qdrant.QueryPoints.prefetch":        "prefetch",
-	"qdrant.QueryPoints.lookup_from":     "lookup of a query's ids in another collection",
-	"qdrant.Query.recommend":             "recommend query",
-	"qdrant.Query.discover":              "discover query",
-	"qdrant.Query.context":               "context query",
-	"qdrant.Query.fusion":                "fusion of prefetches",
-	"qdrant.Query.formula":               "formula query",
-	"qdrant.Query.nearest_with_mmr":      "maximal marginal relevance",
-	"qdrant.Query.rrf":                   "reciprocal rank fusion",
-	"qdrant.Query.relevance_feedback":    "relevance feedback query",
+	"qdrant.SearchParams.idf":         "IDF corpus of sparse vectors",
+	"qdrant.QueryPoints.prefetch":     "prefetch",
+	"qdrant.QueryPoints.lookup_from":  "lookup of a query's ids in another collection",
+	"qdrant.Query.recommend":          "recommend query",
+	"qdrant.Query.discover":           "discover query",
+	"qdrant.Query.context":            "context query",
+	"qdrant.Query.fusion":             "fusion of prefetches",
+	"qdrant.Query.formula":            "formula query",
+	"qdrant.Query.nearest_with_mmr":   "maximal marginal relevance",
+	"qdrant.Query.rrf":                "reciprocal rank fusion",
+	"qdrant.Query.relevance_feedback": "relevance feedback query",
 
 	"qdrant.StopwordsSet.languages":     "stop words by language (list them as custom ones)",
 	"qdrant.StemmingAlgorithm.snowball": "stemming",
@@ -82,8 +75,7 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.CreateCollection.payload":            nounMemory,
 	"qdrant.UpdateCollection.strict_mode_config": nounStrict,
 	"qdrant.CollectionParamsDiff.payload":        nounMemory,
-	"qdrant.SparseVectorConfig.map":              nounSparse,
-	"qdrant.VectorParams.multivector_config":     nounMulti,
+	"qdrant.SparseIndexConfig.memory":            nounMemory,
 	"qdrant.VectorParams.memory":                 nounMemory,
 	"qdrant.VectorParamsDiff.memory":             nounMemory,
 	"qdrant.HnswConfigDiff.inline_storage":       "HNSW inline storage",
@@ -93,8 +85,6 @@ var notBuilt = map[protoreflect.FullName]string{
 // The nouns that several fields share.
 const (
 	nounShardKeys = "custom sharding"
-	nounSparse    = "sparse vectors"
-	nounMulti     = "multivectors"
 	nounInference = "inference"
 	nounOrderBy   = "ordering by a payload field"
 	nounTurbo     = "TurboQuant quantization"

@@ -39,8 +39,8 @@ var without = map[protoreflect.FullName]string{
 	"qdrant.AcornSearchParams.enable":          "as above",
 	"qdrant.AcornSearchParams.max_selectivity": "as above",
 
-	"qdrant.Value.null_value":      "a value of no kind is null already",
-	"qdrant.VectorParams.datatype": "Float32 is what Default means; the others are refused",
+	"qdrant.Value.null_value":             "a value of no kind is null already",
+	"qdrant.MultiVectorConfig.comparator": "there is but one",
 }
 
 // examples are requests, all of them accepted, which between them hold every message that an accepted request can
@@ -102,7 +102,16 @@ func ids() *qdrant.PointsSelector { return qdrant.NewPointsSelector(qdrant.NewID
 func addWrites(add func(string, ...proto.Message)) {
 	named := qdrant.NewVectorsMap(map[string]*qdrant.Vector{"v": qdrant.NewVectorDense([]float32{1, 2})})
 	bare := &qdrant.Vectors{VectorsOptions: &qdrant.Vectors_Vector{Vector: &qdrant.Vector{Data: []float32{1, 2}}}}
-	points := []*qdrant.PointStruct{{Id: qdrant.NewIDNum(7), Vectors: named, Payload: somePayload()}, {Id: qdrant.NewIDNum(8), Vectors: bare}}
+	others := qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+		"s": qdrant.NewVectorSparse([]uint32{3, 1}, []float32{1, 2}), "m": qdrant.NewVectorMulti([][]float32{{1, 2}, {3, 4}}),
+	})
+	older := qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+		"s": {Data: []float32{1, 2}, Indices: &qdrant.SparseIndices{Data: []uint32{3, 1}}}, "m": {Data: []float32{1, 2, 3, 4}, VectorsCount: new(uint32(2))},
+	})
+	points := []*qdrant.PointStruct{
+		{Id: qdrant.NewIDNum(7), Vectors: named, Payload: somePayload()}, {Id: qdrant.NewIDNum(8), Vectors: bare},
+		{Id: qdrant.NewIDNum(9), Vectors: others}, {Id: qdrant.NewIDNum(10), Vectors: older},
+	}
 	vectors := []*qdrant.PointVectors{{Id: qdrant.NewIDNum(1), Vectors: bare}}
 	names := &qdrant.VectorsSelector{Names: []string{"v"}}
 	add("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "c", Points: points, Ordering: &qdrant.WriteOrdering{}})
@@ -145,7 +154,11 @@ func addReads(add func(string, ...proto.Message)) {
 	add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", Offset: qdrant.NewIDNum(1)})
 	add("Points.Count", &qdrant.CountPoints{CollectionName: "c"})
 	add("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "s", Filter: someFilters()[0]})
-	add("Points.Search", search)
+	add("Points.Search", search, &qdrant.SearchPoints{
+		CollectionName: "c", Vector: []float32{1, 2}, SparseIndices: &qdrant.SparseIndices{Data: []uint32{3, 1}}, VectorName: new("s"), Limit: 3,
+	})
+	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuerySparse([]uint32{3, 1}, []float32{1, 2}), Using: new("s")},
+		&qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryMulti([][]float32{{1, 2}, {3, 4}}), Using: new("m")})
 	add("Points.SearchBatch", &qdrant.SearchBatchPoints{CollectionName: "c", SearchPoints: []*qdrant.SearchPoints{search}})
 	add("Points.Query", nearest, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryID(qdrant.NewIDNum(1))},
 		&qdrant.QueryPoints{CollectionName: "c"}, &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQuerySample(qdrant.Sample_Random)})
@@ -188,6 +201,13 @@ func addCollections(add func(string, ...proto.Message)) {
 	disabled := &qdrant.QuantizationConfigDiff{Quantization: &qdrant.QuantizationConfigDiff_Disabled{Disabled: &qdrant.Disabled{}}}
 	diff := &qdrant.VectorParamsDiff{HnswConfig: &qdrant.HnswConfigDiff{M: new(uint64(6))}}
 	add("Collections.Create", &qdrant.CreateCollection{CollectionName: "new", VectorsConfig: qdrant.NewVectorsConfig(params()), QuantizationConfig: quantized})
+	sparse := qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {
+		Index: &qdrant.SparseIndexConfig{FullScanThreshold: new(uint64(5)), OnDisk: new(true), Datatype: new(qdrant.Datatype_Float32)}, Modifier: new(qdrant.Modifier_None),
+	}})
+	add("Collections.Create", &qdrant.CreateCollection{CollectionName: "new", SparseVectorsConfig: sparse, VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{
+		Size: 4, Distance: qdrant.Distance_Dot, Datatype: new(qdrant.Datatype_Float32), MultivectorConfig: &qdrant.MultiVectorConfig{},
+	})})
+	add("Collections.Update", &qdrant.UpdateCollection{CollectionName: "c", SparseVectorsConfig: sparse})
 	product := qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{Compression: qdrant.CompressionRatio_x16})
 	encoding := &qdrant.BinaryQuantizationQueryEncoding{Variant: &qdrant.BinaryQuantizationQueryEncoding_Setting_{Setting: qdrant.BinaryQuantizationQueryEncoding_Scalar8Bits}}
 	binary := qdrant.NewQuantizationBinary(&qdrant.BinaryQuantization{Encoding: qdrant.BinaryQuantizationEncoding_TwoBits.Enum(), QueryEncoding: encoding})
@@ -234,8 +254,10 @@ func prepared(t testing.TB) *local {
 	for _, name := range []string{"", "v", "w"} {
 		vectors[name] = &qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot}
 	}
+	vectors["m"] = &qdrant.VectorParams{Size: 2, Distance: qdrant.Distance_Dot, MultivectorConfig: &qdrant.MultiVectorConfig{}}
 	l.must("Collections.Create", &qdrant.CreateCollection{
 		CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfigMap(vectors), ReplicationFactor: new(uint32(2)),
+		SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}}),
 	})
 	l.must("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "c", Points: []*qdrant.PointStruct{{
 		Id: qdrant.NewIDNum(1), Payload: somePayload(), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{

@@ -139,9 +139,14 @@ func (s *pointsService) run(ctx context.Context, collection string, consistency 
 	if err := s.resolve(ctx, collection, queries, o); err != nil {
 		return nil, err
 	}
+	for _, q := range queries {
+		if err := s.checkShapes(ctx, collection, q.sizes); err != nil {
+			return nil, err
+		}
+	}
 	if declared, known := s.declared(collection); known {
 		for _, q := range queries {
-			if err := q.check(declared.Vectors); err != nil {
+			if err := q.check(&declared); err != nil {
 				return nil, err
 			}
 		}
@@ -163,11 +168,14 @@ func (s *pointsService) run(ctx context.Context, collection string, consistency 
 }
 
 // check compares a query with what the collection declares.
-func (q *query) check(declared map[string]catalog.VectorParams) error {
-	if err := (view{vectors: q.Vectors}).check(declared); err != nil || q.unscored() {
+func (q *query) check(declared *catalog.Config) error {
+	if err := declared.CheckNames(q.Vectors.Names); err != nil || q.unscored() {
 		return err
 	}
-	return checkVector(declared, q.Using, q.Vector)
+	if q.Sparse != nil {
+		return declared.CheckSparse(q.Using)
+	}
+	return declared.CheckDense(q.Using, q.Vector)
 }
 
 func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult, o coordinator.ReadOptions) error {
@@ -188,8 +196,9 @@ func (s *pointsService) runSearches(ctx context.Context, collection string, quer
 	if len(found) != len(searches) {
 		return fault.New(fault.Internal, "%d searches have %d results", len(searches), len(found))
 	}
+	declared, _ := s.declared(collection)
 	for i, scored := range found {
-		points, err := scoredTo(scored)
+		points, err := scoredTo(scored, &declared)
 		if err != nil {
 			return err
 		}
@@ -227,7 +236,8 @@ func (s *pointsService) runScroll(ctx context.Context, collection string, q quer
 		r.Version = 0
 		scored[i] = shard.Scored{Record: r, Score: 1}
 	}
-	points, err := scoredTo(scored)
+	declared, _ := s.declared(collection)
+	points, err := scoredTo(scored, &declared)
 	return &qdrant.BatchResult{Result: points}, err
 }
 
@@ -262,9 +272,9 @@ func (s *pointsService) resolve(ctx context.Context, collection string, queries 
 }
 
 func substitute(queries []query, records []point.Record) error {
-	byID := make(map[point.ID]point.Vectors, len(records))
+	byID := make(map[point.ID]point.VectorSet, len(records))
 	for _, r := range records {
-		byID[r.ID] = r.Vectors
+		byID[r.ID] = r.VectorSet()
 	}
 	for i := range queries {
 		q := &queries[i]
@@ -275,7 +285,9 @@ func substitute(queries []query, records []point.Record) error {
 		if !ok {
 			return fault.New(fault.NotFound, "No point with id %s found", *q.byID)
 		}
-		if q.Vector, ok = vectors[q.Using]; !ok {
+		if sparse, ok := vectors.Sparse[q.Using]; ok {
+			q.Sparse = &sparse
+		} else if q.Vector, ok = vectors.Dense[q.Using]; !ok {
 			return fault.New(fault.NotFound, "Vector with name %q of point %s", q.Using, *q.byID)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -29,7 +28,8 @@ func (s *pointsService) Get(ctx context.Context, r *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
-	result, err := retrievedTo(records)
+	declared, _ := s.declared(r.GetCollectionName())
+	result, err := retrievedTo(records, &declared)
 	return &qdrant.GetResponse{Result: result, Time: since(start)}, err
 }
 
@@ -70,7 +70,8 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	if next != nil {
 		resp.NextPageOffset = idTo(*next)
 	}
-	resp.Result, err = retrievedTo(records)
+	declared, _ := s.declared(r.GetCollectionName())
+	resp.Result, err = retrievedTo(records, &declared)
 	resp.Time = since(start)
 	return resp, err
 }
@@ -100,7 +101,7 @@ func (s *pointsService) scrollInOrder(ctx context.Context, r *qdrant.ScrollPoint
 	for i, hit := range found[0] {
 		records[i] = hit.Record
 	}
-	points, err := retrievedTo(records)
+	points, err := retrievedTo(records, &collection.Config)
 	for i := range points {
 		points[i].OrderValue = orderValueTo(collection, order, found[0][i].Rank)
 	}
@@ -152,15 +153,5 @@ func (c *core) checkView(collection string, v view) error {
 	if !known {
 		return nil
 	}
-	return v.check(declared.Vectors)
-}
-
-// check refuses names that the collection does not declare.
-func (v view) check(declared map[string]catalog.VectorParams) error {
-	for _, name := range v.vectors.Names {
-		if _, err := vectorParams(declared, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return declared.CheckNames(v.vectors.Names)
 }

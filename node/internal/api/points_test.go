@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -44,6 +45,9 @@ func TestBadWritesAreRefusedBeforeAnythingHappens(t *testing.T) {
 	vector := func(v *qdrant.Vector) *qdrant.PointStruct {
 		return &qdrant.PointStruct{Id: qdrant.NewIDNum(1), Vectors: &qdrant.Vectors{VectorsOptions: &qdrant.Vectors_Vector{Vector: v}}}
 	}
+	other := func(name string, v *qdrant.Vector) *qdrant.PointStruct {
+		return &qdrant.PointStruct{Id: qdrant.NewIDNum(1), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{name: v})}
+	}
 	none, empty := &qdrant.PointsSelector{}, qdrant.NewPointsSelectorIDs(nil)
 	cases := []struct {
 		method  string
@@ -59,7 +63,24 @@ func TestBadWritesAreRefusedBeforeAnythingHappens(t *testing.T) {
 		{"Points.Upsert", upsert(good, &qdrant.PointStruct{Id: qdrant.NewIDNum(2)}), "Expected some vectors"},
 		{"Points.Upsert", upsert(good, &qdrant.PointStruct{Vectors: qdrant.NewVectors(1, 2)}), "neither a number nor a UUID"},
 		{"Points.Upsert", upsert(good, &qdrant.PointStruct{Id: qdrant.NewID("5c56c793-69f3"), Vectors: qdrant.NewVectors(1, 2)}), "Wrong input: Unable to parse UUID: "},
-		{"Points.Upsert", upsert(good, vector(&qdrant.Vector{Data: []float32{1, 2}, Vector: &qdrant.Vector_Dense{Dense: &qdrant.DenseVector{Data: []float32{1, 2}}}})), "both data and dense"},
+		{"Points.Upsert", upsert(good, vector(&qdrant.Vector{Data: []float32{1, 2}, Vector: &qdrant.Vector_Dense{Dense: &qdrant.DenseVector{Data: []float32{1, 2}}}})), "both data and a typed vector"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorSparse([]uint32{1, 2, 1}, []float32{1, 2, 3}))), "has the index 1 twice"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorSparse([]uint32{1, 2}, []float32{1}))), "2 indices and 1 values"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorSparse([]uint32{7}, []float32{nan}))), "component 7 of a sparse vector is NaN"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorSparse(make([]uint32, point.MaxSparse+1), make([]float32, point.MaxSparse+1)))), "at most 65536"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorDense([]float32{1, 2}))), "Conversion between sparse and regular vectors failed"},
+		{"Points.Upsert", upsert(good, other("s", qdrant.NewVectorMulti([][]float32{{1, 2}}))), "Conversion between sparse and regular vectors failed"},
+		{"Points.Upsert", upsert(good, other("v", qdrant.NewVectorSparse([]uint32{1}, []float32{1}))), "Conversion between sparse and regular vectors failed"},
+		{"Points.Upsert", upsert(good, other("v", qdrant.NewVectorMulti([][]float32{{1, 2}}))), "Conversion between multi and regular vectors failed"},
+		{"Points.Upsert", upsert(good, other("x", qdrant.NewVectorMulti([][]float32{{1, 2}}))), "Not existing vector name error: x"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti(nil))), "a multivector has no vectors"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti([][]float32{{}}))), "expected dim: 2, got 0"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti([][]float32{{1, 2}, {1}}))), "one of its vectors has 2 components, another 1"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti([][]float32{{1, 2, 3}, {1, 2, 3}}))), "expected dim: 2, got 3"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti([][]float32{{1, 2}, {inf, 3}}))), "component 0 is +Inf"},
+		{"Points.Upsert", upsert(good, other("m", qdrant.NewVectorMulti(make([][]float32, catalog.MaxMulti+1)))), "expected dim: 2, got 0"},
+		{"Points.Upsert", upsert(good, other("m", &qdrant.Vector{Data: []float32{1, 2, 3}, VectorsCount: new(uint32(2))})), "3 components are not 2 vectors of one size"},
+		{"Points.Upsert", upsert(good, other("m", &qdrant.Vector{Data: []float32{1, 2, 3}, VectorsCount: new(uint32(0))})), "3 components are not 0 vectors of one size"},
 		{"Points.Upsert", upsert(good, &qdrant.PointStruct{Id: qdrant.NewIDNum(3), Vectors: qdrant.NewVectors(1, 2), Payload: map[string]*qdrant.Value{"x": qdrant.NewValueDouble(math.Inf(-1))}}), "is not a JSON number"},
 		{"Points.Delete", &qdrant.DeletePoints{CollectionName: "c"}, "neither ids nor a filter"},
 		{"Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: none}, "neither ids nor a filter"},

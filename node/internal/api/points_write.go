@@ -26,14 +26,14 @@ type writeRequest interface {
 }
 
 // write checks and sends one operation whose conversion may have failed with err.
-func (s *pointsService) write(ctx context.Context, r writeRequest, timeout *uint64, op point.Op, err error) (*qdrant.PointsOperationResponse, error) {
+func (s *pointsService) write(ctx context.Context, r writeRequest, timeout *uint64, op point.Op, sizes shapes, err error) (*qdrant.PointsOperationResponse, error) {
 	start := time.Now()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := deadline(ctx, timeout, s.Timeout)
 	defer cancel()
-	results, err := s.writeAll(ctx, r, []point.Op{op})
+	results, err := s.writeAll(ctx, r, []point.Op{op}, sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -41,10 +41,13 @@ func (s *pointsService) write(ctx context.Context, r writeRequest, timeout *uint
 }
 
 // writeAll checks all operations before it sends the first, then sends one after the other.
-func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op) ([]*qdrant.UpdateResult, error) {
+func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op, sizes shapes) ([]*qdrant.UpdateResult, error) {
+	if err := s.checkShapes(ctx, r.GetCollectionName(), sizes); err != nil {
+		return nil, err
+	}
 	declared, known := s.declared(r.GetCollectionName())
 	for i, op := range ops {
-		if err := checkOp(op, declared.Vectors, known); err != nil {
+		if err := checkOp(op, &declared, known); err != nil {
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
 	}
@@ -57,6 +60,18 @@ func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []poin
 		results[i] = updateResult(result, r.GetWait())
 	}
 	return results, nil
+}
+
+// checkShapes compares the sizes of vectors of multivectors with what the collection declares, which only the API can.
+func (c *core) checkShapes(ctx context.Context, collection string, sizes shapes) error {
+	if len(sizes) == 0 {
+		return nil
+	}
+	_, found, err := c.find(ctx, collection)
+	if err != nil {
+		return err
+	}
+	return sizes.check(&found.Config)
 }
 
 // numbered says which of several operations failed, and what became of the others.
@@ -93,50 +108,52 @@ func updateResult(r coordinator.WriteResult, wait bool) *qdrant.UpdateResult {
 
 // Upsert stores points.
 func (s *pointsService) Upsert(ctx context.Context, r *qdrant.UpsertPoints) (*qdrant.PointsOperationResponse, error) {
-	op, err := upsertFrom(r)
-	return s.write(ctx, r, r.Timeout, op, err)
+	var sizes shapes
+	op, err := upsertFrom(r, &sizes)
+	return s.write(ctx, r, r.Timeout, op, sizes, err)
 }
 
 // Delete removes points.
 func (s *pointsService) Delete(ctx context.Context, r *qdrant.DeletePoints) (*qdrant.PointsOperationResponse, error) {
 	op, err := deleteFrom(r.GetPoints())
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // UpdateVectors replaces named vectors of existing points.
 func (s *pointsService) UpdateVectors(ctx context.Context, r *qdrant.UpdatePointVectors) (*qdrant.PointsOperationResponse, error) {
-	op, err := updateVectorsFrom(r)
-	return s.write(ctx, r, r.Timeout, op, err)
+	var sizes shapes
+	op, err := updateVectorsFrom(r, &sizes)
+	return s.write(ctx, r, r.Timeout, op, sizes, err)
 }
 
 // DeleteVectors removes vectors by name.
 func (s *pointsService) DeleteVectors(ctx context.Context, r *qdrant.DeletePointVectors) (*qdrant.PointsOperationResponse, error) {
 	op, err := deleteVectorsFrom(r)
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // SetPayload merges into payloads.
 func (s *pointsService) SetPayload(ctx context.Context, r *qdrant.SetPayloadPoints) (*qdrant.PointsOperationResponse, error) {
 	op, err := setPayloadFrom(r, r.Key)
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // OverwritePayload replaces payloads.
 func (s *pointsService) OverwritePayload(ctx context.Context, r *qdrant.SetPayloadPoints) (*qdrant.PointsOperationResponse, error) {
 	op, err := overwritePayloadFrom(r, r.Key)
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // DeletePayload removes keys from payloads.
 func (s *pointsService) DeletePayload(ctx context.Context, r *qdrant.DeletePayloadPoints) (*qdrant.PointsOperationResponse, error) {
 	op, err := deletePayloadFrom(r)
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // ClearPayload empties payloads.
 func (s *pointsService) ClearPayload(ctx context.Context, r *qdrant.ClearPayloadPoints) (*qdrant.PointsOperationResponse, error) {
 	op, err := clearPayloadFrom(r.GetPoints())
-	return s.write(ctx, r, r.Timeout, op, err)
+	return s.write(ctx, r, r.Timeout, op, nil, err)
 }
 
 // UpdateBatch applies operations in order, one result each. All are checked before the first is sent.
@@ -145,9 +162,10 @@ func (s *pointsService) UpdateBatch(ctx context.Context, r *qdrant.UpdateBatchPo
 	if err := s.checkBatch(len(r.GetOperations())); err != nil {
 		return nil, err
 	}
+	var sizes shapes
 	ops := make([]point.Op, len(r.GetOperations()))
 	for i, u := range r.GetOperations() {
-		op, err := updateFrom(u)
+		op, err := updateFrom(u, &sizes)
 		if err != nil {
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
@@ -155,7 +173,7 @@ func (s *pointsService) UpdateBatch(ctx context.Context, r *qdrant.UpdateBatchPo
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	results, err := s.writeAll(ctx, r, ops)
+	results, err := s.writeAll(ctx, r, ops, sizes)
 	if err != nil {
 		return nil, err
 	}

@@ -121,14 +121,6 @@ func (c Config) checkSparse(name string) error {
 	return nil
 }
 
-// Comparison returns how scores of a vector are ordered, dense or sparse; it is not valid if there is no such vector.
-func (c Config) Comparison(name string) vec.Distance {
-	if _, sparse := c.SparseVectors[name]; sparse {
-		return vec.Dot
-	}
-	return c.Vectors[name].Distance
-}
-
 func (v VectorParams) check() error {
 	if v.Size < 1 || v.Size > MaxVectorSize {
 		return outside("size", v.Size, 1, MaxVectorSize)

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -23,7 +24,7 @@ func checkOp(config *catalog.Config, op point.Op) error {
 		err = checkPoints(config, op.Points, op.Condition)
 	case point.DeleteVectors:
 		if err = checkEncodedFilter(op.Filter); err == nil {
-			err = checkNames(config, op.Names)
+			err = config.CheckNames(op.Names)
 		}
 	case point.Delete:
 		err = checkEncodedFilter(op.Filter)
@@ -48,7 +49,12 @@ func checkPoints(config *catalog.Config, points []point.Point, condition []byte)
 	}
 	for i := range points {
 		for name, v := range points[i].Vectors {
-			if err := checkShape(config, name, v); err != nil {
+			if err := config.CheckDense(name, v); err != nil {
+				return err
+			}
+		}
+		for name := range points[i].Sparse {
+			if err := config.CheckSparse(name); err != nil {
 				return err
 			}
 		}
@@ -70,22 +76,6 @@ func checkFilter(f *filter.Filter) error {
 	return err
 }
 
-// checkShape words its errors as Qdrant does.
-func checkShape(config *catalog.Config, name string, v []float32) error {
-	params, ok := config.Vectors[name]
-	if !ok {
-		return errNoVector(name)
-	}
-	if uint64(len(v)) != params.Size {
-		return fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", params.Size, len(v))
-	}
-	return nil
-}
-
-func errNoVector(name string) error {
-	return fault.New(fault.Invalid, "Not existing vector name error: %s", name)
-}
-
 // checkQuery checks a search.
 func checkQuery(col *catalog.Collection, q *Query) error {
 	if err := checkWhat(col, q); err != nil {
@@ -100,7 +90,7 @@ func checkQuery(col *catalog.Collection, q *Query) error {
 	if err := checkFilter(q.Filter); err != nil {
 		return err
 	}
-	return checkNames(&col.Config, q.Vectors.Names)
+	return col.Config.CheckNames(q.Vectors.Names)
 }
 
 // checkWhat checks what a search looks for.
@@ -118,18 +108,11 @@ func checkWhat(col *catalog.Collection, q *Query) error {
 	case q.Sample != nil:
 		return nil
 	}
-	if err := checkShape(&col.Config, q.Using, q.Vector); err != nil {
+	if q.Sparse != nil {
+		return cmp.Or(col.Config.CheckSparse(q.Using), q.Sparse.Check())
+	}
+	if err := col.Config.CheckDense(q.Using, q.Vector); err != nil {
 		return err
 	}
 	return vec.CheckFinite(q.Vector)
-}
-
-// checkNames refuses vectors that are not declared.
-func checkNames(config *catalog.Config, names []string) error {
-	for _, name := range names {
-		if _, ok := config.Vectors[name]; !ok {
-			return errNoVector(name)
-		}
-	}
-	return nil
 }

@@ -84,6 +84,9 @@ func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, q
 	if len(reqs) == 0 {
 		return nil, nil
 	}
+	if err := c.weigh(ctx, col, reqs, o); err != nil {
+		return nil, err
+	}
 	perShard, err := fanOut(ctx, c, col, col.Owners(), question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
 		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) { return s.search(ctx, reqs) },
 	})
@@ -106,7 +109,7 @@ func mergeHits(col *catalog.Collection, q *Query, lists [][]shard.Scored) []shar
 	if q.Order != nil || q.Sample != nil {
 		return merge(lists, byRank(q.Order != nil && q.Order.Desc), q.Offset, q.Limit)
 	}
-	d := col.Config.Vectors[q.Using].Distance
+	d := col.Config.Comparison(q.Using)
 	return cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
 }
 
@@ -263,5 +266,5 @@ func checkRead(col *catalog.Collection, f *filter.Filter, v shard.VectorSelector
 	if err := checkFilter(f); err != nil {
 		return err
 	}
-	return checkNames(&col.Config, v.Names)
+	return col.Config.CheckNames(v.Names)
 }

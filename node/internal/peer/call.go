@@ -141,7 +141,7 @@ func (p *Pool) Count(ctx context.Context, to catalog.PeerID, ref catalog.ShardRe
 
 // Facet asks a replica how many points have each of the values at a path.
 func (p *Pool) Facet(ctx context.Context, to catalog.PeerID, ref catalog.ShardRef, minIndex uint64, req shard.FacetRequest) ([]payload.Facet, uint64, error) {
-	w := &peerpb.FacetRequest{Shard: refToWire(ref), MinIndex: minIndex, Path: req.Path, Filter: filter.Encode(req.Filter), Exact: req.Exact, Epoch: req.Epoch, Fresh: req.Fresh}
+	w := &peerpb.FacetRequest{Shard: refToWire(ref), MinIndex: minIndex, Path: req.Path, Filter: filter.Encode(req.Filter), Exact: req.Exact, Epoch: req.Epoch, Fresh: req.Fresh, Sparse: req.Sparse, Indices: req.Indices}
 	resp, err := call(ctx, p, to, peerpb.PeerClient.Facet, w)
 	if err != nil {
 		return nil, 0, err

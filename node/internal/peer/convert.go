@@ -133,7 +133,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 			Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
 			Exact: r.Exact, HnswEf: r.HNSWEf, IndexedOnly: r.IndexedOnly,
 			IgnoreCodes: r.Quantization.Ignore, Rescore: r.Quantization.Rescore, Oversampling: r.Quantization.Oversampling,
-			Order: orderToWire(r.Order), Sample: r.Sample,
+			Order: orderToWire(r.Order), Sample: r.Sample, Sparse: sparseToWire(r.Sparse),
 		}
 	}
 	return w
@@ -141,7 +141,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 
 func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 	kinds := 0
-	for _, is := range []bool{len(w.GetVector()) > 0, w.GetOrder() != nil, w != nil && w.Sample != nil} {
+	for _, is := range []bool{len(w.GetVector()) > 0, w.GetOrder() != nil, w != nil && w.Sample != nil, w.GetSparse() != nil} {
 		if is {
 			kinds++
 		}
@@ -161,13 +161,32 @@ func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 	if err != nil {
 		return shard.SearchRequest{}, err
 	}
+	sparse, err := sparseFromWire(w.GetSparse())
+	if err != nil {
+		return shard.SearchRequest{}, err
+	}
 	return shard.SearchRequest{
-		Order: order, Sample: w.Sample, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
+		Order: order, Sample: w.Sample, Sparse: sparse, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
 		ScoreThreshold: w.ScoreThreshold, Exclude: exclude,
 		Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(),
 		Quantization: shard.QuantizationParams{Ignore: w.GetIgnoreCodes(), Rescore: w.Rescore, Oversampling: w.GetOversampling()},
 	}, nil
+}
+
+func sparseToWire(s *point.Sparse) *peerpb.Sparse {
+	if s == nil {
+		return nil
+	}
+	return &peerpb.Sparse{Indices: s.Indices, Values: s.Values}
+}
+
+func sparseFromWire(w *peerpb.Sparse) (*point.Sparse, error) {
+	if w == nil {
+		return nil, nil
+	}
+	s := point.Sparse{Indices: w.GetIndices(), Values: w.GetValues()}
+	return &s, s.Check()
 }
 
 func searchFromWire(w *peerpb.SearchRequest) (catalog.ShardRef, []shard.SearchRequest, error) {

@@ -97,7 +97,9 @@ func genSearch() *rapid.Generator[shard.SearchRequest] {
 				Rescore: rapid.Ptr(rapid.Bool(), true).Draw(t, "rescore"),
 			},
 		}
-		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		switch rapid.IntRange(0, 4).Draw(t, "kind") {
+		case 2:
+			r.Vector, r.Sparse = nil, &point.Sparse{Indices: []uint32{1, rapid.Uint32Min(2).Draw(t, "index")}, Values: []float32{rapid.Float32().Draw(t, "value"), 2}}
 		case 0:
 			r.Vector, r.Order = nil, genOrder().Draw(t, "order")
 		case 1:

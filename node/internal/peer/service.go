@@ -334,7 +334,7 @@ func (s *Service) Facet(ctx context.Context, w *peerpb.FacetRequest) (*peerpb.Fa
 	if err != nil {
 		return nil, err
 	}
-	facets, applied, err := s.opts.Data.Facet(ctx, ref, w.GetMinIndex(), shard.FacetRequest{Look: lookFromWire(w), Path: w.GetPath(), Filter: f, Exact: w.GetExact()})
+	facets, applied, err := s.opts.Data.Facet(ctx, ref, w.GetMinIndex(), shard.FacetRequest{Look: lookFromWire(w), Path: w.GetPath(), Filter: f, Exact: w.GetExact(), Sparse: w.Sparse, Indices: w.GetIndices()})
 	if err != nil {
 		return nil, err
 	}

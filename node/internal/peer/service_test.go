@@ -70,6 +70,11 @@ func TestDataCallsReachTheReplicasAndReturnTheirAnswers(t *testing.T) {
 		if err != nil || applied != 15 || !slices.Equal(facets, want) || b.replicas.mu.facet.Path != "a" || !b.replicas.mu.facet.Exact || b.replicas.mu.facet.Filter == nil {
 			t.Errorf("Facet: %v, %d, %v", facets, applied, err)
 		}
+		words := "words"
+		_, _, err = a.pool.Facet(ctx, 2, ref, 8, shard.FacetRequest{Sparse: &words, Indices: []uint32{1, 9}})
+		if got := b.replicas.mu.facet; err != nil || got.Sparse == nil || *got.Sparse != words || !slices.Equal(got.Indices, []uint32{1, 9}) {
+			t.Errorf("Facet of indices: %+v, %v", got, err)
+		}
 		statuses, err := a.pool.Status(ctx, 2, nil)
 		if err != nil || !reflect.DeepEqual(statuses, b.replicas.status) {
 			t.Errorf("Status: %+v, %v", statuses, err)

@@ -183,7 +183,7 @@ func checkSparse(name string, s Sparse) error {
 	if err := checkVector(name, nil); err != nil {
 		return err
 	}
-	return fault.Wrap(fault.Invalid, s.check(), "vector %.64q", name)
+	return fault.Wrap(fault.Invalid, s.Check(), "vector %.64q", name)
 }
 
 func checkVector(name string, v []float32) error {

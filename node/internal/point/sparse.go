@@ -50,10 +50,11 @@ func NewSparse(indices []uint32, values []float32) (Sparse, error) {
 			s.Indices[i], s.Values[i] = indices[from], values[from]
 		}
 	}
-	return s, s.check()
+	return s, s.Check()
 }
 
-func (s Sparse) check() error {
+// Check reports what keeps s from being a sparse vector.
+func (s Sparse) Check() error {
 	if len(s.Indices) != len(s.Values) {
 		return invalid("a sparse vector has %d indices and %d values", len(s.Indices), len(s.Values))
 	}

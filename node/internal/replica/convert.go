@@ -9,6 +9,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // viewOf tells the protocol what the catalog says of a shard.
@@ -59,9 +60,18 @@ func commandOf(ref catalog.ShardRef, c replication.Change) catalog.Command {
 
 // schemaOf returns what a shard must know of its collection.
 func schemaOf(c *catalog.Collection) shard.Schema {
-	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors))}
+	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors)+len(c.Config.SparseVectors))}
 	for name, p := range c.Config.Vectors {
-		schema.Vectors[name] = shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Index: indexOf(&c.Config, &p)}
+		v := shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Datatype: p.Datatype}
+		if p.Multi {
+			v.Kind = shard.Multi
+		} else {
+			v.Index = indexOf(&c.Config, &p)
+		}
+		schema.Vectors[name] = v
+	}
+	for name, p := range c.Config.SparseVectors {
+		schema.Vectors[name] = shard.VectorSchema{Kind: shard.Sparse, Distance: vec.Dot, Datatype: p.Datatype}
 	}
 	for path, index := range c.PayloadSchema {
 		if schema.Fields == nil {

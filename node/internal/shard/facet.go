@@ -13,12 +13,16 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
-// FacetRequest asks how many points have each of the values at a path.
+// FacetRequest asks how many points have each of the values at a path, or, with Sparse, how many vectors of that name have each
+// of the Indices.
 type FacetRequest struct {
 	Look
 	Path   string
 	Filter *filter.Filter
 	Exact  bool // every value counts; else those with the most points
+
+	Sparse  *string
+	Indices []uint32
 }
 
 // Limits of the values that a facet returns.
@@ -43,6 +47,9 @@ type facets struct {
 
 // Facet counts the values at a path over the points that match.
 func (s *Shard) Facet(ctx context.Context, req FacetRequest) ([]payload.Facet, error) {
+	if req.Sparse != nil {
+		return s.frequencies(req)
+	}
 	f := facets{asked: map[any]uint64{}}
 	var err error
 	if f.path, err = point.ParsePath(req.Path); err != nil {

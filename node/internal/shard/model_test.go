@@ -152,6 +152,10 @@ func check(t *rapid.T, s *shard.Shard, o *oracle) {
 	got, err = s.Get(ctx, get)
 	same("get", got, o.get(get), err)
 
+	using := "s"
+	facets, err := s.Facet(ctx, shard.FacetRequest{Sparse: &using, Indices: []uint32{0, 1, 4, 9, 77}})
+	same("frequencies", facets, o.frequencies(using, 0, 1, 4, 9, 77), err)
+
 	search := src.search()
 	hits, err := s.Search(ctx, search)
 	same("search", hits, o.search(search), err)

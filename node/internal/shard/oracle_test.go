@@ -7,6 +7,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -172,6 +173,28 @@ func (o *oracle) apply(index uint64, op point.Op) error {
 		o.change(index, op.Selector, func(point.Payload) point.Payload { return point.Payload{} })
 	}
 	return nil
+}
+
+// frequencies counts the sparse vectors of a name, and those that have each of some indices.
+func (o *oracle) frequencies(name string, indices ...uint32) []payload.Facet {
+	out := []payload.Facet{{Value: true}}
+	for _, r := range o.points {
+		if _, ok := r.Sparse[name]; ok {
+			out[0].Count++
+		}
+	}
+	for _, index := range indices {
+		n := uint64(0)
+		for _, r := range o.points {
+			if slices.Contains(r.Sparse[name].Indices, index) {
+				n++
+			}
+		}
+		if n > 0 {
+			out = append(out, payload.Facet{Value: int64(index), Count: n})
+		}
+	}
+	return out
 }
 
 func path(text string) point.Path {

@@ -6,8 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/multi"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/sparse"
@@ -110,7 +110,7 @@ func (sp *space) close() error {
 func (s Schema) vector(name string) (VectorSchema, error) {
 	v, ok := s.Vectors[name]
 	if !ok {
-		return v, fault.New(fault.Invalid, "Not existing vector name error: %s", name)
+		return v, catalog.ErrNoVector(name)
 	}
 	return v, nil
 }
@@ -133,13 +133,10 @@ func (v VectorSchema) fits(name string, stored point.VectorSet) bool {
 	return ok && v.holds(x)
 }
 
-// MaxMulti is how many components all vectors of a multivector may have together.
-const MaxMulti = 1 << 20
-
 // holds reports whether the number of components is right.
 func (v VectorSchema) holds(x []float32) bool {
 	if v.Kind == Multi {
-		return len(x) > 0 && len(x)%v.Size == 0 && len(x) <= MaxMulti
+		return len(x) > 0 && len(x)%v.Size == 0 && len(x) <= catalog.MaxMulti
 	}
 	return len(x) == v.Size
 }
@@ -169,14 +166,9 @@ func (s Schema) stored(vectors point.VectorSet) (out point.VectorSet, err error)
 	return out, nil
 }
 
-// ErrMixedKinds words the refusal of a vector of another kind than is declared.
-func ErrMixedKinds() error {
-	return fault.New(fault.Invalid, "Conversion between sparse and regular vectors failed")
-}
-
 func (v VectorSchema) checkSparse(x point.Sparse) error {
 	if v.Kind != Sparse {
-		return ErrMixedKinds()
+		return catalog.ErrMixedKinds()
 	}
 	return vec.CheckFinite(x.Values)
 }
@@ -184,11 +176,11 @@ func (v VectorSchema) checkSparse(x point.Sparse) error {
 func (v VectorSchema) stored(x []float32) ([]float32, error) {
 	switch {
 	case v.Kind == Sparse:
-		return nil, ErrMixedKinds()
-	case v.Kind == Multi && len(x) > MaxMulti:
-		return nil, fault.New(fault.Invalid, "a multivector has %d components, at most %d are allowed", len(x), MaxMulti)
+		return nil, catalog.ErrMixedKinds()
+	case !v.holds(x) && v.Kind == Multi:
+		return nil, catalog.CheckMulti(v.Size, len(x))
 	case !v.holds(x):
-		return nil, fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", v.Size, len(x))
+		return nil, catalog.ErrVectorSize(v.Size, len(x))
 	}
 	if err := vec.CheckFinite(x); err != nil {
 		return nil, err

@@ -1793,6 +1793,7 @@ type Nearest struct {
 	Oversampling   float64                `protobuf:"fixed64,14,opt,name=oversampling,proto3" json:"oversampling,omitempty"`                 // 0: not given
 	Order          *Order                 `protobuf:"bytes,20,opt,name=order,proto3" json:"order,omitempty"`                                 // it or sample: there is no vector
 	Sample         *uint64                `protobuf:"fixed64,21,opt,name=sample,proto3,oneof" json:"sample,omitempty"`
+	Sparse         *Sparse                `protobuf:"bytes,22,opt,name=sparse,proto3" json:"sparse,omitempty"` // or it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1939,6 +1940,65 @@ func (x *Nearest) GetSample() uint64 {
 	return 0
 }
 
+func (x *Nearest) GetSparse() *Sparse {
+	if x != nil {
+		return x.Sparse
+	}
+	return nil
+}
+
+type Sparse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Indices       []uint32               `protobuf:"varint,1,rep,packed,name=indices,proto3" json:"indices,omitempty"`
+	Values        []float32              `protobuf:"fixed32,2,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sparse) Reset() {
+	*x = Sparse{}
+	mi := &file_peer_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sparse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sparse) ProtoMessage() {}
+
+func (x *Sparse) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sparse.ProtoReflect.Descriptor instead.
+func (*Sparse) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Sparse) GetIndices() []uint32 {
+	if x != nil {
+		return x.Indices
+	}
+	return nil
+}
+
+func (x *Sparse) GetValues() []float32 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 // Points by a payload value instead of a distance.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1956,7 +2016,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_peer_proto_msgTypes[28]
+	mi := &file_peer_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2028,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[28]
+	mi := &file_peer_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2041,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{28}
+	return file_peer_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Order) GetPath() string {
@@ -2064,7 +2124,7 @@ type Moment struct {
 
 func (x *Moment) Reset() {
 	*x = Moment{}
-	mi := &file_peer_proto_msgTypes[29]
+	mi := &file_peer_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2136,7 @@ func (x *Moment) String() string {
 func (*Moment) ProtoMessage() {}
 
 func (x *Moment) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[29]
+	mi := &file_peer_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2149,7 @@ func (x *Moment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moment.ProtoReflect.Descriptor instead.
 func (*Moment) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{29}
+	return file_peer_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Moment) GetSeconds() int64 {
@@ -2116,7 +2176,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_peer_proto_msgTypes[30]
+	mi := &file_peer_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +2188,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[30]
+	mi := &file_peer_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +2201,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{30}
+	return file_peer_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SearchResponse) GetResults() []*Hits {
@@ -2167,7 +2227,7 @@ type Hits struct {
 
 func (x *Hits) Reset() {
 	*x = Hits{}
-	mi := &file_peer_proto_msgTypes[31]
+	mi := &file_peer_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2179,7 +2239,7 @@ func (x *Hits) String() string {
 func (*Hits) ProtoMessage() {}
 
 func (x *Hits) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[31]
+	mi := &file_peer_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2192,7 +2252,7 @@ func (x *Hits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hits.ProtoReflect.Descriptor instead.
 func (*Hits) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{31}
+	return file_peer_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Hits) GetHits() []*Hit {
@@ -2213,7 +2273,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_peer_proto_msgTypes[32]
+	mi := &file_peer_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2285,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[32]
+	mi := &file_peer_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2298,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{32}
+	return file_peer_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Hit) GetRecord() []byte {
@@ -2279,7 +2339,7 @@ type ScrollRequest struct {
 
 func (x *ScrollRequest) Reset() {
 	*x = ScrollRequest{}
-	mi := &file_peer_proto_msgTypes[33]
+	mi := &file_peer_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2351,7 @@ func (x *ScrollRequest) String() string {
 func (*ScrollRequest) ProtoMessage() {}
 
 func (x *ScrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[33]
+	mi := &file_peer_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2364,7 @@ func (x *ScrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScrollRequest.ProtoReflect.Descriptor instead.
 func (*ScrollRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{33}
+	return file_peer_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ScrollRequest) GetShard() *ShardRef {
@@ -2385,7 +2445,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_peer_proto_msgTypes[34]
+	mi := &file_peer_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2457,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[34]
+	mi := &file_peer_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2470,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{34}
+	return file_peer_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetRequest) GetShard() *ShardRef {
@@ -2472,7 +2532,7 @@ type RecordsResponse struct {
 
 func (x *RecordsResponse) Reset() {
 	*x = RecordsResponse{}
-	mi := &file_peer_proto_msgTypes[35]
+	mi := &file_peer_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2484,7 +2544,7 @@ func (x *RecordsResponse) String() string {
 func (*RecordsResponse) ProtoMessage() {}
 
 func (x *RecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[35]
+	mi := &file_peer_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2497,7 +2557,7 @@ func (x *RecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordsResponse.ProtoReflect.Descriptor instead.
 func (*RecordsResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{35}
+	return file_peer_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RecordsResponse) GetRecords() [][]byte {
@@ -2527,7 +2587,7 @@ type CountRequest struct {
 
 func (x *CountRequest) Reset() {
 	*x = CountRequest{}
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2539,7 +2599,7 @@ func (x *CountRequest) String() string {
 func (*CountRequest) ProtoMessage() {}
 
 func (x *CountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2552,7 +2612,7 @@ func (x *CountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRequest.ProtoReflect.Descriptor instead.
 func (*CountRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{36}
+	return file_peer_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CountRequest) GetShard() *ShardRef {
@@ -2600,7 +2660,7 @@ type CountResponse struct {
 
 func (x *CountResponse) Reset() {
 	*x = CountResponse{}
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2672,7 @@ func (x *CountResponse) String() string {
 func (*CountResponse) ProtoMessage() {}
 
 func (x *CountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2685,7 @@ func (x *CountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResponse.ProtoReflect.Descriptor instead.
 func (*CountResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{37}
+	return file_peer_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CountResponse) GetCount() uint64 {
@@ -2648,7 +2708,9 @@ type FacetRequest struct {
 	MinIndex      uint64                 `protobuf:"varint,2,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"`
 	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	Filter        []byte                 `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	Exact         bool                   `protobuf:"varint,5,opt,name=exact,proto3" json:"exact,omitempty"` // every value counts; else those with the most points
+	Exact         bool                   `protobuf:"varint,5,opt,name=exact,proto3" json:"exact,omitempty"`        // every value counts; else those with the most points
+	Sparse        *string                `protobuf:"bytes,6,opt,name=sparse,proto3,oneof" json:"sparse,omitempty"` // instead of path: how many sparse vectors of that name have each of the indices
+	Indices       []uint32               `protobuf:"varint,7,rep,packed,name=indices,proto3" json:"indices,omitempty"`
 	Epoch         uint64                 `protobuf:"varint,20,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Fresh         bool                   `protobuf:"varint,21,opt,name=fresh,proto3" json:"fresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2657,7 +2719,7 @@ type FacetRequest struct {
 
 func (x *FacetRequest) Reset() {
 	*x = FacetRequest{}
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2669,7 +2731,7 @@ func (x *FacetRequest) String() string {
 func (*FacetRequest) ProtoMessage() {}
 
 func (x *FacetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2682,7 +2744,7 @@ func (x *FacetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRequest.ProtoReflect.Descriptor instead.
 func (*FacetRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{38}
+	return file_peer_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *FacetRequest) GetShard() *ShardRef {
@@ -2720,6 +2782,20 @@ func (x *FacetRequest) GetExact() bool {
 	return false
 }
 
+func (x *FacetRequest) GetSparse() string {
+	if x != nil && x.Sparse != nil {
+		return *x.Sparse
+	}
+	return ""
+}
+
+func (x *FacetRequest) GetIndices() []uint32 {
+	if x != nil {
+		return x.Indices
+	}
+	return nil
+}
+
 func (x *FacetRequest) GetEpoch() uint64 {
 	if x != nil {
 		return x.Epoch
@@ -2744,7 +2820,7 @@ type FacetResponse struct {
 
 func (x *FacetResponse) Reset() {
 	*x = FacetResponse{}
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2832,7 @@ func (x *FacetResponse) String() string {
 func (*FacetResponse) ProtoMessage() {}
 
 func (x *FacetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2845,7 @@ func (x *FacetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetResponse.ProtoReflect.Descriptor instead.
 func (*FacetResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{39}
+	return file_peer_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *FacetResponse) GetFacets() []*Facet {
@@ -2801,7 +2877,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +2889,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +2902,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{40}
+	return file_peer_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Facet) GetValue() isFacet_Value {
@@ -2904,7 +2980,7 @@ type DigestRequest struct {
 
 func (x *DigestRequest) Reset() {
 	*x = DigestRequest{}
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +2992,7 @@ func (x *DigestRequest) String() string {
 func (*DigestRequest) ProtoMessage() {}
 
 func (x *DigestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3005,7 @@ func (x *DigestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestRequest.ProtoReflect.Descriptor instead.
 func (*DigestRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{41}
+	return file_peer_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DigestRequest) GetShard() *ShardRef {
@@ -2972,7 +3048,7 @@ type DigestResponse struct {
 
 func (x *DigestResponse) Reset() {
 	*x = DigestResponse{}
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2984,7 +3060,7 @@ func (x *DigestResponse) String() string {
 func (*DigestResponse) ProtoMessage() {}
 
 func (x *DigestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2997,7 +3073,7 @@ func (x *DigestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestResponse.ProtoReflect.Descriptor instead.
 func (*DigestResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{42}
+	return file_peer_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DigestResponse) GetIndex() uint64 {
@@ -3038,7 +3114,7 @@ type VerdictRequest struct {
 
 func (x *VerdictRequest) Reset() {
 	*x = VerdictRequest{}
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3050,7 +3126,7 @@ func (x *VerdictRequest) String() string {
 func (*VerdictRequest) ProtoMessage() {}
 
 func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3063,7 +3139,7 @@ func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictRequest.ProtoReflect.Descriptor instead.
 func (*VerdictRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{43}
+	return file_peer_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *VerdictRequest) GetShard() *ShardRef {
@@ -3091,7 +3167,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3179,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3192,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{44}
+	return file_peer_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Judgement) GetPeer() uint64 {
@@ -3148,7 +3224,7 @@ type VerdictResponse struct {
 
 func (x *VerdictResponse) Reset() {
 	*x = VerdictResponse{}
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3160,7 +3236,7 @@ func (x *VerdictResponse) String() string {
 func (*VerdictResponse) ProtoMessage() {}
 
 func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3173,7 +3249,7 @@ func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictResponse.ProtoReflect.Descriptor instead.
 func (*VerdictResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{45}
+	return file_peer_proto_rawDescGZIP(), []int{46}
 }
 
 type ConfirmRequest struct {
@@ -3186,7 +3262,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3198,7 +3274,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3211,7 +3287,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{46}
+	return file_peer_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ConfirmRequest) GetShard() *ShardRef {
@@ -3237,7 +3313,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3249,7 +3325,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3262,7 +3338,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{47}
+	return file_peer_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ConfirmResponse) GetIndex() uint64 {
@@ -3281,7 +3357,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3293,7 +3369,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3306,7 +3382,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{48}
+	return file_peer_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *StatusRequest) GetShards() []*ShardRef {
@@ -3325,7 +3401,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3413,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3426,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{49}
+	return file_peer_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
@@ -3386,7 +3462,7 @@ type ReplicaStatus struct {
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3398,7 +3474,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3411,7 +3487,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{50}
+	return file_peer_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ReplicaStatus) GetShard() *ShardRef {
@@ -3552,7 +3628,7 @@ type FieldStatus struct {
 
 func (x *FieldStatus) Reset() {
 	*x = FieldStatus{}
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3564,7 +3640,7 @@ func (x *FieldStatus) String() string {
 func (*FieldStatus) ProtoMessage() {}
 
 func (x *FieldStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3577,7 +3653,7 @@ func (x *FieldStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldStatus.ProtoReflect.Descriptor instead.
 func (*FieldStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{51}
+	return file_peer_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *FieldStatus) GetPath() string {
@@ -3625,7 +3701,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3637,7 +3713,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3650,7 +3726,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{52}
+	return file_peer_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -3731,7 +3807,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3743,7 +3819,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3756,7 +3832,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{53}
+	return file_peer_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -3815,7 +3891,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +3903,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +3916,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{54}
+	return file_peer_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -3891,7 +3967,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3903,7 +3979,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3916,7 +3992,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{55}
+	return file_peer_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SnapshotBegin) GetMoves() []byte {
@@ -3965,7 +4041,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3977,7 +4053,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3990,7 +4066,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{56}
+	return file_peer_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -4032,7 +4108,7 @@ type FeedRequest struct {
 
 func (x *FeedRequest) Reset() {
 	*x = FeedRequest{}
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4044,7 +4120,7 @@ func (x *FeedRequest) String() string {
 func (*FeedRequest) ProtoMessage() {}
 
 func (x *FeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4057,7 +4133,7 @@ func (x *FeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRequest.ProtoReflect.Descriptor instead.
 func (*FeedRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{57}
+	return file_peer_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *FeedRequest) GetShard() *ShardRef {
@@ -4139,7 +4215,7 @@ type FeedChunk struct {
 
 func (x *FeedChunk) Reset() {
 	*x = FeedChunk{}
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4151,7 +4227,7 @@ func (x *FeedChunk) String() string {
 func (*FeedChunk) ProtoMessage() {}
 
 func (x *FeedChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4164,7 +4240,7 @@ func (x *FeedChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedChunk.ProtoReflect.Descriptor instead.
 func (*FeedChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{58}
+	return file_peer_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *FeedChunk) GetBegin() *FeedBegin {
@@ -4230,7 +4306,7 @@ type FeedBegin struct {
 
 func (x *FeedBegin) Reset() {
 	*x = FeedBegin{}
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4242,7 +4318,7 @@ func (x *FeedBegin) String() string {
 func (*FeedBegin) ProtoMessage() {}
 
 func (x *FeedBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4255,7 +4331,7 @@ func (x *FeedBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBegin.ProtoReflect.Descriptor instead.
 func (*FeedBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{59}
+	return file_peer_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *FeedBegin) GetCut() uint64 {
@@ -4444,7 +4520,7 @@ const file_peer_proto_rawDesc = "" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x122\n" +
 	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\x12\x14\n" +
 	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\xd2\x04\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\x83\x05\n" +
 	"\aNearest\x12\x16\n" +
 	"\x06vector\x18\x01 \x03(\x02R\x06vector\x12\x14\n" +
 	"\x05using\x18\x02 \x01(\tR\x05using\x12\x16\n" +
@@ -4462,11 +4538,15 @@ const file_peer_proto_rawDesc = "" +
 	"\arescore\x18\r \x01(\bH\x01R\arescore\x88\x01\x01\x12\"\n" +
 	"\foversampling\x18\x0e \x01(\x01R\foversampling\x12,\n" +
 	"\x05order\x18\x14 \x01(\v2\x16.ostraka.peer.v1.OrderR\x05order\x12\x1b\n" +
-	"\x06sample\x18\x15 \x01(\x06H\x02R\x06sample\x88\x01\x01B\x12\n" +
+	"\x06sample\x18\x15 \x01(\x06H\x02R\x06sample\x88\x01\x01\x12/\n" +
+	"\x06sparse\x18\x16 \x01(\v2\x17.ostraka.peer.v1.SparseR\x06sparseB\x12\n" +
 	"\x10_score_thresholdB\n" +
 	"\n" +
 	"\b_rescoreB\t\n" +
-	"\a_sample\"\xa0\x01\n" +
+	"\a_sample\":\n" +
+	"\x06Sparse\x12\x18\n" +
+	"\aindices\x18\x01 \x03(\rR\aindices\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\x02R\x06values\"\xa0\x01\n" +
 	"\x05Order\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04desc\x18\x02 \x01(\bR\x04desc\x12\x1a\n" +
@@ -4516,15 +4596,18 @@ const file_peer_proto_rawDesc = "" +
 	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"?\n" +
 	"\rCountResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\xca\x01\n" +
+	"\aapplied\x18\x02 \x01(\x04R\aapplied\"\x8c\x02\n" +
 	"\fFacetRequest\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1b\n" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x16\n" +
 	"\x06filter\x18\x04 \x01(\fR\x06filter\x12\x14\n" +
-	"\x05exact\x18\x05 \x01(\bR\x05exact\x12\x14\n" +
+	"\x05exact\x18\x05 \x01(\bR\x05exact\x12\x1b\n" +
+	"\x06sparse\x18\x06 \x01(\tH\x00R\x06sparse\x88\x01\x01\x12\x18\n" +
+	"\aindices\x18\a \x03(\rR\aindices\x12\x14\n" +
 	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"Y\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05freshB\t\n" +
+	"\a_sparse\"Y\n" +
 	"\rFacetResponse\x12.\n" +
 	"\x06facets\x18\x01 \x03(\v2\x16.ostraka.peer.v1.FacetR\x06facets\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\"t\n" +
@@ -4693,7 +4776,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_peer_proto_goTypes = []any{
 	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
 	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
@@ -4724,39 +4807,40 @@ var file_peer_proto_goTypes = []any{
 	(*VectorSelector)(nil),        // 26: ostraka.peer.v1.VectorSelector
 	(*SearchRequest)(nil),         // 27: ostraka.peer.v1.SearchRequest
 	(*Nearest)(nil),               // 28: ostraka.peer.v1.Nearest
-	(*Order)(nil),                 // 29: ostraka.peer.v1.Order
-	(*Moment)(nil),                // 30: ostraka.peer.v1.Moment
-	(*SearchResponse)(nil),        // 31: ostraka.peer.v1.SearchResponse
-	(*Hits)(nil),                  // 32: ostraka.peer.v1.Hits
-	(*Hit)(nil),                   // 33: ostraka.peer.v1.Hit
-	(*ScrollRequest)(nil),         // 34: ostraka.peer.v1.ScrollRequest
-	(*GetRequest)(nil),            // 35: ostraka.peer.v1.GetRequest
-	(*RecordsResponse)(nil),       // 36: ostraka.peer.v1.RecordsResponse
-	(*CountRequest)(nil),          // 37: ostraka.peer.v1.CountRequest
-	(*CountResponse)(nil),         // 38: ostraka.peer.v1.CountResponse
-	(*FacetRequest)(nil),          // 39: ostraka.peer.v1.FacetRequest
-	(*FacetResponse)(nil),         // 40: ostraka.peer.v1.FacetResponse
-	(*Facet)(nil),                 // 41: ostraka.peer.v1.Facet
-	(*DigestRequest)(nil),         // 42: ostraka.peer.v1.DigestRequest
-	(*DigestResponse)(nil),        // 43: ostraka.peer.v1.DigestResponse
-	(*VerdictRequest)(nil),        // 44: ostraka.peer.v1.VerdictRequest
-	(*Judgement)(nil),             // 45: ostraka.peer.v1.Judgement
-	(*VerdictResponse)(nil),       // 46: ostraka.peer.v1.VerdictResponse
-	(*ConfirmRequest)(nil),        // 47: ostraka.peer.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 48: ostraka.peer.v1.ConfirmResponse
-	(*StatusRequest)(nil),         // 49: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 50: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 51: ostraka.peer.v1.ReplicaStatus
-	(*FieldStatus)(nil),           // 52: ostraka.peer.v1.FieldStatus
-	(*Transfer)(nil),              // 53: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 54: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 55: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 56: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 57: ostraka.peer.v1.SnapshotEnd
-	(*FeedRequest)(nil),           // 58: ostraka.peer.v1.FeedRequest
-	(*FeedChunk)(nil),             // 59: ostraka.peer.v1.FeedChunk
-	(*FeedBegin)(nil),             // 60: ostraka.peer.v1.FeedBegin
-	nil,                           // 61: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*Sparse)(nil),                // 29: ostraka.peer.v1.Sparse
+	(*Order)(nil),                 // 30: ostraka.peer.v1.Order
+	(*Moment)(nil),                // 31: ostraka.peer.v1.Moment
+	(*SearchResponse)(nil),        // 32: ostraka.peer.v1.SearchResponse
+	(*Hits)(nil),                  // 33: ostraka.peer.v1.Hits
+	(*Hit)(nil),                   // 34: ostraka.peer.v1.Hit
+	(*ScrollRequest)(nil),         // 35: ostraka.peer.v1.ScrollRequest
+	(*GetRequest)(nil),            // 36: ostraka.peer.v1.GetRequest
+	(*RecordsResponse)(nil),       // 37: ostraka.peer.v1.RecordsResponse
+	(*CountRequest)(nil),          // 38: ostraka.peer.v1.CountRequest
+	(*CountResponse)(nil),         // 39: ostraka.peer.v1.CountResponse
+	(*FacetRequest)(nil),          // 40: ostraka.peer.v1.FacetRequest
+	(*FacetResponse)(nil),         // 41: ostraka.peer.v1.FacetResponse
+	(*Facet)(nil),                 // 42: ostraka.peer.v1.Facet
+	(*DigestRequest)(nil),         // 43: ostraka.peer.v1.DigestRequest
+	(*DigestResponse)(nil),        // 44: ostraka.peer.v1.DigestResponse
+	(*VerdictRequest)(nil),        // 45: ostraka.peer.v1.VerdictRequest
+	(*Judgement)(nil),             // 46: ostraka.peer.v1.Judgement
+	(*VerdictResponse)(nil),       // 47: ostraka.peer.v1.VerdictResponse
+	(*ConfirmRequest)(nil),        // 48: ostraka.peer.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 49: ostraka.peer.v1.ConfirmResponse
+	(*StatusRequest)(nil),         // 50: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 51: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 52: ostraka.peer.v1.ReplicaStatus
+	(*FieldStatus)(nil),           // 53: ostraka.peer.v1.FieldStatus
+	(*Transfer)(nil),              // 54: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 55: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 56: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 57: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 58: ostraka.peer.v1.SnapshotEnd
+	(*FeedRequest)(nil),           // 59: ostraka.peer.v1.FeedRequest
+	(*FeedChunk)(nil),             // 60: ostraka.peer.v1.FeedChunk
+	(*FeedBegin)(nil),             // 61: ostraka.peer.v1.FeedBegin
+	nil,                           // 62: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
@@ -4764,7 +4848,7 @@ var file_peer_proto_depIdxs = []int32{
 	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
 	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	61, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	62, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -4778,76 +4862,77 @@ var file_peer_proto_depIdxs = []int32{
 	28, // 16: ostraka.peer.v1.SearchRequest.queries:type_name -> ostraka.peer.v1.Nearest
 	25, // 17: ostraka.peer.v1.Nearest.payload:type_name -> ostraka.peer.v1.PayloadSelector
 	26, // 18: ostraka.peer.v1.Nearest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	29, // 19: ostraka.peer.v1.Nearest.order:type_name -> ostraka.peer.v1.Order
-	30, // 20: ostraka.peer.v1.Order.moment:type_name -> ostraka.peer.v1.Moment
-	32, // 21: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
-	33, // 22: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
-	11, // 23: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	25, // 24: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	26, // 25: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	11, // 26: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	25, // 27: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	26, // 28: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	11, // 29: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 30: ostraka.peer.v1.FacetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	41, // 31: ostraka.peer.v1.FacetResponse.facets:type_name -> ostraka.peer.v1.Facet
-	11, // 32: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 33: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	45, // 34: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
-	11, // 35: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 36: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	51, // 37: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	11, // 38: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	53, // 39: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	52, // 40: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
-	11, // 41: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	56, // 42: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	57, // 43: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	11, // 44: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	60, // 45: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
-	2,  // 46: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	4,  // 47: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	6,  // 48: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	8,  // 49: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	12, // 50: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	16, // 51: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	20, // 52: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	23, // 53: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	27, // 54: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	34, // 55: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	35, // 56: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	37, // 57: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	39, // 58: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
-	47, // 59: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	49, // 60: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	54, // 61: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	58, // 62: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
-	42, // 63: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	44, // 64: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	3,  // 65: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	5,  // 66: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	7,  // 67: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	9,  // 68: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	13, // 69: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	18, // 70: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	22, // 71: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	24, // 72: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	31, // 73: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	36, // 74: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	36, // 75: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	38, // 76: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	40, // 77: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
-	48, // 78: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	50, // 79: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	55, // 80: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	59, // 81: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
-	43, // 82: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	46, // 83: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	65, // [65:84] is the sub-list for method output_type
-	46, // [46:65] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	30, // 19: ostraka.peer.v1.Nearest.order:type_name -> ostraka.peer.v1.Order
+	29, // 20: ostraka.peer.v1.Nearest.sparse:type_name -> ostraka.peer.v1.Sparse
+	31, // 21: ostraka.peer.v1.Order.moment:type_name -> ostraka.peer.v1.Moment
+	33, // 22: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
+	34, // 23: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
+	11, // 24: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 25: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 26: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 27: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 28: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 29: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 30: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 31: ostraka.peer.v1.FacetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	42, // 32: ostraka.peer.v1.FacetResponse.facets:type_name -> ostraka.peer.v1.Facet
+	11, // 33: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 34: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	46, // 35: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
+	11, // 36: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 37: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	52, // 38: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	11, // 39: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	54, // 40: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	53, // 41: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
+	11, // 42: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	57, // 43: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	58, // 44: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	11, // 45: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	61, // 46: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
+	2,  // 47: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 48: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 49: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 50: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 51: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 52: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 53: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 54: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 55: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	35, // 56: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	36, // 57: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	38, // 58: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	40, // 59: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
+	48, // 60: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	50, // 61: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	55, // 62: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	59, // 63: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
+	43, // 64: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	45, // 65: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 66: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 67: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 68: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 69: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 70: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 71: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 72: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 73: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	32, // 74: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	37, // 75: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	37, // 76: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	39, // 77: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	41, // 78: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
+	49, // 79: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	51, // 80: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	56, // 81: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	60, // 82: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
+	44, // 83: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	47, // 84: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	66, // [66:85] is the sub-list for method output_type
+	47, // [47:66] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -4856,12 +4941,13 @@ func file_peer_proto_init() {
 		return
 	}
 	file_peer_proto_msgTypes[27].OneofWrappers = []any{}
-	file_peer_proto_msgTypes[28].OneofWrappers = []any{
+	file_peer_proto_msgTypes[29].OneofWrappers = []any{
 		(*Order_Integer)(nil),
 		(*Order_Number)(nil),
 		(*Order_Moment)(nil),
 	}
-	file_peer_proto_msgTypes[40].OneofWrappers = []any{
+	file_peer_proto_msgTypes[39].OneofWrappers = []any{}
+	file_peer_proto_msgTypes[41].OneofWrappers = []any{
 		(*Facet_Text)(nil),
 		(*Facet_Integer)(nil),
 		(*Facet_Boolean)(nil),
@@ -4872,7 +4958,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   61,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
