@@ -48,6 +48,7 @@ type Index struct {
 
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
+	whole atomic.Bool // bytes do not do for these vectors
 
 	mu struct { // held by changes, and by who puts another core in place
 		sync.Mutex
@@ -101,7 +102,9 @@ func (x *Index) Len() int { return x.state.Load().count }
 func (x *Index) SetConfig(c Config) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.full.Store(&c)
+	if before := x.full.Swap(&c); before.Codes != c.Codes {
+		x.whole.Store(false)
+	}
 	x.wakeLocked()
 }
 

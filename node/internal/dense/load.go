@@ -116,6 +116,7 @@ func readRows(name string, c *core, sums []uint32, rows uint32) (err error) {
 // restoreNet reads the graph, and makes the codes again.
 func (x *Index) restoreNet(c *core, name string, s *saved) (n *net, err error) {
 	n = &net{core: c, config: Config{M: int(s.m), EfConstruct: int(s.efConstruct), Codes: s.codes, OnDisk: c.dir != ""}}
+	n.wider.Store(mostDisplaced)
 	n.config.Codes.OnDisk = x.full.Load().Codes.OnDisk // not a matter of what is saved
 	defer func() {
 		if err != nil {

@@ -3,11 +3,11 @@ package dense
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // net is the graph of a core and the codes that it is walked on.
@@ -18,6 +18,8 @@ type net struct {
 	codec  quant.Codec  // of the codes; nil: the graph is walked on whole vectors
 	codes  *arena.Arena // by row, those of linked rows
 	core   *core
+	judged atomic.Uint32 // of how many rows the codes were compared with whole vectors last; 0: not yet
+	wider  atomic.Uint32 // how many more than ten candidates by codes hold the true ten
 
 	scorers, wholeScorers sync.Pool // of quant.Scorer
 }
@@ -25,6 +27,7 @@ type net struct {
 // newNet makes an empty graph for a core. Codes are learned from the rows of another one, or of the same, up to a number.
 func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net, err error) {
 	n := &net{config: config, core: c}
+	n.wider.Store(mostDisplaced)
 	if n.whole, err = quant.NewFull(x.distance, x.size); err != nil {
 		return nil, err
 	}
@@ -108,12 +111,11 @@ func (n *net) insert(row uint32, space quant.Scorer) error {
 	return n.graph.Insert(row, space)
 }
 
-// How codes are learned: from so many rows, of which so many serve as queries.
+// How codes are learned: from so many rows.
 const (
-	sampleRows    = 2048
-	sampleQueries = 48
-	largeSample   = 10_000 // of codes that somebody declared
-	productSeed   = 1
+	sampleRows  = 4096
+	largeSample = 10_000 // of codes that somebody declared
+	productSeed = 1
 )
 
 // learn makes the codec that a graph is to be walked on, nil for whole vectors.
@@ -131,12 +133,15 @@ func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
 		return quant.TrainBinary(x.distance, x.size, codes.Bits, codes.Query, c.sample(rows, largeSample))
 	case Automatic, Whole:
 	}
+	if x.whole.Load() { // bytes were tried
+		return nil, nil
+	}
 	sample := c.sample(rows, sampleRows)
 	codec, err := quant.TrainScalar(x.distance, x.size, automaticQuantile, sample)
 	if err != nil {
 		return nil, err
 	}
-	ok, err := leadsToTheNearest(codec, x.distance, x.size, sample)
+	_, ok, err := displacement(codec, x.distance, x.size, sample)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -155,35 +160,4 @@ func (c *core) sample(rows, most uint32) (sample [][]float32) {
 		}
 	}
 	return sample
-}
-
-// leadsToTheNearest compares what is nearest in codes with what is nearest: the true ten must be among the first
-// twenty, all but one in a hundred. A walk keeps more candidates than it returns, and compares those exactly.
-func leadsToTheNearest(codec quant.Codec, d vec.Distance, size int, sample [][]float32) (ok bool, err error) {
-	const near, among = 10, 20
-	if len(sample) < 5*among {
-		return true, nil
-	}
-	whole, err := quant.NewFull(d, size)
-	if err != nil {
-		return false, err
-	}
-	a, err := ranked(codec, sample, among)
-	if err != nil {
-		return false, err
-	}
-	b, err := ranked(whole, sample, near)
-	if err != nil {
-		return false, err
-	}
-	missed, total := 0, 0
-	for i := range b {
-		for _, row := range b[i] {
-			total++
-			if !containsRow(a[i], row) {
-				missed++
-			}
-		}
-	}
-	return missed*100 <= total, nil
 }

@@ -20,6 +20,23 @@ func (s *search) ef() int {
 	return min(max(ef, int(most)), hnsw.MaxEf)
 }
 
+// efOn is how many candidates a walk on codes keeps, so that it finds what one on whole vectors would: codes put the
+// nearest out of order, and links that were chosen by codes lead astray now and then.
+func (s *search) efOn(n *net) int {
+	ef := s.ef()
+	if s.exact || n.config.Codes.Kind != Automatic {
+		return ef
+	}
+	least := s.query.Limit + (int(n.wider.Load())*s.query.Limit+judgedNear-1)/judgedNear
+	return min(max(ef, least)+ef/efShare+efMore, hnsw.MaxEf)
+}
+
+// What a walk on codes keeps more than it is asked for: a share, and a few.
+const (
+	efShare = 16
+	efMore  = 2
+)
+
 // walk searches the graph among rows below mark.
 func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	whole := n.codec == nil || s.query.Params.IgnoreCodes
@@ -29,24 +46,24 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	s.scorer.Query(s.query.Vector)
 	switch f := s.query.Filter; {
 	case f == nil:
-		return s.walkAll(ctx, n.graph, mark)
+		return s.walkAll(ctx, n, mark)
 	case f.Upper != nil && f.Accept == nil:
-		return s.walkUnder(ctx, n.graph, mark, func(row uint32) bool { return f.Upper.Contains(s.core.label(row)) }, f.Expected)
+		return s.walkUnder(ctx, n, mark, func(row uint32) bool { return f.Upper.Contains(s.core.label(row)) }, f.Expected)
 	}
 	return s.walkAndAsk(ctx, n.graph, mark)
 }
 
 // walkAll walks through all rows alike, keeps as many more as have died since they were linked, and leaves those out.
-func (s *search) walkAll(ctx context.Context, g *hnsw.Graph, mark uint32) (err error) {
-	ef := s.ef()
+func (s *search) walkAll(ctx context.Context, n *net, mark uint32) (err error) {
+	ef := s.efOn(n)
 	if dead := float64(s.core.dead.Load()) / float64(s.rows); dead > 0 {
 		ef = min(int(float64(ef)/(1-min(dead, 0.9)))+1, hnsw.MaxEf)
 	}
-	if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
+	if s.walked, err = n.graph.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
 		return err
 	}
 	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
-		return s.walkUnder(ctx, g, mark, func(uint32) bool { return true }, s.count)
+		return s.walkUnder(ctx, n, mark, func(uint32) bool { return true }, s.count)
 	}
 	return s.visitWalked(mark)
 }
@@ -62,9 +79,9 @@ func (s *search) found(mark uint32) (n int) {
 }
 
 // walkUnder keeps only rows that may be found.
-func (s *search) walkUnder(ctx context.Context, g *hnsw.Graph, mark uint32, accept func(row uint32) bool, expected int) (err error) {
+func (s *search) walkUnder(ctx context.Context, n *net, mark uint32, accept func(row uint32) bool, expected int) (err error) {
 	f := &hnsw.Filter{Count: expected, Accept: func(row uint32) bool { return row < mark && s.visible(row) && accept(row) }}
-	if s.walked, err = g.Search(ctx, s.scorer, s.ef(), f, s.walked[:0]); err != nil {
+	if s.walked, err = n.graph.Search(ctx, s.scorer, s.efOn(n), f, s.walked[:0]); err != nil {
 		return err
 	}
 	return s.visitWalked(mark)

@@ -15,6 +15,7 @@ type worker struct {
 
 	// Guarded by Index.mu.
 	busy    bool
+	judging bool          // and only looks whether there is something to do
 	idle    chan struct{} // closed while it is not busy
 	moved   chan struct{} // closed when rows were linked, for who waits in Lagging
 	failure error         // why it gave up; the next change of the configuration lets it try again
@@ -33,10 +34,14 @@ func (w *worker) close() {
 
 // wakeLocked starts the worker if there is something to do.
 func (x *Index) wakeLocked() {
-	if x.worker.busy || x.mu.closed || x.worker.failure != nil || x.nextLocked() == nil {
+	if x.worker.busy || x.mu.closed || x.worker.failure != nil {
 		return
 	}
-	x.worker.busy = true
+	job, judging := x.nextLocked()
+	if job == nil {
+		return
+	}
+	x.worker.busy, x.worker.judging = true, judging
 	x.worker.idle = make(chan struct{})
 	x.worker.wg.Go(x.work)
 }
@@ -44,7 +49,7 @@ func (x *Index) wakeLocked() {
 func (x *Index) work() {
 	for {
 		x.mu.Lock()
-		job := x.nextLocked()
+		job, judging := x.nextLocked()
 		if job == nil || x.worker.ctx.Err() != nil || x.worker.failure != nil {
 			x.worker.busy = false
 			x.progressLocked()
@@ -55,6 +60,7 @@ func (x *Index) work() {
 			}
 			return
 		}
+		x.worker.judging = judging
 		x.mu.Unlock()
 		if err := job(); err != nil && x.worker.ctx.Err() == nil {
 			x.log.Error("cannot index vectors; what is not indexed is compared one by one", "error", err)
@@ -65,24 +71,26 @@ func (x *Index) work() {
 	}
 }
 
-// nextLocked returns what is to be done, nil if there is nothing.
-func (x *Index) nextLocked() func() error {
+// nextLocked returns what is to be done, nil if there is nothing, and whether that is no more than to judge codes.
+func (x *Index) nextLocked() (job func() error, judging bool) {
 	c, config := x.mu.core, x.full.Load()
 	n := c.net.Load()
 	dead, rows := c.dead.Load(), c.next
 	switch {
 	case dead > 0 && int(rows) >= config.VacuumMinVectors && float64(dead) > config.DeletedThreshold*float64(rows):
-		return x.rebuild
+		return x.rebuild, false
 	case x.dir != "" && config.OnDisk != (c.dir != ""):
-		return x.rebuild
+		return x.rebuild, false
 	case n != nil && (config.M == 0 || !n.config.sameGraph(config)):
-		return x.rebuild
+		return x.rebuild, false
 	case n == nil && config.wantsGraph(x.state.Load().count, x.size):
-		return x.beginGraph
+		return x.beginGraph, false
 	case n != nil && c.linked.Load() < x.state.Load().rows:
-		return x.linkAll
+		return x.linkAll, false
+	case n != nil && n.unjudged(c.linked.Load()):
+		return x.judge, true
 	}
-	return nil
+	return nil, false
 }
 
 // Lagging returns nil as long as searches need not compare one by one what is too much. Else it returns a channel that is
@@ -128,7 +136,7 @@ func (x *Index) Status() Status {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load()
-	st := Status{Vectors: s.count, Busy: x.worker.busy, Problem: x.worker.failure}
+	st := Status{Vectors: s.count, Busy: x.worker.busy && !x.worker.judging, Problem: x.worker.failure}
 	if s.core.net.Load() != nil {
 		st.Indexed = max(0, s.count-s.core.livingBetween(min(s.core.linked.Load(), s.rows), s.rows))
 	}

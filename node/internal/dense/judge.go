@@ -1,0 +1,175 @@
+package dense
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// Whether bytes do instead of whole vectors is judged by what they are for: a walk keeps a few candidates more than it
+// was asked for, and the true nearest must be among them. The more vectors there are, the closer they lie: so it is
+// judged when the codes are learned, by a sample, and again when all rows that are there then are linked, and each time
+// that there are four times as many.
+const (
+	judgedNear    = 10  // the true nearest
+	mostDisplaced = 20  // that they may come so much later by codes
+	missedShare   = 300 // all but one in so many
+	judgedGrowth  = 4
+	judgedQueries = 128
+	judgedScores  = 32 << 20 // bounds how many rows are compared in all
+	leastJudged   = 100
+)
+
+// unjudged reports whether the codes, if nobody declared them, are to be judged of the rows that are linked.
+func (n *net) unjudged(linked uint32) bool {
+	return n.codec != nil && n.config.Codes.Kind == Automatic && linked >= leastJudged && linked/judgedGrowth >= n.judged.Load()
+}
+
+// judge compares codes with whole vectors. If they do not do, it begins to build without them: or with others, if these
+// were learned of much less than there is now.
+func (x *Index) judge() error {
+	s := x.state.Load()
+	c, n := s.core, s.core.net.Load()
+	linked := min(c.linked.Load(), s.rows)
+	if _, err := x.pool.take(x.worker.ctx, 1); err != nil {
+		return err
+	}
+	defer x.pool.done(1)
+	queries := c.sample(linked, min(judgedQueries, max(16, judgedScores/max(linked, 1))))
+	var living []uint32
+	for row := range linked {
+		if b, at := c.place(row); b.died[at].Load() == 0 && n.graph.Has(row) {
+			living = append(living, row)
+		}
+	}
+	byCode, exact := n.scorer(false), n.scorer(true)
+	defer n.done(byCode, false)
+	defer n.done(exact, true)
+	wider, ok, err := displaced(x.worker.ctx, byCode, exact, queries, living)
+	if err != nil {
+		return err
+	}
+	first := n.judged.Swap(linked) == 0
+	n.wider.Store(uint32(wider))
+	if ok {
+		return nil
+	}
+	x.log.Info("bytes do not tell these vectors apart: the graph is built anew", "vectors", len(living), "whole", first)
+	x.whole.Store(first)
+	x.mu.Lock()
+	x.worker.judging = false
+	x.mu.Unlock()
+	return x.rebuild()
+}
+
+// displacement is displaced of a sample among itself.
+func displacement(codec quant.Codec, d vec.Distance, size int, sample [][]float32) (wider int, ok bool, err error) {
+	if len(sample) < leastJudged {
+		return mostDisplaced, true, nil
+	}
+	whole, err := quant.NewFull(d, size)
+	if err != nil {
+		return 0, false, err
+	}
+	rows := make([]uint32, len(sample))
+	for i := range rows {
+		rows[i] = uint32(i)
+	}
+	byCode, done, err := scorerOf(codec, sample)
+	if err != nil {
+		return 0, false, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	exact, done2, err := scorerOf(whole, sample)
+	if err != nil {
+		return 0, false, err
+	}
+	defer func() { err = errors.Join(err, done2()) }()
+	var queries [][]float32
+	for i := 0; i < len(sample); i += max(1, len(sample)/judgedQueries) {
+		queries = append(queries, sample[i])
+	}
+	return displaced(context.Background(), byCode, exact, queries, rows)
+}
+
+// scorerOf encodes vectors.
+func scorerOf(codec quant.Codec, vectors [][]float32) (s quant.Scorer, done func() error, err error) {
+	a, err := arena.New(arena.Options{Stride: stride(codec.Bytes())})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.Grow(len(vectors)); err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	for i, v := range vectors {
+		codec.Encode(v, a.Row(uint32(i)))
+	}
+	return codec.NewScorer(a), a.Close, nil
+}
+
+// displaced returns how many candidates more than the true nearest are to be kept by codes for those to be among them,
+// and whether that is not too many.
+func displaced(ctx context.Context, byCode, exact quant.Scorer, queries [][]float32, rows []uint32) (wider int, ok bool, err error) {
+	var missed [mostDisplaced + 1]int
+	total := 0
+	var near, coded []hnsw.Hit
+	for _, q := range queries {
+		if near, err = nearestBy(ctx, exact, q, rows, judgedNear, near[:0]); err != nil {
+			return 0, false, err
+		}
+		if coded, err = nearestBy(ctx, byCode, q, rows, judgedNear+mostDisplaced, coded[:0]); err != nil {
+			return 0, false, err
+		}
+		total += len(near)
+		for _, h := range near {
+			place := 0
+			for place < len(coded) && coded[place].Row != h.Row {
+				place++
+			}
+			for w := range missed {
+				if place >= judgedNear+w {
+					missed[w]++
+				}
+			}
+		}
+	}
+	for w, n := range missed {
+		if n*missedShare <= total {
+			return w, true, nil
+		}
+	}
+	return mostDisplaced, false, nil
+}
+
+// nearestBy appends the k rows of the best scores, best first.
+func nearestBy(ctx context.Context, s quant.Scorer, query []float32, rows []uint32, k int, best []hnsw.Hit) ([]hnsw.Hit, error) {
+	var scores [wordRows * ctxEvery]float32
+	s.Query(query)
+	for len(rows) > 0 {
+		if ctx.Err() != nil {
+			return best, fmt.Errorf("judge codes: %w", ctx.Err())
+		}
+		n := min(len(rows), len(scores))
+		s.Score(rows[:n], scores[:n])
+		for i, row := range rows[:n] {
+			if len(best) == k && !(scores[i] < best[k-1].Score) {
+				continue
+			}
+			if len(best) < k {
+				best = append(best, hnsw.Hit{})
+			}
+			at := len(best) - 1
+			for ; at > 0 && best[at-1].Score > scores[i]; at-- {
+				best[at] = best[at-1]
+			}
+			best[at] = hnsw.Hit{Row: row, Score: scores[i]}
+		}
+		rows = rows[n:]
+	}
+	return best, nil
+}
