@@ -60,6 +60,8 @@ func (e *edit) apply(cmd Command) Result {
 		r.Err = e.registerPeer(*cmd.RegisterPeer)
 	case cmd.RemovePeer != nil:
 		r.Err = e.removePeer(*cmd.RemovePeer)
+	case cmd.ExpelPeer != nil:
+		r.Err = e.expelPeer(*cmd.ExpelPeer)
 	case cmd.CreateCollection != nil:
 		r.Collection, r.Err = e.createCollection(*cmd.CreateCollection)
 	case cmd.UpdateCollection != nil:
@@ -108,7 +110,7 @@ func (e *edit) applyDeclared(cmd Command) (OperationID, error) {
 func (c Command) shape() error {
 	set := 0
 	for _, is := range []bool{
-		c.Found != nil, c.RegisterPeer != nil, c.RemovePeer != nil, c.CreateCollection != nil,
+		c.Found != nil, c.RegisterPeer != nil, c.RemovePeer != nil, c.ExpelPeer != nil, c.CreateCollection != nil,
 		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,

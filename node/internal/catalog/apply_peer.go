@@ -31,6 +31,9 @@ func (e *edit) registerPeer(p Peer) error {
 	if old, ok := e.next.Peers[p.ID]; ok && old.Replaced {
 		return refuse("peer %d was replaced by another node named %q: give this node an empty data directory", p.ID, old.Name)
 	}
+	if e.next.WasExpelled(p.ID) {
+		return refuse("peer %d (%s) was removed from the cluster for good: give this node an empty data directory to join as a new peer", p.ID, p.Name)
+	}
 	p = Peer{
 		ID: p.ID, Name: p.Name, GRPCAddr: p.GRPCAddr, PeerAddr: p.PeerAddr, HTTPAddr: p.HTTPAddr, Zone: p.Zone, Version: p.Version,
 	}
@@ -38,7 +41,7 @@ func (e *edit) registerPeer(p Peer) error {
 		p.inherit(old)
 	}
 	for id, old := range e.next.Peers {
-		if id != p.ID && old.Name == p.Name && !old.Replaced {
+		if id != p.ID && old.Name == p.Name && !old.Gone() {
 			e.peer(id).Replaced = true
 			p.inherit(old)
 			e.repin(id, p.ID)
@@ -112,7 +115,7 @@ func (p Peer) check() error {
 // updatePeer changes what is declared of a peer. To drain one is an operation: asked for again, the one that runs is joined.
 func (e *edit) updatePeer(cmd UpdatePeer) (OperationID, error) {
 	p, ok := e.next.Peers[cmd.ID]
-	if !ok || p.Replaced {
+	if !ok || p.Gone() {
 		return 0, fault.New(fault.NotFound, "Peer %d does not exist", cmd.ID)
 	}
 	if err := cmd.check(); err != nil {
@@ -203,5 +206,9 @@ func (e *edit) removePeer(id PeerID) error {
 		return refuse("cannot remove peer %d (%s): it still holds replicas (%d)", id, p.Name, n)
 	}
 	delete(e.peers(), id)
+	if p.Removed {
+		expelled := append(slices.Clone(e.next.Expelled), id)
+		e.next.Expelled = expelled[max(0, len(expelled)-maxExpelled):]
+	}
 	return nil
 }

@@ -8,6 +8,8 @@ type Command struct {
 	RegisterPeer *Peer   `json:"register_peer,omitempty"` // a new peer, or new addresses, zone or version of a known one
 	RemovePeer   *PeerID `json:"remove_peer,omitempty"`   // refused while it holds a replica
 
+	ExpelPeer *ExpelPeer `json:"expel_peer,omitempty"` // removes a peer for good
+
 	CreateCollection *CreateCollection `json:"create_collection,omitempty"`
 	UpdateCollection *UpdateCollection `json:"update_collection,omitempty"`
 	DeleteCollection *string           `json:"delete_collection,omitempty"` // by name; NotFound if missing

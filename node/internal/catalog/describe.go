@@ -60,6 +60,9 @@ func (p *Peer) describe() string {
 	if p.State != InService {
 		text += " " + string(p.State)
 	}
+	if p.Removed {
+		text += " removed"
+	}
 	if p.Replaced {
 		text += " replaced"
 	}

@@ -204,6 +204,8 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
 		"fields.v1.golden":            catalog.EncodeCommands(fieldCommands()),
 		"vectors.v1.golden":           catalog.EncodeCommands(vectorCommands(t)),
+		"commands.v1.removing.golden": catalog.EncodeCommands(removingCommands()),
+		"state.v1.removing.golden":    catalog.EncodeState(removingState(t)),
 		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
 		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {
@@ -443,4 +445,33 @@ func TestNamesAreChecked(t *testing.T) {
 			t.Errorf("%.20q: %v", name, err)
 		}
 	}
+}
+
+// removingCommands remove a peer in each way.
+func removingCommands() []catalog.Command {
+	return []catalog.Command{
+		{ExpelPeer: &catalog.ExpelPeer{ID: 3, At: 1700000000000}},
+		{ExpelPeer: &catalog.ExpelPeer{ID: 4, At: 1, Lose: []catalog.Loss{{Ref: catalog.ShardRef{Collection: 2, Shard: 1}, Version: 7, Peers: []catalog.PeerID{1, 2}}}}},
+	}
+}
+
+// removingState has a peer that was removed, and the id of one that was forgotten since.
+func removingState(t *testing.T) *catalog.State {
+	t.Helper()
+	s := catalog.Empty()
+	three, four := catalog.PeerID(3), catalog.PeerID(4)
+	for _, cmd := range []catalog.Command{
+		{RegisterPeer: &catalog.Peer{ID: 1, Name: "a", PeerAddr: "h1:1"}}, {RegisterPeer: &catalog.Peer{ID: three, Name: "c", PeerAddr: "h3:1"}},
+		{RegisterPeer: &catalog.Peer{ID: four, Name: "d", PeerAddr: "h4:1"}},
+		{ExpelPeer: &catalog.ExpelPeer{ID: three}}, {ExpelPeer: &catalog.ExpelPeer{ID: four}}, {RemovePeer: &four},
+	} {
+		var r catalog.Result
+		if s, r = catalog.Apply(s, cmd); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	if !s.WasExpelled(three) || !s.WasExpelled(four) || s.WasExpelled(1) {
+		t.Fatal("it is not known who was removed")
+	}
+	return s
 }

@@ -72,21 +72,32 @@ func (s *State) AliasesOf(id CollectionID) []string {
 	return aliases
 }
 
-// Members counts the peers that have not been replaced.
+// Members counts the peers that have been neither replaced nor removed.
 func (s *State) Members() int {
 	n := 0
 	for _, p := range s.Peers {
-		if !p.Replaced {
+		if !p.Gone() {
 			n++
 		}
 	}
 	return n
 }
 
-// Gone reports whether a peer's disk is gone for ever: it was replaced, or is not known.
+// Gone reports whether a peer's disk is gone for ever: it was replaced or removed, or is not known.
 func (s *State) Gone(id PeerID) bool {
 	p, ok := s.Peers[id]
-	return !ok || p.Replaced
+	return !ok || p.Gone()
+}
+
+// Gone reports whether its disk counts as gone for ever.
+func (p *Peer) Gone() bool { return p.Replaced || p.Removed }
+
+// WasExpelled reports whether a peer was removed for good.
+func (s *State) WasExpelled(id PeerID) bool {
+	if p, ok := s.Peers[id]; ok {
+		return p.Removed
+	}
+	return slices.Contains(s.Expelled, id)
 }
 
 // ReplicasOn counts the replicas that the metadata puts on a peer.

@@ -18,13 +18,15 @@ type world struct {
 	t     *testing.T
 	state *catalog.State
 	dead  map[catalog.PeerID]bool
+
+	voters []catalog.PeerID
 }
 
 func (w *world) alive(id catalog.PeerID) bool { return !w.dead[id] }
 
 func (w *world) apply(cmd catalog.Command) string {
 	w.t.Helper()
-	prepared, err := catalog.Prepare(w.state, cmd, w.alive)
+	prepared, err := w.prepare(cmd)
 	if err != nil {
 		return fmt.Sprintf("%s: %v\n", fault.ClassOf(err), err)
 	}
@@ -46,8 +48,16 @@ func (w *world) apply(cmd catalog.Command) string {
 	return "ok\n"
 }
 
+func (w *world) prepare(cmd catalog.Command) (catalog.Command, error) {
+	if cmd.ExpelPeer == nil {
+		return catalog.Prepare(w.state, cmd, w.alive)
+	}
+	expel, err := catalog.PrepareExpel(w.state, *cmd.ExpelPeer, catalog.Surroundings{Alive: w.alive, Usable: w.alive, Voters: w.voters})
+	return catalog.Command{ExpelPeer: &expel}, err
+}
+
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding", "removing"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -62,6 +72,17 @@ func (w *world) run(d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "describe":
 		return w.state.Describe()
+	case "alive":
+		for _, arg := range d.CmdArgs {
+			delete(w.dead, number[catalog.PeerID](arg.Key))
+		}
+		return "ok\n"
+	case "voters":
+		w.voters = nil
+		for _, arg := range d.CmdArgs {
+			w.voters = append(w.voters, number[catalog.PeerID](arg.Key))
+		}
+		return "ok\n"
 	case "dead":
 		for _, arg := range d.CmdArgs {
 			var id catalog.PeerID
@@ -98,6 +119,14 @@ func (w *world) line(line string) string {
 	case "peer":
 		p := &catalog.Peer{ID: number[catalog.PeerID](plain[0]), Name: plain[1], PeerAddr: "h" + plain[0] + ":6335", Zone: args["zone"]}
 		return w.apply(catalog.Command{RegisterPeer: p})
+	case "expel":
+		cmd := &catalog.ExpelPeer{ID: number[catalog.PeerID](plain[0]), At: 7}
+		for _, shard := range plain[1:] {
+			var ref catalog.ShardRef
+			fmt.Sscanf(shard, "%d/%d", &ref.Collection, &ref.Shard)
+			cmd.Lose = append(cmd.Lose, catalog.Loss{Ref: ref})
+		}
+		return w.apply(catalog.Command{ExpelPeer: cmd})
 	case "remove-peer":
 		id := number[catalog.PeerID](plain[0])
 		return w.apply(catalog.Command{RemovePeer: &id})

@@ -56,6 +56,7 @@ type State struct {
 	Operations     []*Operation                 `json:"operations,omitempty"` // ordered by id: all that run, and the last that ended
 	NextOperation  OperationID                  `json:"next_operation,omitempty"`
 	NextMove       MoveID                       `json:"next_move,omitempty"` // the last that was given
+	Expelled       []PeerID                     `json:"expelled,omitempty"`  // removed for good and forgotten but for this, the last ones
 }
 
 // PeerState is what is declared of a peer: whether it is to hold replicas.
@@ -82,6 +83,8 @@ type Peer struct {
 	Version  string `json:"version"`
 	// Replaced is set once another peer has joined under the same name: this one's disk is gone for ever.
 	Replaced bool `json:"replaced,omitempty"`
+	// Removed is set once somebody has removed it for good (ExpelPeer): it stays until it neither votes nor holds anything.
+	Removed bool `json:"removed,omitempty"`
 
 	// What is declared of it (UpdatePeer). A node's own word (RegisterPeer) leaves it as it is.
 	State  PeerState         `json:"state,omitempty"`
@@ -113,8 +116,8 @@ type Shard struct {
 	Primary     PeerID       `json:"primary"`
 	Replicas    []Replica    `json:"replicas"` // ordered by peer
 	WriteQuorum uint32       `json:"write_quorum"`
-	// UnsafePromotions counts what may have lost committed entries: promotions with fewer answers than R6 asks for (W = 1 only), and new
-	// beginnings of a shard whose last copies were given up.
+	// UnsafePromotions counts what may have lost committed entries: promotions with fewer answers than R6 asks for (W = 1 only), and
+	// copies given up on request (ExpelPeer.Lose).
 	UnsafePromotions uint64 `json:"unsafe_promotions,omitempty"`
 	Epoch            uint64 `json:"epoch,omitempty"` // the collection's, when this shard's slots changed last
 	Floor            *Floor `json:"floor,omitempty"` // nil: none
