@@ -15,8 +15,8 @@ const retryPause = 50 * time.Millisecond
 // Propose makes changes, in one entry of the log and in order, from any node, and returns when this node's own State
 // shows them. Results tell what became of each; of a single command the Result's error is returned as well.
 //
-// It looks for the leader and tries again as long as the change has surely not been made and ctx lasts (Timing.Propose
-// if ctx has no deadline). An error with the hint fault.HintOutcome means that nobody knows: the change may still be
+// It looks for the leader and tries again as long as the change has surely not been made, for Timing.Propose or nine tenths of the time
+// that ctx has left, whichever is less: who asked gets an answer, and not the end of its deadline. An error with the hint fault.HintOutcome means that nobody knows: the change may still be
 // applied. It is not tried again then, because a second attempt of a compare-and-set or of a creation would fail on
 // the first one's success.
 func (n *Node) Propose(ctx context.Context, cmds ...catalog.Command) ([]catalog.Result, error) {
@@ -41,6 +41,8 @@ func (n *Node) propose(ctx context.Context, cmds []catalog.Command) ([]catalog.R
 		ctx, cancel = context.WithTimeout(ctx, n.opts.Timing.Propose)
 		defer cancel()
 	}
+	enough := time.NewTimer(n.patience(ctx))
+	defer enough.Stop()
 	for {
 		_, changed := n.WatchLeader() // before the attempt: a change meanwhile is a reason to try at once
 		index, results, err := n.attempt(ctx, cmds)
@@ -53,12 +55,24 @@ func (n *Node) propose(ctx context.Context, cmds []catalog.Command) ([]catalog.R
 		select {
 		case <-changed:
 		case <-time.After(retryPause):
+		case <-enough.C:
+			return nil, gaveUp(ctx, err)
 		case <-ctx.Done():
 			return nil, gaveUp(ctx, err)
 		case <-n.closing:
 			return nil, fault.Wrap(fault.Unavailable, err, "this node is closing, nothing was changed")
 		}
 	}
+}
+
+// patience is how long a leader is looked for.
+func (n *Node) patience(ctx context.Context) time.Duration {
+	until, ok := ctx.Deadline()
+	if !ok {
+		return n.opts.Timing.Propose
+	}
+	left := time.Until(until)
+	return min(left-left/10, n.opts.Timing.Propose)
 }
 
 // attempt makes the changes here or on the leader, once.
@@ -159,7 +173,7 @@ func (n *Node) ApplyHere(ctx context.Context, cmds []catalog.Command) (uint64, [
 
 // needsPreparation tells which commands may place shards.
 func needsPreparation(cmd catalog.Command) bool {
-	return cmd.CreateCollection != nil || cmd.Reshard != nil || cmd.CancelOperation != nil
+	return cmd.CreateCollection != nil || cmd.ExpelPeer != nil || cmd.Reshard != nil || cmd.CancelOperation != nil
 }
 
 // prepare fills the commands in; one that cannot be gets its result right away.
