@@ -92,30 +92,40 @@ func (p *planner) peer(id catalog.PeerID) string {
 	return fmt.Sprintf("peer %d", id)
 }
 
-// replacedPeers forgets peers whose disk is gone: first as voters, once their successor votes, then altogether, once
-// they hold nothing.
+// replacedPeers forgets peers whose disk is gone or that were removed: first as voters, of a replaced one once its successor votes, then
+// altogether, once they hold nothing.
 func (p *planner) replacedPeers() {
 	if p.obs.Voters == nil {
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.state.Peers)) {
 		peer := p.state.Peers[id]
-		if !peer.Replaced {
+		if !peer.Gone() {
 			continue
 		}
 		_, votes := p.obs.Voters[id]
 		switch {
+		case votes && peer.Removed:
+			p.add(Step{RemoveVoter: id, Why: fmt.Sprintf("%s was removed", peer.Name)})
 		case votes && p.successorVotes(peer):
 			p.add(Step{RemoveVoter: id, Why: fmt.Sprintf("%s came back as another peer", peer.Name)})
 		case !votes && p.state.ReplicasOn(id) == 0:
-			p.add(Step{Change: &catalog.Command{RemovePeer: &id}, Why: "it was replaced and holds nothing"})
+			p.add(Step{Change: &catalog.Command{RemovePeer: &id}, Why: "it was " + gone(peer) + " and holds nothing"})
 		}
 	}
 }
 
+// gone says what became of a peer.
+func gone(p *catalog.Peer) string {
+	if p.Removed {
+		return "removed"
+	}
+	return "replaced"
+}
+
 func (p *planner) successorVotes(old *catalog.Peer) bool {
 	for id, peer := range p.state.Peers {
-		if _, votes := p.obs.Voters[id]; votes && peer.Name == old.Name && !peer.Replaced {
+		if _, votes := p.obs.Voters[id]; votes && peer.Name == old.Name && !peer.Gone() {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func TestPlanScripts(t *testing.T) {
-	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause", "slots"} {
+	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause", "slots", "removed"} {
 		t.Run(script, func(t *testing.T) {
 			m := newModel(t)
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -99,6 +99,20 @@ func (m *model) line(f []string) {
 		m.obs.Peers[id] = reconcile.Health{Alive: true, AliveFor: time.Hour}
 	case "fresh": // fresh ID: alive, but only just
 		m.obs.Peers[id] = reconcile.Health{Alive: true}
+	case "expel": // expel ID [lose]: it answers nobody any more
+		cmd := catalog.ExpelPeer{ID: id}
+		if len(f) > 2 {
+			for ref := range m.state.Shards() {
+				cmd.Lose = append(cmd.Lose, catalog.Loss{Ref: ref})
+			}
+		}
+		alive := func(id catalog.PeerID) bool { return m.obs.Peers[id].Alive }
+		cmd, err := catalog.PrepareExpel(m.state, cmd, catalog.Surroundings{Alive: alive, Usable: alive})
+		if err != nil {
+			m.t.Fatalf("expel: %v", err)
+		}
+		m.apply(catalog.Command{ExpelPeer: &cmd})
+		m.obs.Peers[id] = reconcile.Health{}
 	case "draining":
 		m.obs.Peers[id] = reconcile.Health{Alive: true, AliveFor: time.Hour, Draining: true}
 	case "disk": // disk ID FREE TOTAL

@@ -35,6 +35,8 @@ type Metadata interface {
 type Members interface {
 	Voters() map[catalog.PeerID]string
 	RemoveVoter(ctx context.Context, id catalog.PeerID) error
+	// Handover makes another voter lead, one that want accepts.
+	Handover(ctx context.Context, want func(catalog.PeerID) bool) error
 }
 
 // Liveness tells which peers answer. Its own grace before it calls one dead is the failure detector's.
@@ -260,10 +262,21 @@ func (r *Runner) removeVoters(ctx context.Context, steps []Step) {
 			return
 		}
 		bounded, cancel := context.WithTimeout(ctx, proposeTimeout)
-		err := r.opts.Members.RemoveVoter(bounded, step.RemoveVoter)
+		err := r.removeVoter(bounded, step.RemoveVoter)
 		cancel()
 		r.outcome(step, err)
 	}
+}
+
+// removeVoter ends a peer's vote. This node's own is ended by the next leader.
+func (r *Runner) removeVoter(ctx context.Context, id catalog.PeerID) error {
+	if id != r.opts.Self {
+		return r.opts.Members.RemoveVoter(ctx, id)
+	}
+	state, _ := r.opts.Metadata.Watch()
+	return r.opts.Members.Handover(ctx, func(other catalog.PeerID) bool {
+		return !state.Gone(other) && r.opts.Liveness.Alive(other) && !r.opts.Liveness.Draining(other)
+	})
 }
 
 // propose makes the steps' changes in one entry of Raft's log, if this node still leads.

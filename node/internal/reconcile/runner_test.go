@@ -155,6 +155,16 @@ func (w *world) Voters() map[catalog.PeerID]string {
 	return voters
 }
 
+func (w *world) Handover(_ context.Context, want func(catalog.PeerID) bool) error {
+	for id := range w.Voters() {
+		if id != 1 && want(id) {
+			w.lead(w.term+1, false)
+			return nil
+		}
+	}
+	return fault.New(fault.FailedPrecondition, "nobody else could lead")
+}
+
 func (w *world) RemoveVoter(_ context.Context, id catalog.PeerID) error {
 	w.Lock()
 	defer w.Unlock()
@@ -526,6 +536,33 @@ func TestAWipedNodesFormerSelfIsForgotten(t *testing.T) {
 		}
 		if state, _ := w.Watch(); state.Peers[3] != nil || state.Peers[30] == nil {
 			t.Errorf("%s", state.Describe())
+		}
+	})
+}
+
+func TestARemovedPeersVoteIsEndedByOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.start()
+		w.lead(1, true)
+		expel := func(id catalog.PeerID) {
+			w.set(func() {
+				if r := w.apply(catalog.Command{ExpelPeer: &catalog.ExpelPeer{ID: id}}); r[0].Err != nil {
+					t.Fatal(r[0].Err)
+				}
+			})
+			pass(time.Second)
+		}
+		expel(3)
+		if voters := w.Voters(); len(voters) != 2 || voters[3] != "" {
+			t.Errorf("voters: %v", voters)
+		}
+		if state, _ := w.Watch(); state.Peers[3] != nil || !state.WasExpelled(3) {
+			t.Errorf("it held nothing and is not forgotten, or not remembered as removed: %s", state.Describe())
+		}
+		expel(1)
+		if _, here, _ := w.Leading(); here || len(w.Voters()) != 2 {
+			t.Errorf("leads: %t; voters: %v; a leader leaves its own end to the next one", here, w.Voters())
 		}
 	})
 }
