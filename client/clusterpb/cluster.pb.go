@@ -3029,7 +3029,7 @@ func (x *UpdatePeerResponse) GetOperation() *Operation {
 type RemovePeerRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Peer  uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
-	// Shards of which the peer holds the last copy and which may be lost, each as COLLECTION/SHARD. Such a shard begins anew, empty.
+	// Shards that may lose what too few other copies have, each as COLLECTION/SHARD. Without any other copy they begin anew, empty.
 	Lose          []string `protobuf:"bytes,2,rep,name=lose,proto3" json:"lose,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -213,6 +213,17 @@ func (c *Cluster) end(i int, how func(*server.Server) error) error {
 	return how(s)
 }
 
+// Failed tells of a part of node i that broke while it ran, or that it was removed from the cluster: the node should be stopped. It
+// is nil while the node is stopped.
+func (c *Cluster) Failed(i int) <-chan error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i < 0 || i >= len(c.mu.nodes) || c.mu.nodes[i].server == nil {
+		return nil
+	}
+	return c.mu.nodes[i].server.Failed()
+}
+
 // StartNode brings a stopped node back with its data.
 func (c *Cluster) StartNode(ctx context.Context, i int) error {
 	c.mu.Lock()

@@ -67,8 +67,12 @@ func (d *differ) peers() {
 		case !known && member:
 			e.Text = fmt.Sprintf("%s (%s) joined the cluster", now.Name, now.PeerAddr)
 			d.add(event.PeerJoined, event.Info, e)
-		case known && !member:
+		case known && !member && !was.Removed:
 			e.Text = was.Name + " is no member any more"
+			d.add(event.PeerRemoved, event.Warn, e)
+		case !known || !member:
+		case !was.Removed && now.Removed:
+			e.Text = was.Name + " was removed for good: what it held is made anew elsewhere"
 			d.add(event.PeerRemoved, event.Warn, e)
 		case !was.Replaced && now.Replaced:
 			e.Text = fmt.Sprintf("%s came back with an empty disk, as another peer: what peer %d held is lost", now.Name, id)
@@ -103,7 +107,10 @@ func (d *differ) shard(col *catalog.Collection, was, now *catalog.Shard) {
 			kind, severity, how = event.UnsafePromotion, event.Error, ", chosen with too few answers: acknowledged writes may be lost"
 		}
 		e := about(now.Primary, "%s leads term %d%s", d.name(now.Primary), now.Term, how)
-		if was.Primary != now.Primary {
+		if lostAll(was, now) {
+			kind = event.ShardLost
+			e = about(now.Primary, "all its copies were given up: it begins anew, empty, on %s, in term %d", d.name(now.Primary), now.Term)
+		} else if was.Primary != now.Primary {
 			e = about(now.Primary, "%s leads term %d in place of %s%s", d.name(now.Primary), now.Term, d.name(was.Primary), how)
 		}
 		d.add(kind, severity, e)

@@ -36,7 +36,7 @@ func (q *question) findings(before, after *catalog.State, f reconcile.Forecast) 
 
 // serving lists the peers that may hold copies: members that are in service.
 func serving(s *catalog.State) []*catalog.Peer {
-	return slices.DeleteFunc(s.SortedPeers(), func(p *catalog.Peer) bool { return p.Replaced || p.State == catalog.Draining })
+	return slices.DeleteFunc(s.SortedPeers(), func(p *catalog.Peer) bool { return p.Gone() || p.State == catalog.Draining })
 }
 
 // placeable tells whether there are peers and zones for as many copies as declared.

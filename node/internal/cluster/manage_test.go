@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ type managed struct {
 	dead    map[catalog.PeerID]time.Duration
 	bytes   map[catalog.ShardRef]uint64
 	gauges  map[catalog.PeerID]peer.Gauge
+	voters  map[catalog.PeerID]string
 	service *cluster.Service
 }
 
@@ -39,18 +41,31 @@ func newManaged(t *testing.T, peers int) *managed {
 	m := &managed{
 		t: t, state: catalog.Empty(), changed: make(chan struct{}), dead: map[catalog.PeerID]time.Duration{},
 		bytes: map[catalog.ShardRef]uint64{}, gauges: map[catalog.PeerID]peer.Gauge{},
+		voters: map[catalog.PeerID]string{1: ""},
 	}
 	for i := range peers {
 		m.must(catalog.Command{RegisterPeer: &catalog.Peer{ID: catalog.PeerID(i + 1), Name: fmt.Sprint("node-", i+1), PeerAddr: "h:1"}})
 	}
 	var err error
 	m.service, err = cluster.New(cluster.Options{
-		Self: 1, Metadata: m, Raft: &fakes{}, Liveness: m, Statuses: m, Proposer: m, Planner: m, Gauges: m, Closing: make(chan struct{}),
+		Self: 1, Metadata: m, Raft: raft{&fakes{}, m}, Liveness: m, Statuses: m, Proposer: m, Planner: m, Gauges: m, Closing: make(chan struct{}),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// raft has the cluster's voters.
+type raft struct {
+	*fakes
+	m *managed
+}
+
+func (r raft) Voters() map[catalog.PeerID]string {
+	r.m.Lock()
+	defer r.m.Unlock()
+	return maps.Clone(r.m.voters)
 }
 
 func (m *managed) Watch() (*catalog.State, <-chan struct{}) {
@@ -98,6 +113,16 @@ func (m *managed) Statuses(_ context.Context, refs []catalog.ShardRef) coordinat
 func (m *managed) Propose(_ context.Context, cmds ...catalog.Command) ([]catalog.Result, error) {
 	m.Lock()
 	defer m.Unlock()
+	for i, cmd := range cmds {
+		if cmd.ExpelPeer == nil {
+			continue
+		}
+		expel, err := catalog.PrepareExpel(m.state, *cmd.ExpelPeer, catalog.Surroundings{Alive: m.Alive, Usable: m.Alive})
+		if err != nil {
+			return nil, err
+		}
+		cmds[i].ExpelPeer = &expel
+	}
 	next, results := catalog.ApplyAll(m.state, cmds)
 	m.state = next
 	close(m.changed)

@@ -143,7 +143,7 @@ func replacing(sh *catalog.Shard, id catalog.PeerID) (catalog.Replica, bool) {
 // spare reports whether a peer could take one more copy of a shard.
 func (p progress) spare(sh *catalog.Shard) bool {
 	for id, peer := range p.state.Peers {
-		if _, has := sh.Replica(id); !has && !peer.Replaced && peer.State == catalog.InService && p.obs.Alive(id) {
+		if _, has := sh.Replica(id); !has && !peer.Gone() && peer.State == catalog.InService && p.obs.Alive(id) {
 			return true
 		}
 	}

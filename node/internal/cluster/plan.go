@@ -64,7 +64,7 @@ func (s *Service) question(ctx context.Context, req *clusterpb.GetPlanRequest) (
 		}
 	}
 	if q.peer != nil {
-		if p, ok := q.state.Peers[catalog.PeerID(q.peer.GetPeer())]; !ok || p.Replaced {
+		if p, ok := q.state.Peers[catalog.PeerID(q.peer.GetPeer())]; !ok || p.Gone() {
 			return nil, fault.New(fault.NotFound, "Peer %d does not exist", q.peer.GetPeer())
 		}
 	}
@@ -282,7 +282,7 @@ func (q *question) changePeer() (*catalog.State, bool) {
 		s.Peers[other] = p
 	}
 	gone := *s.Peers[id]
-	gone.Replaced = true
+	gone.Removed = true
 	s.Peers[id] = &gone
 	return &s, true
 }

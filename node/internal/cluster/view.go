@@ -31,8 +31,8 @@ func Members(state *catalog.State, self catalog.PeerID, version string, raft Sta
 			State: peerStateToWire(p.State), Labels: p.Labels, Primaries: primaries[p.ID],
 			Bytes: gauge.ReplicaBytes, DiskFreeBytes: gauge.DiskFree, DiskTotalBytes: gauge.DiskTotal,
 			Id: uint64(p.ID), Name: p.Name, GrpcAddress: p.GRPCAddr, PeerAddress: p.PeerAddr, HttpAddress: p.HTTPAddr,
-			Zone: p.Zone, Version: p.Version, Alive: obs.Alive(p.ID) && !p.Replaced, Voter: voter,
-			Leader: p.ID == raft.Leader, Replaced: p.Replaced, Replicas: uint32(state.ReplicasOn(p.ID)),
+			Zone: p.Zone, Version: p.Version, Alive: obs.Alive(p.ID) && !p.Gone(), Voter: voter,
+			Leader: p.ID == raft.Leader, Replaced: p.Gone(), Replicas: uint32(state.ReplicasOn(p.ID)),
 		}
 		if seen := obs.lastSeen(p.ID); !seen.IsZero() {
 			peer.LastSeenUnixMs = seen.UnixMilli()

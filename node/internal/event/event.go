@@ -24,6 +24,7 @@ const (
 	ReplicaLag        Kind = "replica_lag"        // a replica is far behind, or no longer
 	UnderReplicated   Kind = "under_replicated"   // a shard has fewer working copies than declared
 	FullyReplicated   Kind = "fully_replicated"   // ... and has them again
+	ShardLost         Kind = "shard_lost"         // all copies were given up: it begins anew, empty
 	WriteRefused      Kind = "write_refused"      // too few replicas count for the write consistency
 	Overloaded        Kind = "overloaded"         // a request was refused because the node has too much to do
 	PeerDead          Kind = "peer_dead"          // a peer does not answer

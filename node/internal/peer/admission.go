@@ -155,7 +155,7 @@ func (a *Admission) admit(ctx context.Context, p catalog.Peer) error {
 // that it takes for alive is asked: a node whose disk was wiped may be back before its former self counts as dead.
 func (a *Admission) checkName(ctx context.Context, state *catalog.State, p catalog.Peer) error {
 	for id, other := range state.Peers {
-		if other.Name != p.Name || id == p.ID || other.Replaced || !a.opts.Liveness.Alive(id) {
+		if other.Name != p.Name || id == p.ID || other.Gone() || !a.opts.Liveness.Alive(id) {
 			continue
 		}
 		if id != a.opts.Self {

@@ -58,13 +58,32 @@ func callConn[Req, Resp any](ctx context.Context, c *conn, m method[Req, Resp], 
 
 // Ping asks a peer whether it lives. It does not wait for a connection that cannot be made.
 func (p *Pool) Ping(ctx context.Context, to catalog.PeerID) (Pong, error) {
-	req := &peerpb.PingRequest{From: uint64(p.opts.Self)}
-	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, req)
+	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, &peerpb.PingRequest{From: uint64(p.opts.Self)})
+	p.heed(err)
 	gauge := Gauge{
 		DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), DiskLow: resp.GetDiskLowBytes(), DiskFull: resp.GetDiskFull(),
 		ReplicaBytes: resp.GetReplicaBytes(),
 	}
 	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining(), Gauge: gauge}, err
+}
+
+// heed notes whether an answer says that this node was removed for good.
+func (p *Pool) heed(err error) {
+	if fault.Hint(err, hintExpelled) != "" && p.opts.Expelled != nil {
+		p.opts.Expelled()
+	}
+}
+
+// Greet pings who is at an address, of whom the catalog need not know yet.
+func (p *Pool) Greet(ctx context.Context, addr string) error {
+	c, done, err := p.connAddr(addr)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, err = callConn(ctx, c, peerpb.PeerClient.Ping, &peerpb.PingRequest{From: uint64(p.opts.Self)})
+	p.heed(err)
+	return err
 }
 
 // Refuses reports whether the peer's machine refuses a connection to its address: no process listens there.
@@ -194,7 +213,7 @@ func (p *Pool) forwardJoin(ctx context.Context, leaderAddr string, info catalog.
 func (p *Pool) connAddr(addr string) (*conn, func(), error) {
 	state, _ := p.opts.Metadata.Watch()
 	for id, peer := range state.Peers {
-		if peer.PeerAddr == addr && !peer.Replaced {
+		if peer.PeerAddr == addr && !peer.Gone() {
 			c, err := p.conn(id)
 			return c, func() {}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,6 +220,8 @@ type node struct {
 	feeds      peer.Feeds
 	wants      wants
 	expect     uint32
+	removed    map[catalog.PeerID]bool // for good
+	expelled   atomic.Int32            // how often it was told that it was removed
 	standings  struct {
 		sync.Mutex
 		heard []peer.Standing
@@ -248,7 +251,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 	var err error
 	n.mux, err = peer.NewMux(peer.MuxOptions{Listener: net.listen(n.peer.PeerAddr), Dial: net.dial, Self: n.peer.ID, Membership: n.membership})
 	check(t, err)
-	n.pool, err = peer.NewPool(peer.PoolOptions{Self: n.peer.ID, Membership: n.membership, Metadata: n.meta, Dial: net.dial})
+	n.pool, err = peer.NewPool(peer.PoolOptions{Self: n.peer.ID, Membership: n.membership, Metadata: n.meta, Dial: net.dial, Expelled: func() { n.expelled.Add(1) }})
 	check(t, err)
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: n.peer, Membership: n.membership, Data: n.replicas, Reads: n.replicas, Replicas: n.replicas, Proposer: n.proposer,
@@ -256,6 +259,7 @@ func (n *node) start(t *testing.T, net *network) *node {
 			return n.joiner(ctx, p, forwarded)
 		}),
 		Promotions: n.wants, Copies: n.copies, Snapshots: n.snapshots, Feeds: n.feeds, Expect: n.expect, Applied: func() uint64 { return 77 },
+		Expelled: func(id catalog.PeerID) bool { return n.removed[id] },
 		Heard: func(_ catalog.PeerID, s peer.Standing) {
 			n.standings.Lock()
 			defer n.standings.Unlock()

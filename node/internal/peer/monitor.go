@@ -112,8 +112,8 @@ func (m *Monitor) Alive(id catalog.PeerID) bool {
 		return alive
 	}
 	state, _ := m.opts.Metadata.Watch() // newer than what follow has seen: not pinged yet
-	_, ok = state.Peers[id]
-	return ok
+	p, ok := state.Peers[id]
+	return ok && !p.Removed
 }
 
 // LastSeen returns when a peer last answered; the zero time if never, now for this node.
@@ -179,14 +179,14 @@ func (m *Monitor) adjust(ctx context.Context, state *catalog.State) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, w := range m.mu.peers {
-		if _, ok := state.Peers[id]; !ok {
+		if p, ok := state.Peers[id]; !ok || p.Removed {
 			w.cancel()
 			delete(m.mu.peers, id)
 			m.changedLocked()
 		}
 	}
-	for id := range state.Peers {
-		if _, ok := m.mu.peers[id]; ok || id == m.opts.Self {
+	for id, p := range state.Peers {
+		if _, ok := m.mu.peers[id]; ok || id == m.opts.Self || p.Removed {
 			continue
 		}
 		pctx, cancel := context.WithCancel(ctx)

@@ -18,13 +18,14 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 )
 
-// PoolOptions configures a Pool. Logger may be left out.
+// PoolOptions configures a Pool. Logger and Expelled may be left out.
 type PoolOptions struct {
 	Self       catalog.PeerID
 	Membership *Membership
 	Metadata   Metadata
 	Dial       Dialer
 	Logger     hclog.Logger
+	Expelled   func() // is called when another member says that this node was removed for good; nil: nobody is told
 }
 
 // Pool holds one gRPC connection per peer of the catalog, and is the client of all of them. Connections are made
@@ -124,7 +125,7 @@ func (p *Pool) follow(ctx context.Context) {
 func (p *Pool) conn(id catalog.PeerID) (*conn, error) {
 	state, _ := p.opts.Metadata.Watch()
 	peer, ok := state.Peers[id]
-	if !ok {
+	if !ok || peer.Removed {
 		return nil, fault.Wrap(fault.Unavailable, errGone, "peer %d", id)
 	}
 	p.mu.Lock()

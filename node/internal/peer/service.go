@@ -78,6 +78,7 @@ type ServiceOptions struct {
 	Reads      Confirmer                      // nil: linearizable reads are Unsupported
 	Applied    func() uint64                  // applied index of the metadata
 	Draining   func() bool                    // this node is shutting down
+	Expelled   func(catalog.PeerID) bool      // whether a peer was removed for good
 	Heard      func(catalog.PeerID, Standing) // hears what other nodes say of themselves; it does not block
 	Gauge      func() Gauge                   // how large things are here; it does not block for long
 	Expect     uint32                         // --bootstrap-expect; 0 = not given
@@ -95,6 +96,9 @@ func (o ServiceOptions) normalized() (ServiceOptions, error) {
 	}
 	if o.Draining == nil {
 		o.Draining = func() bool { return false }
+	}
+	if o.Expelled == nil {
+		o.Expelled = func(catalog.PeerID) bool { return false }
 	}
 	if o.Heard == nil {
 		o.Heard = func(catalog.PeerID, Standing) {}
@@ -175,6 +179,9 @@ func (s *Service) Join(ctx context.Context, w *peerpb.JoinRequest) (*peerpb.Join
 
 // Ping tells that this node lives.
 func (s *Service) Ping(_ context.Context, w *peerpb.PingRequest) (*peerpb.PingResponse, error) {
+	if from := catalog.PeerID(w.GetFrom()); s.opts.Expelled(from) {
+		return nil, fault.New(fault.FailedPrecondition, "peer %d was removed from the cluster for good", from).With(hintExpelled, "true")
+	}
 	if w.GetStanding() != peerpb.Standing_STANDING_UNSPECIFIED {
 		standing, err := standingFromWire(w.GetStanding())
 		if err != nil {

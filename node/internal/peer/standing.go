@@ -9,6 +9,9 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer/peerpb"
 )
 
+// hintExpelled marks the answer to a node that was removed for good.
+const hintExpelled = "expelled"
+
 // Standing is what a node tells the others about itself when it shuts down.
 type Standing uint8
 
@@ -34,7 +37,7 @@ func (p *Pool) Announce(ctx context.Context, s Standing) {
 	req := &peerpb.PingRequest{From: uint64(p.opts.Self), Standing: peerpb.Standing(s)}
 	var wg sync.WaitGroup
 	for id, peer := range state.Peers {
-		if id == p.opts.Self || peer.Replaced {
+		if id == p.opts.Self || peer.Gone() {
 			continue
 		}
 		wg.Go(func() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 )
 
@@ -54,6 +55,41 @@ func TestAnnouncementsReachEveryPeerThatAnswers(t *testing.T) {
 		}
 		if got := a.heard(); len(got) != 0 {
 			t.Errorf("it told itself: %v", got)
+		}
+	})
+}
+
+func TestARemovedPeerIsToldSoAndAskedNoMore(t *testing.T) {
+	pair(t, func(t *testing.T, _ *network, a, b *node) {
+		if _, err := a.pool.Ping(t.Context(), 2); err != nil || a.expelled.Load() != 0 {
+			t.Fatalf("a member: %v, told %d times that it is none", err, a.expelled.Load())
+		}
+		b.removed = map[catalog.PeerID]bool{1: true}
+		if _, err := a.pool.Ping(t.Context(), 2); !fault.Is(err, fault.FailedPrecondition) || a.expelled.Load() != 1 {
+			t.Errorf("a removed peer: %v, told %d times", err, a.expelled.Load())
+		}
+		if err := a.pool.Greet(t.Context(), b.peer.PeerAddr); !fault.Is(err, fault.FailedPrecondition) || a.expelled.Load() != 2 {
+			t.Errorf("by its address: %v, told %d times", err, a.expelled.Load())
+		}
+		gone := a.peer
+		gone.Removed = true
+		b.meta.set("c", gone, b.peer)
+		synctest.Wait()
+		if _, err := b.pool.Ping(t.Context(), 1); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("the removed peer is asked: %v", err)
+		}
+	})
+}
+
+func TestARemovedPeerIsDead(t *testing.T) {
+	monitored(t, func(t *testing.T, m *peer.Monitor, _ *pinger, meta *metadata) {
+		pass(time.Second)
+		changed, gone := m.Changed(), info(2)
+		gone.Removed = true
+		meta.set("c", info(1), gone)
+		synctest.Wait()
+		if m.Alive(2) || !closed(changed) {
+			t.Error("it answers still, but nobody asks it any more")
 		}
 	})
 }

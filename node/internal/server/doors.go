@@ -38,7 +38,9 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
 		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Feeds: s.replicas, Proposer: s.raft, Joiner: admission,
-		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear, Admit: s.gates.peers.Wrap, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),
+		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear,
+		Expelled: func(id catalog.PeerID) bool { return s.raft.State().WasExpelled(id) },
+		Admit:    s.gates.peers.Wrap, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),
 		Logger: s.logger.Named("peer"),
 	})
 	if err != nil {

@@ -112,6 +112,7 @@ func (s *Server) announceOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := s.raft.Barrier(ctx); err != nil {
+		s.greet()
 		return err
 	}
 	s.formed.Store(true)
@@ -131,10 +132,22 @@ func (s *Server) announceOnce(ctx context.Context) error {
 	return err
 }
 
+// greet pings the members that Raft knows. A node that was removed while it was away hears of no leader, and, before it has heard of
+// one, knows no other peer: so it learns what it is.
+func (s *Server) greet() {
+	ctx, cancel := context.WithTimeout(s.ctx, time.Second)
+	defer cancel()
+	for id, addr := range s.raft.Voters() {
+		if id != s.id.PeerID {
+			_ = s.network.pool.Greet(ctx, addr)
+		}
+	}
+}
+
 func (s *Server) memberAddresses() []string {
 	var addrs []string
 	for id, p := range s.raft.State().Peers {
-		if id != s.id.PeerID && !p.Replaced {
+		if id != s.id.PeerID && !p.Gone() {
 			addrs = append(addrs, p.PeerAddr)
 		}
 	}

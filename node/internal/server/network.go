@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 )
@@ -49,9 +52,7 @@ func (s *Server) openNetwork(context.Context) error {
 		Forward: forward(func(ctx context.Context, addr string, commands []byte) (uint64, []catalog.Result, error) {
 			return n.pool.Propose(ctx, addr, commands)
 		}),
-		Prepare: func(state *catalog.State, cmd catalog.Command) (catalog.Command, error) {
-			return catalog.Prepare(state, cmd, func(id catalog.PeerID) bool { return n.monitor.Alive(id) && !n.monitor.Draining(id) })
-		},
+		Prepare: s.prepare,
 	})
 	if err != nil {
 		return fmt.Errorf("metadata: %w", err)
@@ -60,13 +61,32 @@ func (s *Server) openNetwork(context.Context) error {
 	return s.openPeers()
 }
 
+// prepare fills in, on the Raft leader, what a change of the metadata needs from outside.
+func (s *Server) prepare(state *catalog.State, cmd catalog.Command) (catalog.Command, error) {
+	m := s.network.monitor
+	usable := func(id catalog.PeerID) bool { return m.Alive(id) && !m.Draining(id) }
+	if cmd.ExpelPeer == nil {
+		return catalog.Prepare(state, cmd, usable)
+	}
+	expel, err := catalog.PrepareExpel(state, *cmd.ExpelPeer, catalog.Surroundings{
+		Alive: m.Alive, Usable: usable, Voters: slices.Collect(maps.Keys(s.raft.Voters())),
+	})
+	cmd.ExpelPeer = &expel
+	return cmd, err
+}
+
+// expelled ends a node that was removed: what it holds is nobody's any more, and whoever asked it would be told what was.
+func (s *Server) expelled() {
+	s.fail(fault.New(fault.FailedPrecondition, "this node was removed from its cluster for good: empty %s to let it join as a new peer", s.opts.DataDir))
+}
+
 // openPeers opens the connections to the other peers.
 func (s *Server) openPeers() error {
 	n, logger := &s.network, s.logger.Named("peer")
 	metrics := peer.NewMetrics(s.registry)
 	var err error
 	n.pool, err = peer.NewPool(peer.PoolOptions{
-		Self: s.id.PeerID, Membership: s.membership, Metadata: s.raft, Dial: s.opts.Dial, Logger: logger,
+		Self: s.id.PeerID, Membership: s.membership, Metadata: s.raft, Dial: s.opts.Dial, Logger: logger, Expelled: s.expelled,
 	})
 	if err != nil {
 		return fmt.Errorf("peer connections: %w", err)
@@ -138,7 +158,7 @@ func (s *Server) peerAt(addr string) catalog.PeerID {
 		return 0
 	}
 	for id, p := range s.raft.State().Peers {
-		if p.PeerAddr == addr && !p.Replaced {
+		if p.PeerAddr == addr && !p.Gone() {
 			return id
 		}
 	}

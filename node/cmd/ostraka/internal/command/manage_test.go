@@ -67,6 +67,13 @@ func (s *server) CancelOperation(_ context.Context, r *clusterpb.CancelOperation
 	return &clusterpb.CancelOperationResponse{Operation: s.operations[1]}, nil
 }
 
+func (s *server) RemovePeer(_ context.Context, r *clusterpb.RemovePeerRequest) (*clusterpb.RemovePeerResponse, error) {
+	if len(r.GetLose()) == 0 {
+		return nil, status.Error(codes.FailedPrecondition, "node-1 holds the last copy that serves of docs/1: drain it first (ostraka peer drain), bring other copies back, or say that they may be lost (--lose docs/1)")
+	}
+	return &clusterpb.RemovePeerResponse{Lost: r.GetLose()}, nil
+}
+
 func (s *server) Rebalance(_ context.Context, r *clusterpb.RebalanceRequest) (*clusterpb.RebalanceResponse, error) {
 	if r.GetCollection() == "docs" {
 		return &clusterpb.RebalanceResponse{}, nil
@@ -140,6 +147,11 @@ func TestPeers(t *testing.T) {
 	sh.expect(sh.run("peer", "label", "node-1"), 0)
 	sh.expect(sh.run("peer", "label", "node-1", "rack"), 2, "NAME=VALUE")
 	sh.expect(sh.run("peer", "zone", "node-1", ""), 0)
+	sh.expect(sh.run("peer", "remove", "node-1"), 1, "--lose docs/1")
+	sh.expect(sh.run("peer", "remove", "node-1", "--lose", "docs/1,docs/2"), 0)
+	sh.golden("peer-remove.txt")
+	sh.expect(sh.run("peer", "remove", "node-1", "--lose", "docs/1", "-o", "json"), 0)
+	sh.golden("peer-remove.json")
 	sh.expect(sh.run("peer", "drain", "node-9"), 1, `there is no peer "node-9": there are node-1, node-2`)
 	var states []string
 	for _, r := range s.mu.peers[:4] {

@@ -19,12 +19,13 @@ func drainTable() config.Table { return append(peerTable(), waitSetting()) }
 func newPeer(w World) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peer",
-		Short: "Look at peers, drain them, put them into maintenance, change zones and labels",
+		Short: "Look at peers, drain and remove them, put them into maintenance, change zones and labels",
 		Long: `Peers are the members of the cluster. What is declared of one, by these commands or by Terraform, is kept whatever the node
 does: a drained peer stays empty, also after it was restarted.`,
 		Example: `  ostraka peer list
   ostraka peer drain node-3 --wait     # its copies move to others first
   ostraka peer undrain node-3
+  ostraka peer remove node-3           # for good
   ostraka peer maintenance node-2      # it leads nothing; while it is away, nothing of it is made anew elsewhere
   ostraka peer label node-1 rack=7 disk-
   ostraka peer zone node-1 eu-west-1a`,
@@ -33,7 +34,7 @@ does: a drained peer stays empty, also after it was restarted.`,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newPeerList(w), newPeerDrain(w), newPeerState(w, "undrain", client.PeerActive), newPeerState(w, "maintenance", client.PeerMaintenance),
-		newPeerLabel(w), newPeerZone(w))
+		newPeerLabel(w), newPeerZone(w), newPeerRemove(w))
 	return cmd
 }
 
