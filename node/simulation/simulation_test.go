@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ var (
 	seeds    = flag.Int("sim.seeds", 250, "how many schedules, of the seeds from sim.seed on")
 	begin    = flag.Duration("sim.for", time.Minute, "begin no further schedule after this time; 0: begin all")
 	seed     = flag.Uint64("sim.seed", 1, "the first seed; with sim.seeds=1 the only one")
+	first    = flag.Bool("sim.first", false, "begin no further schedule after one that failed")
 	logLevel = flag.String("sim.log", "info", "what nodes log into the timeline of a failure: error, warn, info, debug, trace")
 )
 
@@ -33,6 +35,7 @@ type totals struct {
 	schedules, answered, failed, points, certain int
 	virtual, healing, worst                      time.Duration
 	counts                                       map[string]int
+	broken                                       atomic.Bool // a schedule failed
 }
 
 func TestClustersKeepTheirPromises(t *testing.T) {
@@ -47,7 +50,7 @@ func TestClustersKeepTheirPromises(t *testing.T) {
 			s := *seed + uint64(i)
 			t.Run(fmt.Sprint(s), func(t *testing.T) {
 				t.Parallel()
-				if *begin > 0 && time.Since(begun) > *begin {
+				if *begin > 0 && time.Since(begun) > *begin || *first && sum.broken.Load() {
 					return // the report tells how many schedules there were
 				}
 				synctest.Test(t, func(t *testing.T) { simulate(t, s, sum) })
@@ -71,6 +74,7 @@ func simulate(t *testing.T, seed uint64, sum *totals) {
 	c := newCluster(t, source(), source(), line, size)
 	defer func() {
 		if t.Failed() {
+			sum.broken.Store(true)
 			line.report(t, "TestClustersKeepTheirPromises", seed)
 		}
 	}()

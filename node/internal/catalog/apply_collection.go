@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
@@ -78,6 +79,9 @@ func (e *edit) newShard(id ShardID, slots []slot.Range, peers []PeerID, w uint32
 func (e *edit) generation() Generation {
 	g := e.next.NextGeneration
 	e.next.NextGeneration++
+	if mutation.On(mutation.ReusedGeneration) {
+		g = (g-1)%8 + 1
+	}
 	return g
 }
 

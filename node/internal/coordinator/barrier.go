@@ -6,6 +6,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 )
 
 // barrier brings this node's metadata up to date, for those who are about to say that something does not exist. Only one runs at
@@ -49,7 +50,10 @@ func (b *barrier) wait(ctx context.Context) error {
 	b.mu.begun++
 	number := b.mu.begun
 	b.mu.Unlock()
-	err := b.run(ctx)
+	var err error
+	if !mutation.On(mutation.DeniedExistence) {
+		err = b.run(ctx)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -198,6 +199,9 @@ func (b *Batch) PutVectors(generation uint64, id point.ID, version uint64, vecto
 
 // DeletePoint removes both records of a point together.
 func (b *Batch) DeletePoint(generation uint64, id point.ID, old Refs) {
+	if mutation.On(mutation.ForgottenTombstone) {
+		return
+	}
 	writes := []write{{key: keyPoint(generation, fieldPayload, id)}, {key: keyPoint(generation, fieldVectors, id)}}
 	writes = appendPieceDeletes(writes, fieldPayload, generation, id, old.Payload)
 	b.add(&b.body, appendPieceDeletes(writes, fieldVectors, generation, id, old.Vectors)...)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 )
 
 // request is one call of Commit or DropGeneration.
@@ -109,7 +110,7 @@ const nudgeEvery = 2 * time.Second
 // nudge writes what is in memory to a table, if it removes something and the disk is full: only what is in tables is merged, and only
 // then what was removed gives back its room.
 func (c *committer) nudge() {
-	if c.removed == 0 || !c.store.volume.warden.Room().Full || c.store.failure() != nil || !c.store.volume.admit(0, false, c.store.behind) {
+	if c.removed == 0 || !c.store.volume.warden.Room().Full || c.store.failure() != nil || !c.store.volume.admit(0, false, c.behind) {
 		return
 	}
 	c.removed = 0
@@ -141,6 +142,9 @@ type committer struct {
 	bytes   int
 	waiting []*request // stored completely once open is
 	removed int        // writes since the last nudge that remove something
+
+	files   int64 // write-ahead files as of the last look at how far the background is behind
+	stalled bool
 }
 
 func (c *committer) commit(group []*request) {
@@ -165,7 +169,15 @@ func (c *committer) add(r *request) {
 		_ = c.flush(true)
 	}
 	// Of a batch that is spread over several transactions the first ones are not taken back: it begins when all of it fits.
-	if !c.store.volume.admit(c.bytes+p.bytes, r.batch.Urgent, c.store.behind) {
+	if err := c.clear(c.bytes+p.bytes, !r.batch.Urgent); err != nil {
+		r.done <- err
+		return
+	}
+	if !c.store.volume.admit(c.bytes+p.bytes, r.batch.Urgent, c.behind) {
+		if mutation.On(mutation.FullDiskSuccess) {
+			r.done <- nil
+			return
+		}
 		r.done <- fault.Wrap(fault.Exhausted, ErrFull, "write to the store")
 		return
 	}
@@ -201,12 +213,44 @@ func (c *committer) flush(whole bool) error {
 	return err
 }
 
+func (c *committer) behind() bool { return c.store.behind(0) }
+
+// clear waits while what is written in the background is so far behind that Pebble would make the commit wait. There it could wait
+// for ever: after a failure nothing is written in the background any more.
+//
+// bytes is what the batch takes that is about to begin, 0 in the middle of one. An optional one is refused with ErrFull if the
+// background waits for room.
+func (c *committer) clear(bytes int, optional bool) error {
+	s := c.store
+	for {
+		if err := s.failure(); err != nil {
+			return err
+		}
+		files := s.volume.files.Load()
+		if files == c.files && !c.stalled && bytes < txBytes {
+			return nil // as clear as it was: only with a new write-ahead file does memory get a new table
+		}
+		c.files, c.stalled = files, s.behind(bytes)
+		switch {
+		case !c.stalled:
+			return nil
+		case optional && s.volume.waiting.Load() > 0:
+			return fault.Wrap(fault.Exhausted, ErrFull, "write to the store")
+		}
+		select {
+		case <-s.progress:
+		case <-s.closing:
+			return fault.Wrap(fault.Unavailable, ErrClosed, "commit")
+		}
+	}
+}
+
 // write makes the open transaction durable. Of several writes to a key the last one counts.
 func (c *committer) write() error {
 	if len(c.open) == 0 {
 		return nil
 	}
-	if err := c.store.failure(); err != nil {
+	if err := c.clear(0, false); err != nil {
 		return err
 	}
 	batch := c.store.db.NewBatchWithSize(c.bytes)

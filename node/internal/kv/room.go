@@ -28,10 +28,12 @@ type room struct {
 	spare   string                     // its name; the committer's alone, and that of whoever opens the store
 	spared  atomic.Bool                // there is one
 	waiting atomic.Int32               // writes of tables that find no room
+	files   atomic.Int64               // write-ahead files begun
 }
 
 // begin notes the write-ahead file in use.
 func (v *volume) begin(f *volumeFile) {
+	defer v.files.Add(1)
 	size := int64(0)
 	if info, err := f.File.Stat(); err == nil {
 		size = info.Size() // of one that is used again

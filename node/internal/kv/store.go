@@ -21,6 +21,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 )
 
 // Options configures Open.
@@ -48,6 +49,9 @@ type Store struct {
 	closing chan struct{}
 	stopped chan struct{} // closed when the committer has ended
 
+	memTable uint64        // the size of one
+	progress chan struct{} // capacity 1: a table was written, or none will be (see clear)
+
 	commitBatch func(*pebble.Batch) error // a test can make it fail
 
 	mu struct {
@@ -71,6 +75,7 @@ const (
 	memTables     = 4
 	cacheBytes    = 16 << 20 // beside the system's own: vectors are searched in memory, and payloads are read rarely
 	maxOpenFiles  = 1000
+	stopLevel0    = 12 // layers of tables in level 0, from which on commits wait until there are fewer
 
 	// What one transaction holds at most.
 	txBytes = 2200 << 10
@@ -87,10 +92,11 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Logger, queue: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
+		progress: make(chan struct{}, 1),
 	}
 	s.mu.idle = sync.NewCond(&s.mu)
 	s.mu.logs = map[uint64]*logEnd{}
-	s.volume = newVolume(o.FS, o.Warden, func(err error) { _ = s.fail(err) })
+	s.volume = newVolume(o.FS, o.Warden, func(err error) { _ = s.fail(err) }, s.moved)
 	s.volume.spare = o.FS.PathJoin(o.Dir, "spare")
 	if err := disk.MakeDir(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
@@ -107,6 +113,7 @@ func Open(o Options) (*Store, error) {
 			options.TargetFileSizes[i] = smallTable // what is merged at once has to find room beside what it takes the place of
 		}
 	}
+	s.memTable = options.MemTableSize
 	s.volume.walSize = int64(options.MemTableSize) * 11 / 10
 	if s.db, err = pebble.Open(o.Dir, options); err != nil {
 		return nil, openError(o.Dir, err)
@@ -116,7 +123,11 @@ func Open(o Options) (*Store, error) {
 		if o.BeforeWrite != nil {
 			o.BeforeWrite()
 		}
-		if err := b.Commit(pebble.Sync); err != nil {
+		how := pebble.Sync
+		if mutation.On(mutation.UnsyncedCommit) {
+			how = pebble.NoSync
+		}
+		if err := b.Commit(how); err != nil {
 			return err
 		}
 		return s.volume.failure() // Pebble does not return what it holds to be fatal
@@ -139,6 +150,7 @@ func (s *Store) options() *pebble.Options {
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1 << 20, // the committer waits, not Pebble: see clear
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		EventListener:               s.events(),
 	}
@@ -158,14 +170,29 @@ func (s *Store) events() *pebble.EventListener {
 				s.log.Warn("work in the background failed", "error", err)
 			}
 		},
+		FlushEnd:      func(pebble.FlushInfo) { s.moved() },
+		CompactionEnd: func(pebble.CompactionInfo) { s.moved() },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.log.Error("a file is damaged", "path", info.Path, "error", info.Details)
 		},
 	}
 }
 
-// behind tells whether memory may soon take no more of what is not in tables yet: Pebble would make writes wait.
-func (s *Store) behind() bool { return s.db.Metrics().MemTable.Count >= memTables }
+// moved wakes the committer, if it waits.
+func (s *Store) moved() {
+	select {
+	case s.progress <- struct{}{}:
+	default:
+	}
+}
+
+// behind tells whether memory may soon take no more of what is not in tables yet, or not so many bytes more: Pebble would make
+// writes wait.
+func (s *Store) behind(bytes int) bool {
+	m := s.db.Metrics()
+	size, limit := m.MemTable.Size, (memTables-1)*s.memTable
+	return size >= limit || size > s.memTable && size+uint64(bytes) >= limit || m.Levels[0].Sublevels >= stopLevel0
+}
 
 // openError gives the errors of Pebble a class.
 func openError(dir string, err error) error {
@@ -218,6 +245,7 @@ func (s *Store) failure() error {
 // fail makes the store refuse writes from now on.
 func (s *Store) fail(cause error) error {
 	s.volume.fail(cause)
+	defer s.moved()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.failed == nil {

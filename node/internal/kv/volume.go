@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 )
 
 var (
@@ -35,6 +36,7 @@ type volume struct {
 	vfs.FS
 	warden  *disk.Warden // nil: nobody watches the disk
 	onFail  func(error)
+	onStuck func() // a write of a table finds no room
 	closing chan struct{}
 	metrics metrics
 	mu      struct {
@@ -44,8 +46,8 @@ type volume struct {
 	room
 }
 
-func newVolume(fs vfs.FS, warden *disk.Warden, onFail func(error)) *volume {
-	return &volume{FS: fs, warden: warden, onFail: onFail, closing: make(chan struct{}), metrics: newMetrics(nil, nil)}
+func newVolume(fs vfs.FS, warden *disk.Warden, onFail func(error), onStuck func()) *volume {
+	return &volume{FS: fs, warden: warden, onFail: onFail, onStuck: onStuck, closing: make(chan struct{}), metrics: newMetrics(nil, nil)}
 }
 
 // fail ends writing. The first cause counts.
@@ -75,13 +77,14 @@ func (v *volume) close() { close(v.closing) }
 func (v *volume) change(swallow bool, what, name string, f func() error) error {
 	err := v.failure()
 	for stuck := false; err == nil; {
-		if err = f(); err == nil {
+		if err = f(); err == nil || mutation.On(mutation.RetriedSync) && what == doSync && f() == nil {
 			return nil
 		}
 		if disk.IsFull(err) && what != doSync {
 			if !stuck {
 				stuck = true
 				v.waiting.Add(1)
+				v.onStuck()
 				defer v.waiting.Add(-1)
 			}
 			if v.makeRoom() {

@@ -1,6 +1,9 @@
 package move
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
+)
 
 // Step is what the driver of one side of a move does next.
 type Step uint8
@@ -33,7 +36,7 @@ func TargetStep(m *catalog.Move, s *State) Step {
 		switch {
 		case !ok || in.Cursor == 0:
 			return DoAbort // the state was lost with unsafe promotions
-		case in.Sealed == m.Version:
+		case in.Sealed == m.Version || mutation.On(mutation.EarlyFlip):
 			return DoFlip
 		}
 		return DoLast

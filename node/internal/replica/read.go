@@ -7,6 +7,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -32,7 +33,7 @@ func read[T any](ctx context.Context, m *Manager, ref catalog.ShardRef, minIndex
 	}
 	look := func() (result T, applied uint64, err error) {
 		applied = r.mark.get()
-		if applied < minIndex {
+		if applied < minIndex && !mutation.On(mutation.StaleReads) {
 			return result, applied, fault.New(fault.Unavailable, "the replica of shard %d on this node has applied %d, the read needs %d",
 				ref.Shard, applied, minIndex).With(move.HintWait, "true")
 		}

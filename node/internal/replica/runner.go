@@ -14,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -76,6 +77,9 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, st *mo
 	hs, err := opts.Store.HardState(uint64(gen))
 	if err != nil {
 		return nil, fmt.Errorf("read hard state of shard %d: %w", ref.Shard, err)
+	}
+	if mutation.On(mutation.ForgottenPromise) {
+		hs = kv.HardState{}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	sh, err := shard.Open(shard.Options{
@@ -296,6 +300,9 @@ func (r *runner) pump(ctx context.Context) {
 		if rd.State == nil && rd.TruncateFrom == 0 && len(rd.Append) == 0 {
 			r.effects(rd)
 			continue
+		}
+		if mutation.On(mutation.EarlyReply) {
+			r.send(rd.Messages)
 		}
 		r.persist(ctx, rd)
 	}

@@ -28,7 +28,7 @@ func (a FenceAnswer) Shorter(b FenceAnswer) bool { return b.longer(a) }
 // safe: there are |active| - W + 1 answers (never fewer than 1), so every set of W has one in it. ok: best may be promoted: always
 // when safe; when not, only with W = 1, where the caller waits a grace and counts and reports the promotion as unsafe.
 func Choose(term Term, activeCount, w int, answers []FenceAnswer) (best FenceAnswer, ok, safe bool) {
-	return choose(term, activeCount, w, answers, 0)
+	return choose(term, activeCount, w, answers, broken())
 }
 
 func choose(term Term, activeCount, w int, answers []FenceAnswer, waived rules) (best FenceAnswer, ok, safe bool) {

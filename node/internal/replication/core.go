@@ -85,7 +85,7 @@ func New(c Config) *Core {
 		panic("replication: new core: " + err.Error())
 	}
 	return &Core{
-		self: c.Self, generation: c.Generation, opts: c.Options.withDefaults(),
+		self: c.Self, generation: c.Generation, opts: c.Options.withDefaults(), waived: broken(),
 		tail:  newTail(c.Log),
 		state: c.State, handed: c.State, durable: c.State,
 		// Only committed entries are applied, so this much is known without asking.

@@ -23,7 +23,7 @@ const (
 )
 
 // Waive takes rules out of force.
-func Waive(c *Core, r Rule) { c.waived = r }
+func Waive(c *Core, r Rule) { c.waived |= r }
 
 // EntryAt returns the entry at i as the Core sees it, durable or not.
 func EntryAt(c *Core, i Index) (Entry, bool) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 )
 
 // leadership is what a replica keeps while it acts as primary, all of it volatile: R7 is what makes forgetting it safe.
@@ -98,6 +99,9 @@ func (c *Core) notPrimary() error {
 
 // writeQuorum is the W in use: the metadata's, or a larger one that is on its way there.
 func (c *Core) writeQuorum() int {
+	if mutation.On(mutation.AnswerBeforeQuorum) {
+		return 1
+	}
 	w, raise := c.view.WriteQuorum, c.lead.raise
 	if !c.keeps(r3Use) {
 		raise = 0

@@ -1,5 +1,7 @@
 package replication
 
+import "github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
+
 // rules names the rules R1..R7 of docs/design/consistency.md, and L1 and L2 of linearizable reads, the parts of a rule apart. A Core's
 // waived set is zero but in the tests that prove that each is needed.
 type rules uint32
@@ -41,3 +43,14 @@ const (
 
 // keeps reports whether the rule is in force: always, outside the proofs.
 func (c *Core) keeps(r rules) bool { return c.waived&r == 0 }
+
+// broken are the rules that a mutated program lives without.
+func broken() (r rules) {
+	if mutation.On(mutation.UnfencedReads) {
+		r |= l1 | l1Change
+	}
+	if mutation.On(mutation.FewAnswers) {
+		r |= r6
+	}
+	return r
+}

@@ -1,6 +1,10 @@
 package replication
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
+)
 
 // Step takes a message of another replica, or a fence of the Raft leader (also when it is on this very peer). A message
 // that no correct sender makes is dropped.
@@ -79,7 +83,7 @@ func (c *Core) promise(t Term) {
 // handleAppend makes the log agree with the primary's as far as the message reaches.
 func (c *Core) handleAppend(m Message) {
 	switch {
-	case m.Term < c.state.Promised:
+	case m.Term < c.state.Promised && !mutation.On(mutation.OlderTerm):
 		c.refuseTerm(m)
 		return
 	case m.Term > c.state.Promised:
@@ -95,7 +99,7 @@ func (c *Core) handleAppend(m Message) {
 		c.refuseDiverged(m, c.follow.diverged)
 		return
 	}
-	if prev, ok := c.tail.term(m.PrevIndex); m.PrevIndex+1 >= c.tail.log.FirstIndex() && (!ok || prev != m.PrevTerm) {
+	if prev, ok := c.tail.term(m.PrevIndex); m.PrevIndex+1 >= c.tail.log.FirstIndex() && (!ok || prev != m.PrevTerm) && !(ok && mutation.On(mutation.UncheckedPrevious)) {
 		c.refusePlace(m, ok)
 		return
 	}
@@ -110,7 +114,7 @@ func (c *Core) accept(m Message) {
 			continue // compacted away, so committed: the same, if what comes at the end of it is
 		}
 		have, ok := c.tail.term(e.Index)
-		if ok && have == e.Term {
+		if ok && (have == e.Term || mutation.On(mutation.KeptTail)) {
 			continue
 		}
 		if ok && e.Index <= c.commit {
@@ -132,7 +136,7 @@ func (c *Core) accept(m Message) {
 // report tells the primary how far log and applied state reach. One report stands for all before it.
 func (c *Core) report() {
 	f := c.follow
-	if f.primary == 0 || f.term != c.state.Promised || f.diverged != 0 {
+	if f.primary == 0 || f.term != c.state.Promised && !mutation.On(mutation.OlderTerm) || f.diverged != 0 {
 		return
 	}
 	m := Message{
