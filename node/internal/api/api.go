@@ -24,6 +24,8 @@ import (
 type Points interface {
 	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
 	Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error)
+	// Forget removes from all points what they hold of a vector that is no longer declared, by its catalog.Config.Inner.
+	Forget(ctx context.Context, collection, inner string) error
 	// Search answers every query, best first, its offset taken off.
 	Search(ctx context.Context, collection string, queries []coordinator.Query, o coordinator.ReadOptions) ([][]shard.Scored, error)
 	// Get returns the points that exist, in the order of the request.

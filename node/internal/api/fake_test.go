@@ -137,6 +137,18 @@ func (c *cluster) open(collection string) (*catalog.Collection, map[point.ID]poi
 	return found, points, nil
 }
 
+// Forget does it the plain way.
+func (c *cluster) Forget(ctx context.Context, collection, inner string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(ctx, "forget "+inner)
+	_, points, err := c.open(collection)
+	for _, r := range points {
+		r.VectorSet().Delete(inner)
+	}
+	return err
+}
+
 // Get returns copies, as a real shard does.
 func (c *cluster) Get(ctx context.Context, collection string, r shard.GetRequest, o coordinator.ReadOptions) ([]point.Record, error) {
 	c.mu.Lock()

@@ -105,6 +105,7 @@ var bounds = map[protoreflect.FullName]limits{
 	"qdrant.CollectionParamsDiff.replication_factor":       {1, catalog.MaxReplicas},
 	"qdrant.CollectionParamsDiff.write_consistency_factor": positive,
 	"qdrant.VectorParams.size":                             {1, catalog.MaxVectorSize},
+	"qdrant.DenseVectorCreationConfig.size":                {1, catalog.MaxVectorSize},
 	"qdrant.SearchPoints.limit":                            positive,
 	"qdrant.QueryPoints.limit":                             positive,
 	"qdrant.ScrollPoints.limit":                            positive,

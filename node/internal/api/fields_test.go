@@ -31,6 +31,9 @@ var without = map[protoreflect.FullName]string{
 	"qdrant.UpdateBatchPoints.ordering":          "as above",
 	"qdrant.CreateFieldIndexCollection.ordering": "metadata are changed in one order",
 	"qdrant.DeleteFieldIndexCollection.ordering": "as above",
+	"qdrant.CreateVectorNameRequest.ordering":    "as above",
+	"qdrant.DeleteVectorNameRequest.ordering":    "as above",
+	"qdrant.DeleteVectorNameRequest.wait":        "the vector is removed before the answer in any case",
 	"qdrant.WriteOrdering.type":                  "as above",
 
 	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be",
@@ -188,6 +191,12 @@ func addFields(add func(string, ...proto.Message)) {
 		add("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "k", FieldIndexParams: params})
 	}
 	add("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "k", FieldType: qdrant.PtrOf(qdrant.FieldType_FieldTypeInteger)})
+	dense := &qdrant.DenseVectorCreationConfig{Size: 3, Distance: qdrant.Distance_Dot, Datatype: new(qdrant.Datatype_Float32), MultivectorConfig: &qdrant.MultiVectorConfig{}}
+	words := &qdrant.SparseVectorCreationConfig{Modifier: new(qdrant.Modifier_None), Datatype: new(qdrant.Datatype_Float32)}
+	add("Points.CreateVectorName",
+		&qdrant.CreateVectorNameRequest{CollectionName: "c", VectorName: "k", VectorConfig: &qdrant.CreateVectorNameRequest_DenseConfig{DenseConfig: dense}},
+		&qdrant.CreateVectorNameRequest{CollectionName: "c", VectorName: "k", VectorConfig: &qdrant.CreateVectorNameRequest_SparseConfig{SparseConfig: words}})
+	add("Points.DeleteVectorName", &qdrant.DeleteVectorNameRequest{CollectionName: "c", VectorName: "v"}, &qdrant.DeleteVectorNameRequest{CollectionName: "c", VectorName: "s"})
 	add("Points.DeleteFieldIndex", &qdrant.DeleteFieldIndexCollection{CollectionName: "c", FieldName: "k"})
 }
 

@@ -8,16 +8,6 @@ import (
 
 // The methods of Points that are not built, each naming what is missing.
 
-// CreateVectorName is not built.
-func (s *pointsService) CreateVectorName(context.Context, *qdrant.CreateVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
-	return nil, missing("adding a named vector to a collection", "Points.CreateVectorName")
-}
-
-// DeleteVectorName is not built.
-func (s *pointsService) DeleteVectorName(context.Context, *qdrant.DeleteVectorNameRequest) (*qdrant.PointsOperationResponse, error) {
-	return nil, missing("removing a named vector from a collection", "Points.DeleteVectorName")
-}
-
 // SearchGroups is not built.
 func (s *pointsService) SearchGroups(context.Context, *qdrant.SearchPointGroups) (*qdrant.SearchGroupsResponse, error) {
 	return nil, missing("grouping of results", "Points.SearchGroups")

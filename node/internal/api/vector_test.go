@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -67,6 +68,44 @@ func TestAPointIsNearItsLikeInEveryKind(t *testing.T) {
 		hits := l.query(&qdrant.QueryPoints{Query: qdrant.NewQueryID(qdrant.NewIDNum(5)), Using: &using})
 		if len(hits) != 1 || hits[0].GetId().GetNum() != 6 || hits[0].GetScore() != score {
 			t.Errorf("%q: near 5 are %v", using, hits)
+		}
+	}
+}
+
+func TestVectorNamesThatAreWrongAreRefused(t *testing.T) {
+	dense := func(change func(*qdrant.DenseVectorCreationConfig)) *qdrant.CreateVectorNameRequest {
+		d := &qdrant.DenseVectorCreationConfig{Size: 2, Distance: qdrant.Distance_Dot}
+		change(d)
+		return &qdrant.CreateVectorNameRequest{VectorName: "k", VectorConfig: &qdrant.CreateVectorNameRequest_DenseConfig{DenseConfig: d}}
+	}
+	sparse := func(name string, config *qdrant.SparseVectorCreationConfig) *qdrant.CreateVectorNameRequest {
+		return &qdrant.CreateVectorNameRequest{VectorName: name, VectorConfig: &qdrant.CreateVectorNameRequest_SparseConfig{SparseConfig: config}}
+	}
+	taken := dense(func(*qdrant.DenseVectorCreationConfig) {})
+	taken.VectorName = "s"
+	for _, c := range []struct {
+		method  string
+		request proto.Message
+		code    codes.Code
+		text    string
+	}{
+		{"Points.CreateVectorName", &qdrant.CreateVectorNameRequest{VectorName: "k"}, codes.InvalidArgument, "neither a dense_config nor a sparse_config"},
+		{"Points.CreateVectorName", dense(func(d *qdrant.DenseVectorCreationConfig) { d.Size = 0 }), codes.InvalidArgument, "size"},
+		{"Points.CreateVectorName", dense(func(d *qdrant.DenseVectorCreationConfig) { d.Distance = 0 }), codes.InvalidArgument, "distance"},
+		{"Points.CreateVectorName", dense(func(d *qdrant.DenseVectorCreationConfig) { d.Datatype = new(qdrant.Datatype_Turbo4) }), codes.Unimplemented, "Turbo4"},
+		{"Points.CreateVectorName", taken, codes.AlreadyExists, "Vector with name `s` already exists"},
+		{"Points.CreateVectorName", sparse("v", &qdrant.SparseVectorCreationConfig{}), codes.AlreadyExists, "Vector with name `v` already exists"},
+		{"Points.CreateVectorName", sparse("", &qdrant.SparseVectorCreationConfig{}), codes.AlreadyExists, "already exists"},
+		{"Points.CreateVectorName", sparse("\x00a", &qdrant.SparseVectorCreationConfig{}), codes.InvalidArgument, "zero byte"},
+		{"Points.CreateVectorName", sparse("k", &qdrant.SparseVectorCreationConfig{Datatype: new(qdrant.Datatype_Uint8)}), codes.Unimplemented, "uint8"},
+		{"Points.DeleteVectorName", &qdrant.DeleteVectorNameRequest{VectorName: "k"}, codes.InvalidArgument, "Not existing vector name error: k"},
+		{"Points.DeleteVectorName", &qdrant.DeleteVectorNameRequest{CollectionName: "?", VectorName: "k"}, codes.NotFound, "doesn't exist"},
+	} {
+		l := prepared(t)
+		before := l.State()
+		walkNamesUnset(c.request)
+		if l.refused(c.method, c.request, c.code, c.text); l.State() != before {
+			t.Errorf("%s(%v) changed something", c.method, c.request)
 		}
 	}
 }

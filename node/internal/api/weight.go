@@ -7,6 +7,7 @@ func Adds(method string) bool {
 	switch method {
 	case qdrant.Points_Upsert_FullMethodName, qdrant.Points_UpdateVectors_FullMethodName, qdrant.Points_UpdateBatch_FullMethodName,
 		qdrant.Points_SetPayload_FullMethodName, qdrant.Points_OverwritePayload_FullMethodName, qdrant.Points_CreateFieldIndex_FullMethodName,
+		qdrant.Points_CreateVectorName_FullMethodName,
 		qdrant.Collections_Create_FullMethodName:
 		return true
 	}

@@ -23,6 +23,9 @@ func (e *edit) createCollection(cmd CreateCollection) (CollectionID, error) {
 	if err := cmd.Config.check(); err != nil {
 		return 0, err
 	}
+	if cmd.Config.reborn() {
+		return 0, invalid("collection `%s`: the vectors of a new collection are not incarnations of others", cmd.Name)
+	}
 	if err := e.checkPlacement(cmd); err != nil {
 		return 0, err
 	}
@@ -108,7 +111,8 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 	if current.ReplicationFactor != cmd.Config.ReplicationFactor {
 		e.unpin(id) // how many copies there are to be was said anew
 	}
-	e.collection(id).Config = cmd.Config
+	c := e.collection(id)
+	c.Config = c.reborn(cmd.Config)
 	return nil
 }
 
@@ -122,42 +126,46 @@ func (c Config) permits(next Config) error {
 	}
 	for _, name := range sortedKeys(next.Vectors) {
 		old, ok := c.Vectors[name]
-		if !ok {
-			return errNotAdded(name)
-		}
 		v := next.Vectors[name]
-		if v.Size != old.Size || v.Distance != old.Distance {
+		switch {
+		case !ok:
+		case v.Size != old.Size || v.Distance != old.Distance:
 			return invalid("vector %q cannot change from %d components, %s to %d, %s: stored points would not fit",
 				name, old.Size, old.Distance, v.Size, v.Distance)
-		}
-		if v.Multi != old.Multi || v.Datatype != old.Datatype {
+		case v.Multi != old.Multi || v.Datatype != old.Datatype:
 			return invalid("vector %q cannot change its datatype or become or cease to be a multivector: stored points would not fit", name)
-		}
-	}
-	for _, name := range sortedKeys(c.Vectors) {
-		if _, ok := next.Vectors[name]; !ok {
-			return errNotRemoved(name)
-		}
-	}
-	for _, name := range sortedKeys(next.SparseVectors) {
-		if _, ok := c.SparseVectors[name]; !ok {
-			return errNotAdded(name)
-		}
-	}
-	for _, name := range sortedKeys(c.SparseVectors) {
-		if _, ok := next.SparseVectors[name]; !ok {
-			return errNotRemoved(name)
 		}
 	}
 	return nil
 }
 
-func errNotAdded(name string) error {
-	return fault.New(fault.Unsupported, "vector %q cannot be added: adding vectors to a collection is not built yet", name)
-}
-
-func errNotRemoved(name string) error {
-	return fault.New(fault.Unsupported, "vector %q cannot be removed: removing vectors from a collection is not built yet", name)
+// reborn returns what a collection declares next with an incarnation for each vector that is added to it: what points hold of one of
+// that name which was removed before is not its own.
+func (c *Collection) reborn(next Config) Config {
+	next.Vectors, next.SparseVectors = maps.Clone(next.Vectors), maps.Clone(next.SparseVectors)
+	fresh := func() uint64 {
+		c.NextVector++
+		return c.NextVector
+	}
+	for _, name := range sortedKeys(next.Vectors) {
+		v := next.Vectors[name]
+		if old, ok := c.Config.Vectors[name]; ok {
+			v.Incarnation = old.Incarnation
+		} else {
+			v.Incarnation = fresh()
+		}
+		next.Vectors[name] = v
+	}
+	for _, name := range sortedKeys(next.SparseVectors) {
+		v := next.SparseVectors[name]
+		if old, ok := c.Config.SparseVectors[name]; ok {
+			v.Incarnation = old.Incarnation
+		} else {
+			v.Incarnation = fresh()
+		}
+		next.SparseVectors[name] = v
+	}
+	return next
 }
 
 func (e *edit) deleteCollection(name string) (CollectionID, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -87,7 +88,7 @@ func (c Config) checkVectors() error {
 		return invalid("a collection can have %d named vectors, got %d", MaxVectors, n)
 	}
 	for _, name := range sortedKeys(c.Vectors) {
-		if err := checkText("vector name", name); err != nil {
+		if err := checkVectorName(name); err != nil {
 			return err
 		}
 		if err := c.Vectors[name].check(); err != nil {
@@ -102,8 +103,15 @@ func (c Config) checkVectors() error {
 	return nil
 }
 
+func checkVectorName(name string) error {
+	if strings.HasPrefix(name, innerMark) {
+		return invalid("a vector's name cannot begin with a zero byte")
+	}
+	return checkText("vector name", name)
+}
+
 func (c Config) checkSparse(name string) error {
-	if err := checkText("vector name", name); err != nil {
+	if err := checkVectorName(name); err != nil {
 		return err
 	}
 	if name == "" {

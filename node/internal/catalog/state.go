@@ -102,6 +102,8 @@ type Collection struct {
 	Shards []*Shard     `json:"shards"` // ordered by id
 	// PayloadSchema is the declared payload indexes by FieldPath; nil if there are none.
 	PayloadSchema map[string]FieldIndex `json:"payload_schema,omitempty"`
+	// NextVector is the last incarnation that a vector was given.
+	NextVector uint64 `json:"next_vector,omitempty"`
 	// NextShard is at least the id of the next shard, if some have been dropped.
 	NextShard ShardID `json:"next_shard,omitempty"`
 	Moves     []*Move `json:"moves,omitempty"` // ordered by id
@@ -179,6 +181,7 @@ type SparseParams struct {
 	FullScanThreshold *uint64      `json:"full_scan_threshold,omitempty"`
 	OnDisk            *bool        `json:"on_disk,omitempty"`
 	Datatype          vec.Datatype `json:"datatype,omitempty"` // of the weights in the index
+	Incarnation       uint64       `json:"incarnation,omitempty"`
 }
 
 // VectorParams declares one named vector.
@@ -191,6 +194,9 @@ type VectorParams struct {
 	Quantization *Quantization `json:"quantization,omitempty"`
 	Multi        bool          `json:"multi,omitempty"` // a point has several vectors of this name, compared by MaxSim
 	Datatype     vec.Datatype  `json:"datatype,omitempty"`
+	// Incarnation tells a vector that was added to its collection from others that had the name (Config.Inner). 0: it was there from
+	// the beginning.
+	Incarnation uint64 `json:"incarnation,omitempty"`
 }
 
 // Quantization declares on which codes vectors are searched; one of its fields is set. Without it the node chooses.

@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"strconv"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -29,6 +31,49 @@ func ErrNotMulti() error {
 
 // MaxMulti is how many components all vectors of a multivector may have together.
 const MaxMulti = 1 << 20
+
+// Inner is the name under which the points of the collection hold a vector: its own, or, of one that was added later, one that no
+// other vector of the collection ever has. So what is left of one that was removed is never taken for another's.
+func (c *Config) Inner(name string) string {
+	incarnation := c.Vectors[name].Incarnation
+	if s, sparse := c.SparseVectors[name]; sparse {
+		incarnation = s.Incarnation
+	}
+	if incarnation == 0 {
+		return name
+	}
+	return innerMark + strconv.FormatUint(incarnation, 10)
+}
+
+// innerMark begins no name that can be declared.
+const innerMark = "\x00"
+
+// Inners returns the vectors whose inner names are others than their own: those by these, and these by those. None are nil.
+func (c *Config) Inners() (inner, outer map[string]string) {
+	note := func(name string, incarnation uint64) {
+		if incarnation == 0 {
+			return
+		}
+		if inner == nil {
+			inner, outer = map[string]string{}, map[string]string{}
+		}
+		inner[name] = c.Inner(name)
+		outer[inner[name]] = name
+	}
+	for name, v := range c.Vectors {
+		note(name, v.Incarnation)
+	}
+	for name, v := range c.SparseVectors {
+		note(name, v.Incarnation)
+	}
+	return inner, outer
+}
+
+// reborn reports whether a vector was added later.
+func (c *Config) reborn() bool {
+	inner, _ := c.Inners()
+	return len(inner) > 0
+}
 
 // Has reports whether a vector of that name is declared, of whatever kind.
 func (c *Config) Has(name string) bool {

@@ -38,6 +38,7 @@ func (c *Coordinator) facetOnce(ctx context.Context, col *catalog.Collection, re
 	if err := checkFilter(req.Filter); err != nil {
 		return nil, err
 	}
+	req.Filter = innerOf(col).filter(req.Filter)
 	lists, err := fanOut(ctx, c, col, col.Owners(), question[[]payload.Facet]{opts: o, kind: kindFacet, version: func([]payload.Facet) uint64 { return 0 },
 		read: func(ctx context.Context, s source) ([]payload.Facet, uint64, error) { return s.facet(ctx, req) },
 	})

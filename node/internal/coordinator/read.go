@@ -87,6 +87,13 @@ func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, q
 	if err := c.weigh(ctx, col, reqs, o); err != nil {
 		return nil, err
 	}
+	names := innerOf(col)
+	for i := range reqs {
+		if q := &reqs[i]; q.Order == nil && q.Sample == nil {
+			q.Using = names.name(q.Using)
+		}
+		reqs[i].Filter, reqs[i].Vectors = names.filter(reqs[i].Filter), names.look(reqs[i].Vectors)
+	}
 	perShard, err := fanOut(ctx, c, col, col.Owners(), question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
 		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) { return s.search(ctx, reqs) },
 	})
@@ -100,6 +107,9 @@ func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, q
 			lists[j] = r[i]
 		}
 		results[i] = mergeHits(col, &q, lists)
+		for j := range results[i] {
+			names.show(&results[i][j].Record)
+		}
 	}
 	return results, nil
 }
@@ -148,13 +158,17 @@ func (c *Coordinator) scrollOnce(ctx context.Context, col *catalog.Collection, r
 		return nil, err
 	}
 	req.Look = o.look(col)
+	names := innerOf(col)
+	req.Filter, req.Vectors = names.filter(req.Filter), names.look(req.Vectors)
 	lists, err := fanOut(ctx, c, col, col.Owners(), question[[]point.Record]{opts: o, kind: kindScroll, version: newestRecord,
 		read: func(ctx context.Context, s source) ([]point.Record, uint64, error) { return s.scroll(ctx, req) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	return merge(lists, byID, 0, req.Limit), nil
+	records := merge(lists, byID, 0, req.Limit)
+	names.showAll(records)
+	return records, nil
 }
 
 // Count returns how many points match; a nil filter matches all. Where several replicas have to answer, the count of each shard is
@@ -170,6 +184,7 @@ func (c *Coordinator) countOnce(ctx context.Context, col *catalog.Collection, f 
 	if err := checkFilter(req.Filter); err != nil {
 		return 0, err
 	}
+	req.Filter = innerOf(col).filter(req.Filter)
 	counts, err := fanOut(ctx, c, col, col.Owners(), question[uint64]{opts: o, kind: kindCount, version: func(uint64) uint64 { return 0 },
 		read: func(ctx context.Context, s source) (uint64, uint64, error) { return s.count(ctx, req) },
 	})
@@ -192,6 +207,8 @@ func (c *Coordinator) getOnce(ctx context.Context, col *catalog.Collection, req 
 	if err := checkRead(col, nil, req.Vectors); err != nil {
 		return nil, err
 	}
+	names := innerOf(col)
+	req.Vectors = names.look(req.Vectors)
 	groups, err := group(col, distinct(req.IDs), func(id *point.ID) point.ID { return *id })
 	if err != nil {
 		return nil, err
@@ -214,7 +231,9 @@ func (c *Coordinator) getOnce(ctx context.Context, col *catalog.Collection, req 
 	if err != nil {
 		return nil, err
 	}
-	return inOrder(req.IDs, slices.Concat(lists...)), nil
+	records := slices.Concat(lists...)
+	names.showAll(records)
+	return inOrder(req.IDs, records), nil
 }
 
 // newestHit and newestRecord return the newest version among points.

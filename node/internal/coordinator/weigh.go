@@ -56,7 +56,8 @@ func idf(having, vectors uint64) float64 {
 
 // frequencies counts the vectors of a name that have each of some indices, and all of them.
 func (c *Coordinator) frequencies(ctx context.Context, col *catalog.Collection, name string, indices []uint32, o ReadOptions) (having map[uint32]uint64, vectors uint64, err error) {
-	req := shard.FacetRequest{Look: o.look(col), Sparse: &name, Indices: indices}
+	inner := col.Config.Inner(name)
+	req := shard.FacetRequest{Look: o.look(col), Sparse: &inner, Indices: indices}
 	lists, err := fanOut(ctx, c, col, col.Owners(), question[[]payload.Facet]{opts: o, kind: kindFacet, version: func([]payload.Facet) uint64 { return 0 },
 		read: func(ctx context.Context, s source) ([]payload.Facet, uint64, error) { return s.facet(ctx, req) },
 	})

@@ -11,12 +11,15 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // WriteOptions says how a write is answered.
 type WriteOptions struct {
 	Wait bool // once W replicas have applied it; else once W replicas hold it
+
+	raw bool // the operation is as shards take it
 }
 
 // WriteResult is the answer to a write.
@@ -50,8 +53,11 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 		return WriteResult{}, err
 	}
 	op = tokenizedOp(col, op)
-	if err := checkOp(&col.Config, op); err != nil {
-		return WriteResult{}, err
+	if !opts.raw {
+		if err := checkOp(&col.Config, op); err != nil {
+			return WriteResult{}, err
+		}
+		op = innerOf(col).op(col, op)
 	}
 	parts, err := split(col, op, c.opts.MaxOpBytes)
 	if err != nil {
@@ -83,6 +89,28 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 		col = now
 	}
 	return total, nil
+}
+
+// Forget removes from all points what they hold of a vector that is no longer declared, by its inner name: it takes room, and nobody
+// sees it.
+func (c *Coordinator) Forget(ctx context.Context, collection, inner string) error {
+	col, err := c.Lookup(ctx, collection)
+	if err != nil {
+		return err
+	}
+	for name := range col.Config.Vectors {
+		if col.Config.Inner(name) == inner {
+			return fault.New(fault.Internal, "vector %q is declared", name)
+		}
+	}
+	for name := range col.Config.SparseVectors {
+		if col.Config.Inner(name) == inner {
+			return fault.New(fault.Internal, "vector %q is declared", name)
+		}
+	}
+	op := point.DeleteVectors{Selector: point.Selector{Filter: filter.Encode(nil)}, Names: []string{inner}}
+	_, err = c.Write(ctx, collection, op, WriteOptions{raw: true})
+	return err
 }
 
 // writeParts sends the parts of a write, and sums up what is done. What of them was surely not done because slots have changed

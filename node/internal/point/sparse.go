@@ -77,6 +77,13 @@ func (s VectorSet) Clone() VectorSet {
 	return VectorSet{Dense: maps.Clone(s.Dense), Sparse: maps.Clone(s.Sparse)}
 }
 
+// Has reports whether there is a vector of a name, of whatever kind.
+func (s VectorSet) Has(name string) bool {
+	_, sparse := s.Sparse[name]
+	_, dense := s.Dense[name]
+	return sparse || dense
+}
+
 // Delete removes the vector of a name, of whatever kind.
 func (s VectorSet) Delete(name string) {
 	delete(s.Dense, name)
@@ -95,7 +102,7 @@ func (s VectorSet) Names() []string {
 	return names
 }
 
-// Put sets the vectors of another set; maps that are nil are made.
+// Put sets the vectors of another set, instead of those of the same names; maps that are nil are made.
 func (s *VectorSet) Put(o VectorSet) {
 	if s.Dense == nil {
 		s.Dense = make(Vectors, len(o.Dense))
@@ -103,8 +110,14 @@ func (s *VectorSet) Put(o VectorSet) {
 	if s.Sparse == nil && len(o.Sparse) > 0 {
 		s.Sparse = make(SparseVectors, len(o.Sparse))
 	}
-	maps.Copy(s.Dense, o.Dense)
-	maps.Copy(s.Sparse, o.Sparse)
+	for name, v := range o.Dense {
+		s.Dense[name] = v
+		delete(s.Sparse, name)
+	}
+	for name, v := range o.Sparse {
+		s.Sparse[name] = v
+		delete(s.Dense, name)
+	}
 }
 
 // Sparse vectors stand in encodings of version 2, behind the dense ones wherever those stand; an encoding without any is

@@ -58,8 +58,8 @@ func commandOf(ref catalog.ShardRef, c replication.Change) catalog.Command {
 	return catalog.Command{ChangeShard: change}
 }
 
-// schemaOf returns what a shard must know of its collection.
-func schemaOf(c *catalog.Collection) shard.Schema {
+// SchemaOf returns what a shard must know of its collection.
+func SchemaOf(c *catalog.Collection) shard.Schema {
 	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors)+len(c.Config.SparseVectors))}
 	for name, p := range c.Config.Vectors {
 		v := shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Datatype: p.Datatype}
@@ -68,10 +68,10 @@ func schemaOf(c *catalog.Collection) shard.Schema {
 		} else {
 			v.Index = indexOf(&c.Config, &p)
 		}
-		schema.Vectors[name] = v
+		schema.Vectors[c.Config.Inner(name)] = v
 	}
 	for name, p := range c.Config.SparseVectors {
-		schema.Vectors[name] = shard.VectorSchema{Kind: shard.Sparse, Distance: vec.Dot, Datatype: p.Datatype}
+		schema.Vectors[c.Config.Inner(name)] = shard.VectorSchema{Kind: shard.Sparse, Distance: vec.Dot, Datatype: p.Datatype}
 	}
 	for path, index := range c.PayloadSchema {
 		if schema.Fields == nil {

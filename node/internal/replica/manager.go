@@ -261,7 +261,7 @@ func (m *Manager) newSeat(state *catalog.State, col *catalog.Collection, sh *cat
 
 // push tells an open replica what the catalog says now.
 func push(s *seat) {
-	view, quorum, schema, standing, declared := s.view, s.col.WantedQuorum(s.view), schemaOf(s.col), s.standing, s.col.Factor(s.view)
+	view, quorum, schema, standing, declared := s.view, s.col.WantedQuorum(s.view), SchemaOf(s.col), s.standing, s.col.Factor(s.view)
 	_ = s.runner.inbox.put(func(ev *events) error {
 		ev.view, ev.quorum, ev.schema, ev.standing, ev.declared = view, quorum, &schema, standing, declared
 		return nil

@@ -83,7 +83,7 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, st *mo
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	sh, err := shard.Open(shard.Options{
-		Store: opts.Store, Generation: uint64(gen), Schema: schemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir, Builds: opts.builds,
+		Store: opts.Store, Generation: uint64(gen), Schema: SchemaOf(col), Logger: opts.Logger.Named("shard"), Dir: opts.IndexDir, Builds: opts.builds,
 		Pool: opts.Indexing, Closing: ctx.Done(),
 	})
 	if err != nil {

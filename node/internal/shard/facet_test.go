@@ -19,7 +19,7 @@ var faceted = payload.Schema{"k": {Kind: payload.Keyword}, "n": {Kind: payload.I
 func (o *oracle) facets(req shard.FacetRequest) (out []payload.Facet) {
 	counts := map[any]uint64{}
 	for _, r := range o.points {
-		if !matches(req.Filter, r) {
+		if !matches(req.Filter, shown(r)) {
 			continue
 		}
 		list, ok := r.Payload[req.Path].([]any)

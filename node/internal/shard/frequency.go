@@ -13,7 +13,8 @@ func (s *Shard) frequencies(req FacetRequest) ([]payload.Facet, error) {
 		sp := r.spaces[*req.Sparse]
 		switch {
 		case sp == nil:
-			return catalog.ErrNoVector(*req.Sparse)
+			_, err := r.schema.vector(*req.Sparse)
+			return err
 		case sp.sparse == nil:
 			return catalog.ErrMixedKinds()
 		}

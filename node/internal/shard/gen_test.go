@@ -251,6 +251,29 @@ func (s source) op() point.Op {
 	}
 }
 
+// formed returns an operation as a coordinator sends it: with vectors in the form in which they are stored, where they fit.
+func (s source) formed(op point.Op) point.Op {
+	form := func(points []point.Point) {
+		for i := range points {
+			set := schema.Formed(points[i].VectorSet())
+			if want, err := stored(points[i].VectorSet()); err == nil && !equal(set.Dense, want.Dense) {
+				s.t.Fatalf("formed %v as %v, want %v", points[i].Vectors, set.Dense, want.Dense)
+			}
+			if again := schema.Formed(set); !equal(again, set) {
+				s.t.Fatalf("formed again, %v became %v", set, again)
+			}
+			points[i].Vectors, points[i].Sparse = set.Dense, set.Sparse
+		}
+	}
+	switch op := op.(type) {
+	case point.Upsert:
+		form(op.Points)
+	case point.UpdateVectors:
+		form(op.Points)
+	}
+	return op
+}
+
 // recoded returns the operation as the log would give it back.
 func recoded(op point.Op) point.Op {
 	if op == nil {

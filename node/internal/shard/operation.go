@@ -1,9 +1,12 @@
 package shard
 
 import (
+	"cmp"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // do applies one operation. Why each may be redone after a crash between its parts is told at Apply.
@@ -36,6 +39,10 @@ func (r *run) do(op point.Op) (opErr, fatal error) {
 
 func replace(_, src point.Payload) point.Payload { return src.Clone() }
 
+// What an operation does to what is stored does not depend on which vectors the shard knows: replicas learn that at different places
+// of the log. So vectors come in the form in which they are stored (Schema.Formed), and those that do not fit are kept with the point
+// and not indexed.
+
 // upsert: of several points with one id the last one counts.
 func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
 	cond, err := condition(op.Condition)
@@ -45,9 +52,10 @@ func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
 	last := make(map[point.ID]int, len(op.Points))
 	vectors := make([]point.VectorSet, len(op.Points))
 	for i, p := range op.Points {
-		if vectors[i], err = r.a.schema.stored(p.VectorSet()); err != nil {
+		if err := checkFinite(p); err != nil {
 			return err, nil
 		}
+		vectors[i] = p.VectorSet().Clone()
 		last[p.ID] = i
 	}
 	names := r.a.schema.names()
@@ -67,6 +75,16 @@ func (r *run) upsert(op point.Upsert) (opErr, fatal error) {
 		}
 	}
 	return nil, nil
+}
+
+// checkFinite refuses numbers that indexes cannot bear. Its error does not depend on the order of maps: replicas answer alike.
+func checkFinite(p point.Point) error {
+	for _, name := range p.VectorSet().Names() {
+		if err := cmp.Or(vec.CheckFinite(p.Vectors[name]), vec.CheckFinite(p.Sparse[name].Values)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // upserts reports whether an upsert stores a point. It was decided already if the point was stored before a crash.
@@ -99,8 +117,7 @@ func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
 	var ids []point.ID
 	updates := make(map[point.ID]*point.VectorSet, len(op.Points))
 	for _, p := range op.Points {
-		vectors, err := r.a.schema.stored(p.VectorSet())
-		if err != nil {
+		if err := checkFinite(p); err != nil {
 			return err, nil
 		}
 		if !r.current(p.ID).exists {
@@ -110,7 +127,7 @@ func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
 			ids = append(ids, p.ID)
 			updates[p.ID] = &point.VectorSet{}
 		}
-		updates[p.ID].Put(vectors)
+		updates[p.ID].Put(p.VectorSet())
 	}
 	return nil, r.eachID(ids, cond, func(d *draft) error {
 		if err := r.loadVectors(d); err != nil {
@@ -123,11 +140,6 @@ func (r *run) updateVectors(op point.UpdateVectors) (opErr, fatal error) {
 }
 
 func (r *run) deleteVectors(op point.DeleteVectors) (opErr, fatal error) {
-	for _, name := range op.Names {
-		if _, err := r.a.schema.vector(name); err != nil {
-			return err, nil
-		}
-	}
 	return r.each(op.Selector, func(d *draft) error {
 		if err := r.loadVectors(d); err != nil {
 			return err

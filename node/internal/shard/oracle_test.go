@@ -25,7 +25,24 @@ type target point.Record
 
 func (t target) ID() point.ID               { return t.Point.ID }
 func (t target) Payload() point.Payload     { return t.Point.Payload }
-func (t target) HasVector(name string) bool { return slices.Contains(t.VectorSet().Names(), name) }
+func (t target) HasVector(name string) bool { return point.Record(t).VectorSet().Has(name) }
+
+// shown is a record as reads see it: without vectors that do not fit the schema.
+func shown(r point.Record) point.Record {
+	set := r.VectorSet().Clone()
+	for name := range set.Dense {
+		if _, err := stored(point.VectorSet{Dense: point.Vectors{name: set.Dense[name]}}); err != nil {
+			set.Delete(name)
+		}
+	}
+	for name := range set.Sparse {
+		if schema.Vectors[name].Kind != shard.Sparse {
+			set.Delete(name)
+		}
+	}
+	r.Vectors, r.Sparse = set.Dense, set.Sparse
+	return r
+}
 
 func matches(f *filter.Filter, r point.Record) bool {
 	m, err := filter.Compile(f)
@@ -44,6 +61,16 @@ func decoded(b []byte) *filter.Filter {
 }
 
 func (o *oracle) ids() []point.ID { return slices.SortedFunc(maps.Keys(o.points), point.ID.Compare) }
+
+// count counts as a read does.
+func (o *oracle) count(f *filter.Filter) (n uint64) {
+	for _, r := range o.points {
+		if matches(f, shown(r)) {
+			n++
+		}
+	}
+	return n
+}
 
 func (o *oracle) selected(sel point.Selector) (ids []point.ID) {
 	if sel.IDs == nil {
@@ -216,11 +243,7 @@ func (o *oracle) change(index uint64, sel point.Selector, fn func(point.Payload)
 func (o *oracle) upsert(index uint64, op point.Upsert) error {
 	next := map[point.ID]point.Record{}
 	for _, p := range op.Points {
-		vs, err := stored(p.VectorSet())
-		if err != nil {
-			return err
-		}
-		next[p.ID] = recorded(index, p.ID, vs, p.Payload.Clone())
+		next[p.ID] = recorded(index, p.ID, p.VectorSet(), p.Payload.Clone())
 	}
 	for id, r := range next {
 		old, exists := o.points[id]
@@ -237,9 +260,6 @@ func (o *oracle) upsert(index uint64, op point.Upsert) error {
 
 func (o *oracle) updateVectors(index uint64, op point.UpdateVectors) error {
 	for _, p := range op.Points {
-		if _, err := stored(p.VectorSet()); err != nil {
-			return err
-		}
 		if _, ok := o.points[p.ID]; !ok {
 			return fault.New(fault.NotFound, "absent")
 		}
@@ -250,20 +270,14 @@ func (o *oracle) updateVectors(index uint64, op point.UpdateVectors) error {
 			continue
 		}
 		r := o.points[p.ID]
-		vs, _ := stored(p.VectorSet())
 		all := r.VectorSet().Clone()
-		all.Put(vs)
+		all.Put(p.VectorSet())
 		o.points[p.ID] = recorded(index, p.ID, all, r.Payload)
 	}
 	return nil
 }
 
 func (o *oracle) deleteVectors(index uint64, op point.DeleteVectors) error {
-	for _, name := range op.Names {
-		if _, ok := schema.Vectors[name]; !ok {
-			return fault.New(fault.Invalid, "schema")
-		}
-	}
 	for _, id := range o.selected(op.Selector) {
 		r := o.points[id]
 		vs := r.VectorSet().Clone()
@@ -279,6 +293,7 @@ func (o *oracle) deleteVectors(index uint64, op point.DeleteVectors) error {
 
 // view is what a read returns of a record.
 func view(r point.Record, p shard.PayloadSelector, v shard.VectorSelector) point.Record {
+	r = shown(r)
 	out := point.Record{Version: r.Version, Point: point.Point{ID: r.ID}}
 	if p.Enable {
 		pr, err := point.NewProjection(p.Include, p.Exclude)
@@ -308,7 +323,7 @@ func view(r point.Record, p shard.PayloadSelector, v shard.VectorSelector) point
 
 func (o *oracle) scroll(req shard.ScrollRequest) (out []point.Record) {
 	for _, id := range o.ids() {
-		if req.From != nil && id.Compare(*req.From) < 0 || !matches(req.Filter, o.points[id]) {
+		if req.From != nil && id.Compare(*req.From) < 0 || !matches(req.Filter, shown(o.points[id])) {
 			continue
 		}
 		if uint64(len(out)) < req.Limit {
@@ -330,7 +345,7 @@ func (o *oracle) get(req shard.GetRequest) (out []point.Record) {
 func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
 	d := schema.Vectors[req.Using].Distance
 	for _, id := range o.ids() {
-		r := o.points[id]
+		r := shown(o.points[id])
 		score, ok := score(req, r)
 		if !ok || slices.Contains(req.Exclude, id) || !matches(req.Filter, r) {
 			continue
@@ -353,7 +368,7 @@ func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
 
 func (o *oracle) info() (points, vectors uint64) {
 	for _, r := range o.points {
-		vectors += uint64(r.VectorSet().Len())
+		vectors += uint64(shown(r).VectorSet().Len())
 	}
 	return uint64(len(o.points)), vectors
 }

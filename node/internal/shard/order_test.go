@@ -74,7 +74,7 @@ func (o *oracle) ordered(req shard.SearchRequest, field payload.Field) (out []sh
 	}
 	var pairs []pair
 	for _, id := range o.ids() {
-		if !matches(req.Filter, o.points[id]) || slices.Contains(req.Exclude, id) {
+		if !matches(req.Filter, shown(o.points[id])) || slices.Contains(req.Exclude, id) {
 			continue
 		}
 		list := []any{o.points[id].Payload[req.Order.Path]}

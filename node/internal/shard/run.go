@@ -182,7 +182,7 @@ func (t *draftTarget) HasVector(name string) bool {
 		t.err = err
 		return false
 	}
-	return t.r.a.schema.fits(name, t.d.vectors.value)
+	return t.d.vectors.value.Has(name)
 }
 
 // putPoint replaces a point, or makes it. names are those of all vectors that there can be.

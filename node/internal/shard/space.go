@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/multi"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/sparse"
@@ -106,11 +107,11 @@ func (sp *space) close() error {
 	return sp.dense.Close()
 }
 
-// vector returns the schema of a name.
+// vector returns the schema of a name. Who asks has looked at the catalog: if there is none, this copy is behind, or ahead.
 func (s Schema) vector(name string) (VectorSchema, error) {
 	v, ok := s.Vectors[name]
 	if !ok {
-		return v, catalog.ErrNoVector(name)
+		return v, fault.New(fault.Unavailable, "this copy of the shard does not know the vector %q", name)
 	}
 	return v, nil
 }
@@ -141,29 +142,21 @@ func (v VectorSchema) holds(x []float32) bool {
 	return len(x) == v.Size
 }
 
-// stored checks vectors and returns them in the form in which they are stored. Its error does not depend on the
-// order of the map: replicas answer alike.
-func (s Schema) stored(vectors point.VectorSet) (out point.VectorSet, err error) {
-	for _, name := range vectors.Names() {
-		schema, err := s.vector(name)
-		if err != nil {
-			return out, err
+// Formed returns vectors in the form in which they are stored; those that do not fit the schema stay as they are. Doing it again
+// changes nothing.
+func (s Schema) Formed(vectors point.VectorSet) point.VectorSet {
+	out, own := vectors, false
+	for name, x := range vectors.Dense {
+		v, ok := s.Vectors[name]
+		if !ok || v.Kind == Sparse || !v.holds(x) || v.Distance != vec.Cosine && (v.Datatype == "" || v.Datatype == vec.Float32) {
+			continue
 		}
-		var one point.VectorSet
-		if v, ok := vectors.Sparse[name]; ok {
-			err = schema.checkSparse(v)
-			one.Sparse = point.SparseVectors{name: v}
-		} else {
-			var x []float32
-			x, err = schema.stored(vectors.Dense[name])
-			one.Dense = point.Vectors{name: x}
+		if !own {
+			out.Dense, own = maps.Clone(vectors.Dense), true
 		}
-		if err != nil {
-			return out, err
-		}
-		out.Put(one)
+		out.Dense[name] = v.rows(x, v.form)
 	}
-	return out, nil
+	return out
 }
 
 func (v VectorSchema) checkSparse(x point.Sparse) error {
