@@ -6,6 +6,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
@@ -14,7 +15,14 @@ import (
 const defaultLimit = 10
 
 // query is a read in the making. At most one of search and scroll is to be run.
+//
+// With prefetches, it is about the points that these find, and nothing else: they are fused, or searched.
 type query struct {
+	prefetch []query
+	fusion   *fusion // of the prefetches; nil: they are searched
+	lists    []list  // what the prefetches found
+	nothing  bool    // they are searched, and there are none
+
 	coordinator.Query           // the search
 	byID              *point.ID // the search's vector is this point's, which the result leaves out
 	sizes             shapes    // of a multivector that is searched for
@@ -23,6 +31,14 @@ type query struct {
 
 // unscored tells whether points are compared with nothing.
 func (q *query) unscored() bool { return q.scroll || q.Order != nil || q.Sample != nil }
+
+// each visits a query and all of its prefetches.
+func (q *query) each(visit func(*query)) {
+	for i := range q.prefetch {
+		q.prefetch[i].each(visit)
+	}
+	visit(q)
+}
 
 // searchFrom reads a Search.
 func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
@@ -65,7 +81,65 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	if err := c.setTarget(&q, r.GetQuery()); err != nil {
 		return query{}, err
 	}
+	budget := maxPrefetches
+	if q.prefetch, err = c.prefetchesFrom(r.GetPrefetch(), q.Filter, 1, &budget); err != nil {
+		return query{}, err
+	}
 	return q, c.checkQuery(q)
+}
+
+// Limits of prefetches.
+const (
+	maxPrefetches    = 64 // of one query, of all levels together
+	maxPrefetchDepth = 8
+)
+
+// prefetchesFrom reads prefetches. A filter of what is made of them holds for them too, as in Qdrant.
+func (c *core) prefetchesFrom(list []*qdrant.PrefetchQuery, outer *filter.Filter, level int, budget *int) ([]query, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	if *budget -= len(list); *budget < 0 {
+		return nil, invalid("a query has more than %d prefetches", maxPrefetches)
+	}
+	if level > maxPrefetchDepth {
+		return nil, invalid("prefetches are nested more than %d levels deep", maxPrefetchDepth)
+	}
+	out := make([]query, len(list))
+	for i, p := range list {
+		q := &out[i]
+		q.Using, q.Limit, q.ScoreThreshold = p.GetUsing(), defaultLimit, p.ScoreThreshold
+		if p.Limit != nil {
+			q.Limit = p.GetLimit()
+		}
+		q.setParams(p.GetParams())
+		own, err := filterFrom(p.GetFilter())
+		if err != nil {
+			return nil, err
+		}
+		q.Filter = both(own, outer)
+		if err := c.setTarget(q, p.GetQuery()); err != nil {
+			return nil, err
+		}
+		if q.prefetch, err = c.prefetchesFrom(p.GetPrefetch(), q.Filter, level+1, budget); err != nil {
+			return nil, err
+		}
+		if err := c.checkQuery(*q); err != nil {
+			return nil, within(err, "prefetch %d of %d", i+1, len(list))
+		}
+	}
+	return out, nil
+}
+
+// both matches what both filters match; nil matches all.
+func both(a, b *filter.Filter) *filter.Filter {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return &filter.Filter{Must: []filter.Condition{{Filter: a}, {Filter: b}}}
 }
 
 // setTarget reads what the result is to be near to; without it, the query is a scroll.
@@ -83,6 +157,15 @@ func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 	case *qdrant.Query_Sample:
 		seed := c.Random()
 		q.Sample = &seed
+		return nil
+	case *qdrant.Query_Fusion:
+		q.fusion = &fusion{byScore: v.Fusion == qdrant.Fusion_DBSF, k: defaultK}
+		return nil
+	case *qdrant.Query_Rrf:
+		q.fusion = &fusion{k: defaultK}
+		if v.Rrf.K != nil {
+			q.fusion.k = float64(v.Rrf.GetK())
+		}
 		return nil
 	}
 	return invalid("query: it is empty or of a kind that this server does not know")
@@ -121,6 +204,16 @@ func (q *query) setParams(p *qdrant.SearchParams) {
 
 // checkQuery checks what does not depend on the collection.
 func (c *core) checkQuery(q query) error {
+	switch {
+	case q.fusion != nil && len(q.prefetch) == 0:
+		return invalid("query: there is nothing to fuse without prefetches")
+	case q.fusion != nil && q.fusion.k < 1:
+		return invalid("query: k of reciprocal rank fusion must be at least 1")
+	case q.fusion != nil && q.Using != "":
+		return invalid("using %.255q: a fusion compares with no vector; its prefetches do", q.Using)
+	case q.scroll && len(q.prefetch) > 0:
+		return invalid("query: what is prefetched needs a query that says what becomes of it")
+	}
 	if q.ScoreThreshold != nil {
 		if math.IsNaN(float64(*q.ScoreThreshold)) {
 			return invalid("score_threshold is not a number")

@@ -172,6 +172,12 @@ func addReads(add func(string, ...proto.Message)) {
 		add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", OrderBy: order})
 		add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryOrderBy(order)})
 	}
+	prefetch := &qdrant.PrefetchQuery{
+		Query: qdrant.NewQuery(1, 2), Params: params, Filter: someFilters()[1], Using: new("v"),
+		Prefetch: []*qdrant.PrefetchQuery{{Query: qdrant.NewQuery(1, 2)}},
+	}
+	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryFusion(qdrant.Fusion_RRF), Prefetch: []*qdrant.PrefetchQuery{prefetch}},
+		&qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryRRF(&qdrant.Rrf{}), Prefetch: []*qdrant.PrefetchQuery{{Query: qdrant.NewQuery(1, 2)}}})
 	add("Points.QueryBatch", &qdrant.QueryBatchPoints{CollectionName: "c", QueryPoints: []*qdrant.QueryPoints{nearest}})
 }
 

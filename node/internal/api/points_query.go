@@ -127,8 +127,34 @@ func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []ba
 	return s.run(ctx, head.collection, head.consistency, queries)
 }
 
-// run answers queries: all searches at once, the scrolls one by one.
+// run answers queries.
 func (s *pointsService) run(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) ([]*qdrant.BatchResult, error) {
+	e, err := s.prepare(ctx, collection, consistency, queries)
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.all(ctx, queries)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]*qdrant.BatchResult, len(queries))
+	for i, scored := range found {
+		points, err := scoredTo(scored, &e.declared)
+		if err != nil {
+			return nil, err
+		}
+		if order := queries[i].Order; order != nil {
+			if err := s.showOrder(ctx, collection, order, scored, points); err != nil {
+				return nil, err
+			}
+		}
+		results[i] = &qdrant.BatchResult{Result: points}
+	}
+	return results, nil
+}
+
+// prepare puts vectors in the place of ids, and checks queries.
+func (s *pointsService) prepare(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) (*evaluation, error) {
 	if collection == "" {
 		return nil, invalidBody("collection_name", "value \"\" invalid, must not be empty")
 	}
@@ -136,80 +162,39 @@ func (s *pointsService) run(ctx context.Context, collection string, consistency 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.resolve(ctx, collection, queries, o); err != nil {
+	var all []*query
+	for i := range queries {
+		queries[i].each(func(q *query) { all = append(all, q) })
+	}
+	if err := s.resolve(ctx, collection, all, o); err != nil {
 		return nil, err
 	}
-	for _, q := range queries {
+	for _, q := range all {
 		if err := s.checkShapes(ctx, collection, q.sizes); err != nil {
 			return nil, err
 		}
 	}
-	if declared, known := s.declared(collection); known {
-		for _, q := range queries {
-			if err := q.check(&declared); err != nil {
-				return nil, err
-			}
+	declared, known := s.declared(collection)
+	for _, q := range all {
+		if !known {
+			break
 		}
-	}
-	results := make([]*qdrant.BatchResult, len(queries))
-	if err := s.runSearches(ctx, collection, queries, results, o); err != nil {
-		return nil, err
-	}
-	for i, q := range queries {
-		if !q.scroll {
-			continue
-		}
-		var err error
-		if results[i], err = s.runScroll(ctx, collection, q, o); err != nil {
+		if err := q.check(&declared); err != nil {
 			return nil, err
 		}
 	}
-	return results, nil
+	return &evaluation{s: s, collection: collection, o: o, declared: declared}, nil
 }
 
 // check compares a query with what the collection declares.
 func (q *query) check(declared *catalog.Config) error {
-	if err := declared.CheckNames(q.Vectors.Names); err != nil || q.unscored() {
+	if err := declared.CheckNames(q.Vectors.Names); err != nil || q.unscored() || q.fusion != nil {
 		return err
 	}
 	if q.Sparse != nil {
 		return declared.CheckSparse(q.Using)
 	}
 	return declared.CheckDense(q.Using, q.Vector)
-}
-
-func (s *pointsService) runSearches(ctx context.Context, collection string, queries []query, results []*qdrant.BatchResult, o coordinator.ReadOptions) error {
-	var searches []coordinator.Query
-	var places []int
-	for i, q := range queries {
-		if !q.scroll {
-			searches, places = append(searches, q.Query), append(places, i)
-		}
-	}
-	if len(searches) == 0 {
-		return nil
-	}
-	found, err := s.Points.Search(ctx, collection, searches, o)
-	if err != nil {
-		return err
-	}
-	if len(found) != len(searches) {
-		return fault.New(fault.Internal, "%d searches have %d results", len(searches), len(found))
-	}
-	declared, _ := s.declared(collection)
-	for i, scored := range found {
-		points, err := scoredTo(scored, &declared)
-		if err != nil {
-			return err
-		}
-		if order := searches[i].Order; order != nil {
-			if err := s.showOrder(ctx, collection, order, scored, points); err != nil {
-				return err
-			}
-		}
-		results[places[i]] = &qdrant.BatchResult{Result: points}
-	}
-	return nil
 }
 
 // showOrder adds to points what they were ordered by.
@@ -224,25 +209,8 @@ func (s *pointsService) showOrder(ctx context.Context, collection string, order 
 	return nil
 }
 
-// runScroll answers a query without a target as Qdrant does: by id, with a score of 1 and no version.
-func (s *pointsService) runScroll(ctx context.Context, collection string, q query, o coordinator.ReadOptions) (*qdrant.BatchResult, error) {
-	records, _, err := s.Points.Scroll(ctx, collection, q.scrollRequest(), o)
-	if err != nil {
-		return nil, err
-	}
-	records = records[min(q.Offset, uint64(len(records))):]
-	scored := make([]shard.Scored, len(records))
-	for i, r := range records {
-		r.Version = 0
-		scored[i] = shard.Scored{Record: r, Score: 1}
-	}
-	declared, _ := s.declared(collection)
-	points, err := scoredTo(scored, &declared)
-	return &qdrant.BatchResult{Result: points}, err
-}
-
 // resolve puts the vectors of points in the place of their ids, with one read for all queries.
-func (s *pointsService) resolve(ctx context.Context, collection string, queries []query, o coordinator.ReadOptions) error {
+func (s *pointsService) resolve(ctx context.Context, collection string, queries []*query, o coordinator.ReadOptions) error {
 	req := shard.GetRequest{Vectors: shard.VectorSelector{Enable: true}}
 	wanted, names := map[point.ID]bool{}, map[string]bool{}
 	for _, q := range queries {
@@ -271,13 +239,12 @@ func (s *pointsService) resolve(ctx context.Context, collection string, queries 
 	return substitute(queries, records)
 }
 
-func substitute(queries []query, records []point.Record) error {
+func substitute(queries []*query, records []point.Record) error {
 	byID := make(map[point.ID]point.VectorSet, len(records))
 	for _, r := range records {
 		byID[r.ID] = r.VectorSet()
 	}
-	for i := range queries {
-		q := &queries[i]
+	for _, q := range queries {
 		if q.byID == nil {
 			continue
 		}
