@@ -67,7 +67,7 @@ func TestAStoppedNodeCostsNothingAndCatchesUp(t *testing.T) {
 		}
 		return nil
 	})
-	resp, err := cluster.GetPlacement(t.Context(), &clusterpb.GetPlacementRequest{})
+	resp, err := clusterService(t, c, 2).GetPlacement(t.Context(), &clusterpb.GetPlacementRequest{}) // others may show it a little later
 	if err != nil {
 		t.Fatal(err)
 	}
