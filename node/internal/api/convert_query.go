@@ -18,10 +18,11 @@ const defaultLimit = 10
 //
 // With prefetches, it is about the points that these find, and nothing else: they are fused, or searched.
 type query struct {
-	prefetch []query
-	fusion   *fusion // of the prefetches; nil: they are searched
-	lists    []list  // what the prefetches found
-	nothing  bool    // they are searched, and there are none
+	prefetch  []query
+	recommend *recommendation
+	fusion    *fusion // of the prefetches; nil: they are searched
+	lists     []list  // what the prefetches found
+	nothing   bool    // they are searched, and there are none
 
 	coordinator.Query           // the search
 	byID              *point.ID // the search's vector is this point's, which the result leaves out
@@ -158,6 +159,8 @@ func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 		seed := c.Random()
 		q.Sample = &seed
 		return nil
+	case *qdrant.Query_Recommend:
+		return q.setRecommend(v.Recommend)
 	case *qdrant.Query_Fusion:
 		q.fusion = &fusion{byScore: v.Fusion == qdrant.Fusion_DBSF, k: defaultK}
 		return nil
@@ -171,24 +174,12 @@ func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 	return invalid("query: it is empty or of a kind that this server does not know")
 }
 
-func (q *query) setNearest(n *qdrant.VectorInput) (err error) {
-	switch v := n.GetVariant().(type) {
-	case *qdrant.VectorInput_Dense:
-		q.Vector = v.Dense.GetData()
-		return finite(q.Vector)
-	case *qdrant.VectorInput_Sparse:
-		q.Sparse, err = sparseFrom(v.Sparse.GetIndices(), v.Sparse.GetValues())
-		return err
-	case *qdrant.VectorInput_MultiDense:
-		q.Vector, err = multiFrom(q.Using, v.MultiDense, &q.sizes)
-		return err
-	case *qdrant.VectorInput_Id:
-		id, err := idFrom(v.Id)
-		q.byID = &id
-		q.Exclude = []point.ID{id}
-		return err
+func (q *query) setNearest(n *qdrant.VectorInput) error {
+	e, err := q.exampleFrom(n)
+	if err == nil {
+		q.byID, q.Vector, q.Sparse = e.id, e.dense, e.sparse
 	}
-	return invalid("query: the vector is empty or of a kind that this server does not know")
+	return err
 }
 
 // setParams reads how to search. ACORN is a way to walk a graph under a filter, which searches choose by themselves where it

@@ -178,6 +178,21 @@ func addReads(add func(string, ...proto.Message)) {
 	}
 	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryFusion(qdrant.Fusion_RRF), Prefetch: []*qdrant.PrefetchQuery{prefetch}},
 		&qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryRRF(&qdrant.Rrf{}), Prefetch: []*qdrant.PrefetchQuery{{Query: qdrant.NewQuery(1, 2)}}})
+	recommend := &qdrant.RecommendInput{Positive: []*qdrant.VectorInput{qdrant.NewVectorInput(5, 1), qdrant.NewVectorInputID(qdrant.NewIDNum(1))}, Negative: []*qdrant.VectorInput{qdrant.NewVectorInput(0, 2), qdrant.NewVectorInput(1, 0)}}
+	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryRecommend(recommend)})
+	vectors := []*qdrant.Vector{qdrant.NewVector(5, 2), qdrant.NewVector(1, 0)}
+	one1 := []*qdrant.PointId{qdrant.NewIDNum(1)}
+	older := &qdrant.RecommendPoints{CollectionName: "c", Positive: one1, Negative: one1, PositiveVectors: vectors, NegativeVectors: vectors, Limit: 3, Params: params, Filter: someFilters()[1]}
+	add("Points.Recommend", older)
+	add("Points.RecommendBatch", &qdrant.RecommendBatchPoints{CollectionName: "c", RecommendPoints: []*qdrant.RecommendPoints{older}})
+	add("Points.RecommendGroups", &qdrant.RecommendPointGroups{
+		CollectionName: "c", Positive: one1, Negative: one1, PositiveVectors: vectors, NegativeVectors: vectors, Limit: 3, GroupSize: 2, GroupBy: "s", Params: params,
+	})
+	add("Points.RecommendGroups", &qdrant.RecommendPointGroups{CollectionName: "c", PositiveVectors: vectors, Limit: 3, GroupSize: 2, GroupBy: "s"})
+	add("Points.SearchGroups", &qdrant.SearchPointGroups{CollectionName: "c", Vector: []float32{1, 2}, Limit: 3, GroupSize: 2, GroupBy: "s", Params: params},
+		&qdrant.SearchPointGroups{CollectionName: "c", Vector: []float32{1, 2}, SparseIndices: &qdrant.SparseIndices{Data: []uint32{3, 1}}, VectorName: new("s"), Limit: 3, GroupSize: 2, GroupBy: "s"})
+	add("Points.QueryGroups", &qdrant.QueryPointGroups{CollectionName: "c", Query: qdrant.NewQuery(1, 2), GroupBy: "s", Params: params, Filter: someFilters()[1]},
+		&qdrant.QueryPointGroups{CollectionName: "c", Query: qdrant.NewQueryFusion(qdrant.Fusion_RRF), GroupBy: "s", Prefetch: []*qdrant.PrefetchQuery{{Query: qdrant.NewQuery(1, 2)}}})
 	add("Points.QueryBatch", &qdrant.QueryBatchPoints{CollectionName: "c", QueryPoints: []*qdrant.QueryPoints{nearest}})
 }
 

@@ -179,6 +179,11 @@ func (s *pointsService) prepare(ctx context.Context, collection string, consiste
 		if !known {
 			break
 		}
+		if q.recommend != nil {
+			if err := q.recommend.settle(q, &declared); err != nil {
+				return nil, err
+			}
+		}
 		if err := q.check(&declared); err != nil {
 			return nil, err
 		}
@@ -214,22 +219,21 @@ func (s *pointsService) resolve(ctx context.Context, collection string, queries 
 	req := shard.GetRequest{Vectors: shard.VectorSelector{Enable: true}}
 	wanted, names := map[point.ID]bool{}, map[string]bool{}
 	for _, q := range queries {
-		if q.byID == nil {
-			continue
-		}
-		if !wanted[*q.byID] {
-			wanted[*q.byID] = true
-			req.IDs = append(req.IDs, *q.byID)
-		}
-		if !names[q.Using] {
-			names[q.Using] = true
-			req.Vectors.Names = append(req.Vectors.Names, q.Using)
+		for _, id := range q.lacking() {
+			if !wanted[id] {
+				wanted[id] = true
+				req.IDs = append(req.IDs, id)
+			}
+			if !names[q.Using] {
+				names[q.Using] = true
+				req.Vectors.Names = append(req.Vectors.Names, q.Using)
+			}
 		}
 	}
 	if len(req.IDs) == 0 {
 		return nil
 	}
-	if err := s.checkView(collection, view{vectors: req.Vectors}); err != nil {
+	if err := first(s.checkView(collection, view{vectors: req.Vectors}), s.checkLimit(uint64(len(req.IDs)), 0)); err != nil {
 		return err
 	}
 	records, err := s.Points.Get(ctx, collection, req, o)
@@ -239,23 +243,43 @@ func (s *pointsService) resolve(ctx context.Context, collection string, queries 
 	return substitute(queries, records)
 }
 
+// lacking lists the points whose vectors a query looks for.
+func (q *query) lacking() (ids []point.ID) {
+	if q.byID != nil {
+		ids = append(ids, *q.byID)
+	}
+	for _, e := range q.examples() {
+		if e.id != nil {
+			ids = append(ids, *e.id)
+		}
+	}
+	return ids
+}
+
 func substitute(queries []*query, records []point.Record) error {
 	byID := make(map[point.ID]point.VectorSet, len(records))
 	for _, r := range records {
 		byID[r.ID] = r.VectorSet()
 	}
 	for _, q := range queries {
-		if q.byID == nil {
-			continue
+		examples := q.examples()
+		if q.byID != nil {
+			examples = append(examples, &example{id: q.byID})
 		}
-		vectors, ok := byID[*q.byID]
-		if !ok {
-			return fault.New(fault.NotFound, "No point with id %s found", *q.byID)
-		}
-		if sparse, ok := vectors.Sparse[q.Using]; ok {
-			q.Sparse = &sparse
-		} else if q.Vector, ok = vectors.Dense[q.Using]; !ok {
-			return fault.New(fault.NotFound, "Vector with name %q of point %s", q.Using, *q.byID)
+		for _, e := range examples {
+			if e.id == nil {
+				continue
+			}
+			set, ok := byID[*e.id]
+			if !ok {
+				return fault.New(fault.NotFound, "No point with id %s found", *e.id)
+			}
+			if err := e.take(*e.id, q.Using, set); err != nil {
+				return err
+			}
+			if e.id == q.byID {
+				q.Vector, q.Sparse = e.dense, e.sparse
+			}
 		}
 	}
 	return nil

@@ -95,7 +95,6 @@ func TestBadReadsAreRefused(t *testing.T) {
 		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQueryID(qdrant.NewIDNum(1)), Using: new("x")}, codes.InvalidArgument, "Not existing vector name error: x"},
 		{"Points.Query", &qdrant.QueryPoints{ScoreThreshold: new(float32(1))}, codes.InvalidArgument, "score_threshold needs a query"},
 		{"Points.Query", &qdrant.QueryPoints{Using: new("v")}, codes.InvalidArgument, "needs a query"},
-		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQueryRecommend(&qdrant.RecommendInput{})}, codes.Unimplemented, "recommend query (Query.recommend)"},
 		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQuerySparse([]uint32{1}, []float32{1})}, codes.InvalidArgument, "Conversion between sparse and regular vectors failed"},
 		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQuerySparse([]uint32{1, 1}, []float32{1, 1}), Using: new("s")}, codes.InvalidArgument, "has the index 1 twice"},
 		{"Points.Query", &qdrant.QueryPoints{Query: qdrant.NewQuery(1, 2), Using: new("s")}, codes.InvalidArgument, "Conversion between sparse and regular vectors failed"},
