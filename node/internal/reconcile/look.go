@@ -99,10 +99,15 @@ func (p *planner) misplacement(l *look, r catalog.Replica) catalog.Reason {
 		return catalog.ForDrain
 	case p.away(peer):
 		return catalog.ForHealing
-	case l.pinned() && !slices.Contains(l.sh.Pinned, r.Peer) && (l.base > l.want || len(p.openPins(l)) > 0):
+	case l.pinned() && !slices.Contains(l.sh.Pinned, r.Peer) && (l.base > l.want || len(p.openPins(l)) > 0 || l.yields(r.Peer)):
 		return catalog.ForHand
 	}
 	return ""
+}
+
+// yields tells whether the copy on a peer gives way to one that was placed by hand.
+func (l *look) yields(id catalog.PeerID) bool {
+	return slices.ContainsFunc(l.members, func(r catalog.Replica) bool { return r.Replaces == id && slices.Contains(l.sh.Pinned, r.Peer) })
 }
 
 // away tells whether a peer has not answered for so long that its copies are to be made anew elsewhere. One that is
