@@ -83,6 +83,8 @@ type Options struct {
 	MaxLimit uint64        // of one query: limit and offset together; default 100,000
 	MaxBatch int           // queries or operations in one request; default 10,000
 	Timeout  time.Duration // of reads and writes whose client set none; default 60 s
+	// Now is the clock that operations bear; default: time.Now.
+	Now func() time.Time
 	// Random gives the seeds of samples; default: one that nobody can foresee.
 	Random func() uint64
 	// MetadataTimeout is that of changes of the metadata; default 10 s.
@@ -107,6 +109,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.CatchUp == nil {
 		o.CatchUp = func(context.Context) error { return nil }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Random == nil {
 		o.Random = rand.Uint64

@@ -27,23 +27,35 @@ const changeAttempts = 10
 // change proposes one command and answers that it was done.
 func (s *collectionsService) change(ctx context.Context, timeout *uint64, command func() (catalog.Command, error)) (*qdrant.CollectionOperationResponse, error) {
 	start := time.Now()
+	err := s.propose(ctx, timeout, func() (*catalog.Command, error) {
+		c, err := command()
+		return &c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &qdrant.CollectionOperationResponse{Result: true, Time: since(start)}, nil
+}
+
+// propose makes one change, and makes it anew while somebody else is faster. No command means that nothing is to be done.
+func (s *collectionsService) propose(ctx context.Context, timeout *uint64, command func() (*catalog.Command, error)) error {
 	ctx, cancel := deadline(ctx, timeout, s.MetadataTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		c, err := command()
-		if err != nil {
-			return nil, err
+		if err != nil || c == nil {
+			return err
 		}
-		_, err = s.Metadata.Propose(ctx, c)
+		_, err = s.Metadata.Propose(ctx, *c)
 		if err == nil {
 			break
 		}
 		if !fault.Is(err, fault.Conflict) || attempt == changeAttempts {
-			return nil, err
+			return err
 		}
 	}
 	s.settle(ctx)
-	return &qdrant.CollectionOperationResponse{Result: true, Time: since(start)}, nil
+	return nil
 }
 
 // settle gives the other peers a moment to show the change. It is done whether or not they do.
@@ -124,15 +136,6 @@ func (s *collectionsService) CollectionExists(ctx context.Context, r *qdrant.Col
 		return nil, err
 	}
 	return &qdrant.CollectionExistsResponse{Result: &qdrant.CollectionExists{Exists: err == nil}, Time: since(start)}, nil
-}
-
-// UpdateCollectionClusterSetup is not built: replicas follow the declaration by themselves.
-func (s *collectionsService) UpdateCollectionClusterSetup(_ context.Context, r *qdrant.UpdateCollectionClusterSetupRequest) (*qdrant.UpdateCollectionClusterSetupResponse, error) {
-	if r.GetOperation() == nil {
-		return nil, invalid("cluster setup: the operation is empty or of a kind that this server does not know")
-	}
-	return nil, missing("moving and replicating single shards by hand (change replication_factor instead)",
-		"Collections.UpdateCollectionClusterSetup")
 }
 
 // CreateShardKey is not built.

@@ -33,6 +33,10 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.PointsUpdateOperation.DeletePoints.shard_key_selector":     nounShardKeys,
 	"qdrant.PointsUpdateOperation.ClearPayload.shard_key_selector":     nounShardKeys,
 
+	"qdrant.UpdateCollectionClusterSetupRequest.create_shard_key": nounShardKeys,
+	"qdrant.UpdateCollectionClusterSetupRequest.delete_shard_key": nounShardKeys,
+	"qdrant.UpdateCollectionClusterSetupRequest.replicate_points": "copying points from one shard key to another",
+
 	"qdrant.Vector.document":      nounInference,
 	"qdrant.Vector.image":         nounInference,
 	"qdrant.Vector.object":        nounInference,

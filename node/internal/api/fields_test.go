@@ -42,6 +42,10 @@ var without = map[protoreflect.FullName]string{
 	"qdrant.AcornSearchParams.enable":          "as above",
 	"qdrant.AcornSearchParams.max_selectivity": "as above",
 
+	"qdrant.MoveShard.method":       "how a copy is filled is for the shard's primary to say",
+	"qdrant.ReplicateShard.method":  "as above",
+	"qdrant.RestartTransfer.method": "as above",
+
 	"qdrant.Value.null_value":             "a value of no kind is null already",
 	"qdrant.MultiVectorConfig.comparator": "there is but one",
 }
@@ -267,6 +271,7 @@ func addCollections(add func(string, ...proto.Message)) {
 	add("Collections.CollectionExists", &qdrant.CollectionExistsRequest{CollectionName: "c"})
 	add("Collections.CollectionClusterInfo", &qdrant.CollectionClusterInfoRequest{CollectionName: "c"})
 	add("Collections.ListShardKeys", &qdrant.ListShardKeysRequest{CollectionName: "c"})
+	addSetup(add)
 	add("Collections.ListAliases", &qdrant.ListAliasesRequest{})
 	add("Collections.ListCollectionAliases", &qdrant.ListCollectionAliasesRequest{CollectionName: "c"})
 	add("Collections.UpdateAliases", &qdrant.ChangeAliases{Actions: []*qdrant.AliasOperations{
@@ -275,6 +280,19 @@ func addCollections(add func(string, ...proto.Message)) {
 		{Action: &qdrant.AliasOperations_DeleteAlias{DeleteAlias: &qdrant.DeleteAlias{AliasName: "m"}}},
 	}})
 	add("Qdrant.HealthCheck", &qdrant.HealthCheckRequest{})
+}
+
+// addSetup knows what halfWay began.
+func addSetup(add func(string, ...proto.Message)) {
+	a, b, c := uint64(self), uint64(other), uint64(third)
+	for _, operation := range []any{
+		&qdrant.MoveShard{FromPeerId: a, ToPeerId: c}, &qdrant.ReplicateShard{FromPeerId: b, ToPeerId: c}, &qdrant.Replica{PeerId: b},
+		&qdrant.AbortShardTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c}, &qdrant.RestartTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c},
+	} {
+		request := setupOf(operation)
+		request.CollectionName = "c"
+		add("Collections.UpdateCollectionClusterSetup", request)
+	}
 }
 
 // prepared is a cluster with a collection "c" of an unnamed vector, "v" and "w", and a point 1.
@@ -294,8 +312,25 @@ func prepared(t testing.TB) *local {
 			"": qdrant.NewVectorDense([]float32{1, 2}), "v": qdrant.NewVectorDense([]float32{1, 2}),
 		}),
 	}}})
+	l.halfWay()
 	l.taken()
 	return l
+}
+
+// halfWay adds a third peer, and lets one more copy of shard 1 of "c" be made there, by hand.
+func (l *local) halfWay() {
+	l.t.Helper()
+	found, _ := l.State().Lookup("c")
+	ref, version := catalog.ShardRef{Collection: found.ID, Shard: 1}, found.Shards[1].Version
+	for _, cmd := range []catalog.Command{
+		{RegisterPeer: &catalog.Peer{ID: third, Name: "c", PeerAddr: "c:1"}},
+		{PlaceShard: &catalog.PlaceShard{Ref: ref, Version: version, To: third}},
+		{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: version + 1, AddReplica: new(third)}},
+	} {
+		if _, err := l.cluster.Propose(l.t.Context(), cmd); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 }
 
 // outcome is all that a request did and answered.

@@ -25,7 +25,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func options(c *cluster) api.Options {
-	return api.Options{Points: c, Metadata: c, Inspector: c, Self: self, Version: "0.1.0", Commit: "abc", Random: func() uint64 { return 7 }}
+	return api.Options{
+		Points: c, Metadata: c, Inspector: c, Self: self, Version: "0.1.0", Commit: "abc", Random: func() uint64 { return 7 },
+		Now: func() time.Time { return time.UnixMilli(5) },
+	}
 }
 
 // serve runs the services on an in-memory listener and returns its address for the official client, and a way there.
