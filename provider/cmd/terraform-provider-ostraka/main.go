@@ -26,6 +26,7 @@ func main() {
 		fmt.Println("terraform-provider-ostraka", version)
 		return
 	}
+	settle()
 	options := providerserver.ServeOpts{Address: provider.Address, Debug: *debug}
 	if err := providerserver.Serve(context.Background(), provider.New(version), options); err != nil {
 		fmt.Fprintln(os.Stderr, "terraform-provider-ostraka:", err)
