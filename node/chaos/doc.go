@@ -8,6 +8,9 @@
 // have done: nothing that was confirmed is missing, nothing that was refused is there, registers and the names of collections
 // are linearizable, and all replicas are the same. What the machine does not allow is left out, and said so.
 //
+// TestManyCollections has Terraform declare many collections and measures what they cost, with 30 of them in `make check` and
+// 1,000 by `make scale`.
+//
 // The tests change nothing outside of their temporary directories but the network namespaces and mounts whose names begin
 // with ostraka-chaos- and their process id; those are removed in the end, or by the next run if this one dies.
 package chaos
