@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestACollectionThatNamesMoreReplicasThanNodesGetsThemWhenNodesJoin(t *testi
 
 func TestWritesThatNeedMoreCopiesThanThereAreAreRefusedWithTheNumbers(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 1})
-	client := official(t, c, 0)
+	client := officialAt(t, c.Endpoints()[0])
 	create(t, client, "docs", 1, 2, 2)
 	_, err := client.Upsert(t.Context(), &qdrant.UpsertPoints{
 		CollectionName: "docs", Wait: qdrant.PtrOf(true),
@@ -57,7 +58,11 @@ func TestAStoppedNodeCostsNothingAndCatchesUp(t *testing.T) {
 	if err := c.StopNode(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, client, "docs", 100, 200) // nothing is refused, not even at first
+	refused := upsertOne(t.Context(), officialAt(t, c.Endpoints()[0]), "docs", 100) // nothing is refused, not even at first
+	if others := happened(t, cluster, "demotion"); refused != nil && !slices.ContainsFunc(others, func(s string) bool { return !strings.Contains(s, "node-3") }) {
+		t.Errorf("a write was refused when another node was stopped: %v", refused)
+	}
+	fill(t, client, "docs", 100, 200)
 	if err := c.StartNode(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +99,7 @@ func TestEverythingSurvivesARestartOfAllNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	upToDate(t, c, 0)
 	placed(t, cluster, "docs", 2)
 	for i := range 3 {
 		shows(t, official(t, c, i), "docs", 300)

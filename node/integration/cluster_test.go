@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,13 +43,46 @@ func start(t *testing.T, opts devcluster.Options) *devcluster.Cluster {
 	return c
 }
 
-// official returns Qdrant's own client for node i.
+// official returns Qdrant's own client for node i, which writes again what was refused because too few replicas count.
 func official(t *testing.T, c *devcluster.Cluster, i int) *qdrant.Client {
 	t.Helper()
-	return officialAt(t, c.Endpoints()[i])
+	return officialAt(t, c.Endpoints()[i], grpc.WithChainUnaryInterceptor(writeAgain))
 }
 
-func officialAt(t *testing.T, endpoint string) *qdrant.Client {
+// writeAgain is what programs do about a write that is refused for now. On a busy machine a replica may be demoted
+// at any time, however well everything goes: no test may take it amiss that is not about that.
+func writeAgain(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	name, points := strings.CutPrefix(method, "/qdrant.Points/")
+	writes := points && slices.Contains([]string{
+		"Upsert", "Delete", "UpdateVectors", "DeleteVectors", "SetPayload", "OverwritePayload", "DeletePayload", "ClearPayload",
+		"CreateFieldIndex", "DeleteFieldIndex", "UpdateBatch",
+	}, name)
+	for tries := time.Now().Add(30 * time.Second); ; {
+		err := call(ctx, method, req, reply, conn, opts...)
+		if !writes || !forNow(err) || time.Now().After(tries) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// forNow reports whether a write was refused by what may pass.
+func forNow(err error) bool {
+	switch status.Code(err) {
+	case codes.FailedPrecondition:
+		return strings.Contains(err.Error(), "active")
+	case codes.Unavailable, codes.ResourceExhausted:
+		return true
+	}
+	return false
+}
+
+// officialAt returns Qdrant's own client for a node, which tells everything as it is.
+func officialAt(t *testing.T, endpoint string, opts ...grpc.DialOption) *qdrant.Client {
 	t.Helper()
 	host, portText, err := net.SplitHostPort(endpoint)
 	if err != nil {
@@ -57,7 +92,7 @@ func officialAt(t *testing.T, endpoint string) *qdrant.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := qdrant.NewClient(&qdrant.Config{Host: host, Port: port, SkipCompatibilityCheck: true})
+	client, err := qdrant.NewClient(&qdrant.Config{Host: host, Port: port, SkipCompatibilityCheck: true, GrpcOptions: opts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +133,29 @@ func eventually(t *testing.T, what string, f func(ctx context.Context) error) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// upToDate waits until a node knows of the metadata what every other node that runs knows: one that has just started answers with what
+// it remembers.
+func upToDate(t *testing.T, c *devcluster.Cluster, i int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("node %d knows what the others know", i), func(ctx context.Context) error {
+		applied := map[uint64]bool{}
+		for j := range c.Endpoints() {
+			known, err := clusterService(t, c, j).GetCluster(ctx, &clusterpb.GetClusterRequest{})
+			if err != nil {
+				return err
+			}
+			if known.GetLeader() == 0 {
+				return fmt.Errorf("node %d knows no leader", j)
+			}
+			applied[known.GetAppliedIndex()] = true
+		}
+		if len(applied) > 1 {
+			return fmt.Errorf("they have applied different indexes: %v", applied)
+		}
+		return nil
+	})
 }
 
 // placed waits until every shard of a collection has so many active replicas on live peers.

@@ -28,7 +28,7 @@ func writing(t *testing.T, client *qdrant.Client, name string) *writer {
 	w := &writer{cancel: cancel}
 	w.wg.Go(func() {
 		for ctx.Err() == nil && w.err == nil {
-			for try := range 50 {
+			for try := range 1500 {
 				_, w.err = client.Upsert(t.Context(), &qdrant.UpsertPoints{CollectionName: name, Wait: qdrant.PtrOf(true), Points: []*qdrant.PointStruct{
 					{Id: qdrant.NewIDNum(w.done), Vectors: qdrant.NewVectors(1, 2, 3, float32(try))},
 				}})

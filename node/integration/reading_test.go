@@ -78,7 +78,7 @@ func TestADeadMinorityFailsReadsFromAllReplicasOnly(t *testing.T) {
 
 func TestARefusedWriteSaysWhichShardNeedsWhat(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 1})
-	client := official(t, c, 0)
+	client := officialAt(t, c.Endpoints()[0])
 	for shards, want := range map[uint32]string{
 		1: "Pre-condition failure: needs 2 of 2 replicas of shard 0, 1 is active",
 		2: "Pre-condition failure: 2 of 2 shards failed: needs 2 of 2 replicas of shard 0, 1 is active; needs 2 of 2 replicas of shard 1, 1 is active",
@@ -100,7 +100,7 @@ func TestStrongReadsSeeWhatWasAcknowledgedThroughAnyNode(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 3})
 	clients := make([]*qdrant.Client, 3)
 	for i := range clients {
-		clients[i] = official(t, c, i)
+		clients[i] = officialAt(t, c.Endpoints()[i])
 	}
 	create(t, clients[0], "docs", 1, 3, 2)
 	placed(t, clusterService(t, c, 0), "docs", 3)
