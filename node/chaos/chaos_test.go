@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -22,9 +23,9 @@ var (
 	seed     = flag.Uint64("chaos.seed", 0, "decides the faults; 0 draws one")
 	duration = flag.Duration("chaos.duration", 10*time.Minute, "how long faults and load go on")
 	size     = flag.Int("chaos.nodes", 3, "how many nodes the cluster starts with")
-	fullDisk = flag.Bool("chaos.disk", false, "also fill the disk of a node")
+	fullDisk = flag.Bool("chaos.disk", true, "also fill the disk of a node")
 	only     = flag.String("chaos.faults", "", "only these kinds of fault, separated by commas; without it, all that can be had")
-	joining  = flag.Bool("chaos.join", true, "let one more node join half-way")
+	joining  = flag.Bool("chaos.join", true, "let one more node join, be drained or killed, and be removed, again and again")
 	evidence = flag.String("chaos.out", "", "directory for logs, timeline and pictures; they are kept there. Without it, they are kept only if the test fails")
 )
 
@@ -48,8 +49,8 @@ func TestFaultsOfEveryKindLoseNothing(t *testing.T) {
 	line.say("no more faults, no more load")
 	w.check(ctx, t)
 	line.say("checked")
-	report := fmt.Sprintf("\nseed %d, %d nodes, %s\nfaults: %s\nnot available: %s\n%s%s", *seed, *size, *duration, line.faults(), c.missing(),
-		w.fig.table(w.began), w.probe.table(line.cleanKills()))
+	report := fmt.Sprintf("\nseed %d, %d nodes, %s\nfaults: %s\nnot available: %s\noperations: %s\n%s%s", *seed, *size, *duration, line.faults(), c.missing(),
+		w.fig.sum(), w.fig.table(w.began), w.probe.table(line.cleanKills(), w.began))
 	t.Log(report)
 	must(t, os.WriteFile(filepath.Join(logs, "timeline.txt"), []byte(line.text()+report), 0o600))
 }
@@ -167,23 +168,12 @@ func (w *workloads) run(ctx context.Context, hurt func(context.Context)) {
 	}
 	nemesis.Go(func() { hurt(ctx) })
 	if *joining {
-		nemesis.Go(func() { w.join(ctx) })
+		m := &members{workloads: w, rnd: rand.New(rand.NewPCG(*seed, 0xda3e39cb94b95bdb)), stay: min(20*time.Second, *duration/6)}
+		nemesis.Go(func() { m.run(ctx) })
 	}
 	nemesis.Wait() // everything is healed, under load
 	enough()
 	clients.Wait()
-}
-
-// join lets the spare node join half-way.
-func (w *workloads) join(ctx context.Context) {
-	if !rest(ctx, *duration/2) {
-		return
-	}
-	w.c.line.say("%s joins", w.c.spare.name)
-	w.c.line.count("join")
-	if err := w.c.join(); err != nil {
-		w.c.t.Errorf("start %s: %v", w.c.spare.name, err)
-	}
 }
 
 // check waits until the cluster is at rest and holds what every node shows against what the clients know.
@@ -205,6 +195,7 @@ func (w *workloads) check(ctx context.Context, t *testing.T) {
 		// A write whose client has given up may come late. What was read while one did is no picture of one moment.
 		if maps.Equal(before, w.rest(ctx, t)) {
 			w.judge(t, seen)
+			w.c.compare(ctx, t)
 			return
 		}
 		w.c.line.say("something was still applied; everything is read again")

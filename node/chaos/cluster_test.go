@@ -33,6 +33,7 @@ type cluster struct {
 	nodes       []*node
 	spare       *node       // joins later
 	joined      atomic.Bool // the spare has been started
+	dead        atomic.Bool // ... and killed, to be removed
 	net         *network    // nil: all on loopback
 	disk        *smallDisk
 	unavailable map[kind]string // the faults that cannot be had here, and why
@@ -43,10 +44,14 @@ type cluster struct {
 // logs are in logs.
 func newCluster(ctx context.Context, t *testing.T, size int, logs string, line *timeline) *cluster {
 	t.Helper()
-	c := &cluster{t: t, bin: build(t), data: dataDir(t), logs: logs, line: line, unavailable: map[kind]string{}}
+	bin, still := buildWithClock(t)
+	c := &cluster{t: t, bin: bin, data: dataDir(t), logs: logs, line: line, unavailable: map[kind]string{}}
 	var reason error
 	if c.net, reason = newNetwork(ctx, t); reason != nil {
 		c.net = nil
+	}
+	if still != nil {
+		c.unavailable[skewing] = "the clock of the nodes cannot be moved: " + still.Error()
 	}
 	c.explore(reason)
 	for i := range size {
@@ -76,7 +81,7 @@ func newCluster(ctx context.Context, t *testing.T, size int, logs string, line *
 func (c *cluster) explore(reason error) {
 	switch {
 	case c.net == nil:
-		for _, k := range []kind{isolating, deafening, parting, slowing, filling} {
+		for _, k := range []kind{isolating, deafening, parting, slowing, throttling, filling} {
 			c.unavailable[k] = "no network namespaces: " + reason.Error()
 		}
 	case c.net.filter == nil:
@@ -86,11 +91,14 @@ func (c *cluster) explore(reason error) {
 		if !c.net.netem {
 			c.unavailable[slowing] = "neither netem nor a packet filter works"
 		}
+		if !c.net.tbf {
+			c.unavailable[throttling] = "neither tbf nor a packet filter works"
+		}
 	case !c.net.netem:
 		c.line.say("slow links lose %d %% of what arrives, as this kernel has no netem that could delay", lossPercent)
 	}
 	if !*fullDisk && c.unavailable[filling] == "" {
-		c.unavailable[filling] = "off unless asked for by -chaos.disk"
+		c.unavailable[filling] = "turned off by -chaos.disk=false"
 	}
 	for _, w := range weights {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), string(w.kind)) {
@@ -109,8 +117,10 @@ func (c *cluster) missing() string {
 	for _, k := range slices.Sorted(maps.Keys(c.unavailable)) {
 		parts = append(parts, fmt.Sprintf("%s (%s)", k, c.unavailable[k]))
 	}
-	// Time namespaces move the monotonic clock only: a jump of the other one would reach the whole machine.
-	return strings.Join(append(parts, "clock jumps (they would reach every process of the machine)"), "; ")
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, "; ")
 }
 
 // make makes the i-th node; it does not start it.
@@ -150,7 +160,7 @@ func (c *cluster) join() error {
 
 // all returns the nodes that are members, or on their way to be.
 func (c *cluster) all() []*node {
-	if c.joined.Load() {
+	if c.joined.Load() && !c.dead.Load() {
 		return append(slices.Clone(c.nodes), c.spare)
 	}
 	return c.nodes

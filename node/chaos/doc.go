@@ -3,8 +3,8 @@
 //
 // TestKilledNodesLoseNothing kills each node in turn, round after round. TestFaultsOfEveryKindLoseNothing puts each node
 // into a network namespace of its own and lets a nemesis, whose decisions follow from a seed, kill, stop, cut off, slow
-// down and restart nodes, such that a majority is left but for short outages, while clients write, read, delete and
-// declare. What the clients saw, and what every node shows once all is healed, must be what one correct store could
+// down and restart nodes, fill a disk and move clocks, such that a majority is left but for short outages, while one more
+// node joins, is drained or killed, and is removed, again and again, and clients write, read, delete and declare. What the clients saw, and what every node shows once all is healed, must be what one correct store could
 // have done: nothing that was confirmed is missing, nothing that was refused is there, registers and the names of collections
 // are linearizable, and all replicas are the same. What the machine does not allow is left out, and said so.
 //

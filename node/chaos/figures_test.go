@@ -93,6 +93,19 @@ func (f *figures) add(op string, began time.Time, o outcome, err error) {
 	k.last = now
 }
 
+// sum is how many operations there were.
+func (f *figures) sum() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all [3]int
+	for _, k := range f.mu.kinds {
+		for o, n := range k.outcomes {
+			all[o] += n
+		}
+	}
+	return fmt.Sprintf("%d, of which %d confirmed, %d refused, %d with an unknown outcome", all[done]+all[refused]+all[unknown], all[done], all[refused], all[unknown])
+}
+
 func (f *figures) addUnsent(op string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -26,7 +26,9 @@ const (
 	deafening  kind = "one-way"   // packets are dropped in one direction only
 	parting    kind = "partial"   // two nodes do not hear each other, and hear everybody else
 	slowing    kind = "slow"      // packets are late and lost
+	throttling kind = "throttle"  // little goes through at a time
 	filling    kind = "full-disk" // a node's file system has no space left
+	skewing    kind = "clock"     // the wall clock jumps, and jumps back
 )
 
 // weights is how often each kind is drawn, relative to the others.
@@ -34,7 +36,8 @@ var weights = []struct {
 	kind kind
 	n    int
 }{
-	{killing, 4}, {pausing, 3}, {isolating, 3}, {deafening, 3}, {parting, 2}, {slowing, 2}, {restarting, 1}, {outage, 1}, {filling, 1},
+	{killing, 4}, {pausing, 3}, {isolating, 3}, {deafening, 3}, {parting, 2}, {slowing, 2}, {throttling, 2},
+	{restarting, 1}, {outage, 1}, {filling, 2}, {skewing, 3},
 }
 
 // step is one decision of the nemesis. The steps are a function of the seed, the kinds available and the number of
@@ -46,6 +49,7 @@ type step struct {
 	gap     time.Duration
 	hold    time.Duration
 	settled bool // begins only when the cluster is whole
+	jump    time.Duration
 }
 
 // nemesis hurts a cluster such that a majority of its nodes is left at any time, but for outages, and heals it.
@@ -90,8 +94,13 @@ func (n *nemesis) next() step {
 		gap:  time.Duration(n.rnd.Int64N(int64(n.longest/4) + 1)),
 		hold: n.longest/20 + time.Duration(n.rnd.Int64N(int64(n.longest))),
 	}
-	order := n.rnd.Perm(n.size)
+	order, jump := n.rnd.Perm(n.size), jumps[n.rnd.IntN(len(jumps))]
 	switch k {
+	case skewing:
+		s.victims = order[:1+n.rnd.IntN(n.size)]
+		if s.jump = jump; s.inward {
+			s.jump = -jump
+		}
 	case restarting, outage:
 		s.victims, s.settled = order, true
 	case parting:
@@ -129,8 +138,11 @@ func (n *nemesis) run(ctx context.Context) {
 
 // costs are the nodes that a step takes out of the majority.
 func (s step) costs() []int {
-	if s.kind == parting {
+	switch s.kind {
+	case parting:
 		return s.victims[:1]
+	case skewing:
+		return nil // whoever tells the time wrongly has to work all the same
 	}
 	return s.victims
 }
@@ -153,7 +165,7 @@ func (n *nemesis) tryAcquire(s step) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, v := range s.victims {
-		if n.mu.busy[v] {
+		if n.mu.busy[v] && len(s.costs()) > 0 {
 			return false
 		}
 	}
@@ -202,7 +214,7 @@ func (n *nemesis) do(always, ctx context.Context, s step) {
 	if s.kind == killing || s.kind == outage {
 		n.c.line.killed(s.kind == killing && n.alone(s) && n.c.whole(ctx) == nil)
 	}
-	say("%s %s%s for %.1fs", s.kind, names, direction(s), s.hold.Seconds())
+	say("%s %s%s for %.1fs", s.kind, names, s.detail(), s.hold.Seconds())
 	if err := begin(); err != nil {
 		n.c.t.Errorf("%s %s: %v", s.kind, names, err)
 	}
@@ -213,8 +225,10 @@ func (n *nemesis) do(always, ctx context.Context, s step) {
 	say("%s %s is healed", s.kind, names)
 }
 
-func direction(s step) string {
+func (s step) detail() string {
 	switch {
+	case s.kind == skewing:
+		return fmt.Sprintf(" by %s", s.jump)
 	case s.kind != deafening:
 		return ""
 	case s.inward:
@@ -237,18 +251,13 @@ func (n *nemesis) effects(ctx context.Context, s step) (begin, end func() error)
 		return each(func(v *node) error { return v.signal(syscall.SIGSTOP) }), each(func(v *node) error { return v.signal(syscall.SIGCONT) })
 	case filling:
 		return n.c.disk.fill, n.c.disk.free
-	case slowing:
-		slow := func(f func(context.Context, int) error) func() error {
-			return func() error {
-				for _, v := range s.victims {
-					if err := f(ctx, v); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
+	case skewing:
+		return each(func(v *node) error { return v.jump(s.jump) }), each(func(v *node) error { return v.jump(-s.jump) })
+	case slowing, throttling:
+		by := func(times int) func() error {
+			return func() error { return net.slower(ctx, s.victims, s.kind, times) }
 		}
-		return slow(net.slow), slow(net.unslow)
+		return by(1), by(-1)
 	default:
 		pairs := n.deaf(s)
 		return func() error { return net.cut(ctx, pairs...) }, func() error { return net.mend(ctx, pairs...) }

@@ -20,22 +20,26 @@ type network struct {
 	prefix string
 	filter filter
 	netem  bool // the kernel can delay packets; else slow links only lose some
+	tbf    bool // it can shape what goes out; else slow links drop what is too much
 	mu     struct {
 		sync.Mutex
 		nodes []*namespace
-		deaf  map[[2]int]int // how many faults let the first not hear the second
-		slow  map[int]int    // how many faults slow a node down
+		deaf  map[[2]int]int       // how many faults let the first not hear the second
+		slow  map[kind]map[int]int // how many faults of a kind slow a node down
 	}
 }
 
 // filter is the program that sets packet filters.
 type filter interface {
-	// set makes a namespace drop what comes from the addresses, and lose some of everything.
-	set(ctx context.Context, space string, from []string, lossy bool) error
+	// set makes a namespace drop what comes from the addresses, lose some of everything, and drop what is too much at a time.
+	set(ctx context.Context, space string, from []string, lossy, narrow bool) error
 }
 
 // lossPercent is how much is lost in each direction where links are slow and the kernel cannot delay.
 const lossPercent = 10
+
+// kilobytes is how much goes through a throttled link per second, each way: less than the load.
+const kilobytes = 100
 
 // newNetwork makes the bridge. It returns nil if that cannot be done here, with the reason.
 func newNetwork(ctx context.Context, t *testing.T) (*network, error) {
@@ -45,11 +49,12 @@ func newNetwork(ctx context.Context, t *testing.T) (*network, error) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		return nil, errors.New("ip is missing (Debian: apt-get install iproute2)")
 	}
-	if err := sweep(ctx); err != nil {
+	err := sweep(ctx)
+	if err != nil {
 		t.Logf("what earlier runs left could not be removed: %v", err)
 	}
 	n := &network{prefix: fmt.Sprintf("%s%d-", ours, os.Getpid())}
-	n.mu.deaf, n.mu.slow = map[[2]int]int{}, map[int]int{}
+	n.mu.deaf, n.mu.slow = map[[2]int]int{}, map[kind]map[int]int{slowing: {}, throttling: {}}
 	t.Cleanup(func() { n.remove(t) })
 	hub := n.prefix + "hub"
 	for _, args := range []string{
@@ -61,17 +66,31 @@ func newNetwork(ctx context.Context, t *testing.T) (*network, error) {
 		}
 	}
 	n.filter = findFilter(ctx, hub)
-	n.netem = run(ctx, "", "tc", strings.Fields("-n "+hub+" qdisc add dev lo root netem delay 1ms")...) == nil
-	if n.netem {
-		return n, run(ctx, "", "tc", strings.Fields("-n "+hub+" qdisc del dev lo root")...)
+	if n.netem, err = knows(ctx, hub, slowLink); err != nil {
+		return nil, err
 	}
-	return n, nil
+	n.tbf, err = knows(ctx, hub, narrowLink)
+	return n, err
+}
+
+// What tc is told to make a link slow, or narrow.
+var (
+	slowLink   = "netem delay 40ms 30ms loss 1%"
+	narrowLink = fmt.Sprintf("tbf rate %dkbit burst 16kb latency 300ms", 8*kilobytes)
+)
+
+// knows reports whether the kernel has a discipline.
+func knows(ctx context.Context, space, discipline string) (bool, error) {
+	if run(ctx, "", "tc", strings.Fields("-n "+space+" qdisc add dev lo root "+discipline)...) != nil {
+		return false, nil
+	}
+	return true, run(ctx, "", "tc", strings.Fields("-n "+space+" qdisc del dev lo root")...)
 }
 
 // findFilter returns the first program that works here, or nil.
 func findFilter(ctx context.Context, space string) filter {
 	for _, f := range []filter{nft{}, iptables{}} {
-		if f.set(ctx, space, []string{address(0)}, true) == nil && f.set(ctx, space, nil, false) == nil {
+		if f.set(ctx, space, []string{address(0)}, true, true) == nil && f.set(ctx, space, nil, false, false) == nil {
 			return f
 		}
 	}
@@ -132,27 +151,41 @@ func (n *network) change(ctx context.Context, by int, pairs [][2]int) error {
 	return errors.Join(errs...)
 }
 
-// slow makes a node's link slow, in both directions where the kernel can delay, else inwards.
-func (n *network) slow(ctx context.Context, i int) error   { return n.slower(ctx, i, 1) }
-func (n *network) unslow(ctx context.Context, i int) error { return n.slower(ctx, i, -1) }
-
-func (n *network) slower(ctx context.Context, i, by int) error {
+// slower makes the links of nodes slow or narrow (by 1), in both directions where the kernel can, else inwards, or ends that (by -1).
+func (n *network) slower(ctx context.Context, victims []int, of kind, by int) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.mu.slow[i] += by
-	if !n.netem {
-		return n.setLocked(ctx, i)
+	var errs []error
+	for _, i := range victims {
+		n.mu.slow[of][i] += by
+		if of == slowing && !n.netem || of == throttling && !n.tbf {
+			errs = append(errs, n.setLocked(ctx, i))
+			continue
+		}
+		errs = append(errs, n.shapeLocked(ctx, i))
 	}
+	return errors.Join(errs...)
+}
+
+// shapeLocked makes the disciplines of the i-th node's link what is wanted of it. Of two, the narrow one is had.
+func (n *network) shapeLocked(ctx context.Context, i int) error {
+	how := ""
+	switch {
+	case n.tbf && n.mu.slow[throttling][i] > 0:
+		how = narrowLink
+	case n.netem && n.mu.slow[slowing][i] > 0:
+		how = slowLink
+	}
+	var errs []error
 	for _, at := range [][2]string{{n.mu.nodes[i].name, "eth0"}, {n.prefix + "hub", fmt.Sprintf("veth%d", i+1)}} {
-		args := "-n " + at[0] + " qdisc replace dev " + at[1] + " root netem delay 40ms 30ms loss 1%"
-		if n.mu.slow[i] == 0 {
-			args = "-n " + at[0] + " qdisc del dev " + at[1] + " root"
+		// Only one that is made anew takes another kind.
+		err := run(ctx, "", "tc", "-n", at[0], "qdisc", "del", "dev", at[1], "root")
+		if how != "" {
+			err = run(ctx, "", "tc", strings.Fields("-n "+at[0]+" qdisc replace dev "+at[1]+" root "+how)...)
 		}
-		if err := run(ctx, "", "tc", strings.Fields(args)...); err != nil {
-			return err
-		}
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // setLocked makes the filter of the i-th node what is wanted of it.
@@ -163,13 +196,13 @@ func (n *network) setLocked(ctx context.Context, i int) error {
 			from = append(from, address(pair[1]))
 		}
 	}
-	return n.filter.set(ctx, n.mu.nodes[i].name, from, n.mu.slow[i] > 0 && !n.netem)
+	return n.filter.set(ctx, n.mu.nodes[i].name, from, n.mu.slow[slowing][i] > 0 && !n.netem, n.mu.slow[throttling][i] > 0 && !n.tbf)
 }
 
 // nft sets all rules in one step.
 type nft struct{}
 
-func (nft) set(ctx context.Context, space string, from []string, lossy bool) error {
+func (nft) set(ctx context.Context, space string, from []string, lossy, narrow bool) error {
 	var rules strings.Builder
 	rules.WriteString("add table ip chaos\nadd chain ip chaos in { type filter hook input priority 0; }\nflush chain ip chaos in\n")
 	for _, addr := range from {
@@ -178,19 +211,25 @@ func (nft) set(ctx context.Context, space string, from []string, lossy bool) err
 	if lossy {
 		fmt.Fprintf(&rules, "add rule ip chaos in numgen random mod 100 < %d drop\n", lossPercent)
 	}
+	if narrow {
+		fmt.Fprintf(&rules, "add rule ip chaos in limit rate over %d kbytes/second burst 32 kbytes drop\n", kilobytes)
+	}
 	return run(ctx, rules.String(), "ip", "netns", "exec", space, "nft", "-f", "-")
 }
 
 // iptables sets the rules one by one, as one step is more than a test needs.
 type iptables struct{}
 
-func (iptables) set(ctx context.Context, space string, from []string, lossy bool) error {
+func (iptables) set(ctx context.Context, space string, from []string, lossy, narrow bool) error {
 	rules := []string{"-F INPUT"}
 	for _, addr := range from {
 		rules = append(rules, "-A INPUT -s "+addr+" -j DROP")
 	}
 	if lossy {
 		rules = append(rules, fmt.Sprintf("-A INPUT -m statistic --mode random --probability %.2f -j DROP", lossPercent/100.0))
+	}
+	if narrow {
+		rules = append(rules, fmt.Sprintf("-A INPUT -m hashlimit --hashlimit-name chaos --hashlimit-above %dkb/s -j DROP", kilobytes))
 	}
 	for _, r := range rules {
 		args := append([]string{"netns", "exec", space, "iptables", "-w"}, strings.Fields(r)...)

@@ -82,8 +82,20 @@ func failovers(kills []time.Time, successes map[string][]interval) []time.Durati
 	return took
 }
 
+// longest is the longest time between two successes on one shard.
+func longest(successes map[string][]interval) (gap time.Duration, shard string, from time.Time) {
+	for name, all := range successes {
+		for i := 1; i < len(all); i++ {
+			if g := all[i].to.Sub(all[i-1].to); g > gap {
+				gap, shard, from = g, name, all[i-1].to
+			}
+		}
+	}
+	return gap, shard, from
+}
+
 // table tells the times of failover.
-func (p *probe) table(kills []time.Time) string {
+func (p *probe) table(kills []time.Time, began time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	text := fmt.Sprintf("failover after %d kills of one node of a cluster that was whole, over %d shards:\n", len(kills), probedShards)
@@ -94,6 +106,8 @@ func (p *probe) table(kills []time.Time) string {
 		took := failovers(kills, of.successes)
 		text += fmt.Sprintf("  first success of %s: p50 %s, p99 %s, max %s (%d measured)\n", of.name,
 			quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1), len(took))
+		gap, shard, at := longest(of.successes)
+		text += fmt.Sprintf("  longest time without %s, whatever the fault: %s (%s, from %.1fs on)\n", of.name, gap.Round(time.Millisecond), shard, at.Sub(began).Seconds())
 	}
 	return text
 }

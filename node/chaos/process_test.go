@@ -36,6 +36,7 @@ type node struct {
 	conn               *grpc.ClientConn
 	web                *http.Client
 	process            *process
+	clock              atomic.Int64             // how far its wall clock is off, in nanoseconds
 	starts             atomic.Int64             // so that a session can tell that it spans a restart
 	died               func(n *node, err error) // called when the process ends without having been told to
 }
@@ -141,6 +142,7 @@ func (n *node) start(bin string) error {
 		"serve", "--data-dir", n.dir, "--name", n.name, "--http-addr", n.http, "--grpc-addr", n.grpc, "--peer-addr", n.peer,
 	}, n.flags...)...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), clockFile+"="+n.clockFile())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.space.enter(cmd.Start); err != nil {
 		return err
