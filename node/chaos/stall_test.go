@@ -31,6 +31,26 @@ func TestAShortStallChangesNothing(t *testing.T) {
 	c := newCollection("quorum", 2)
 	c.create(ctx, t, nodes[0])
 	eventually(ctx, t, "the collection is there", func() error { return whole(ctx, nodes[0], c.name) })
+	changed := ""
+	for range 3 { // on a busy machine a stall may be longer than it is meant to be
+		if changed = stallAll(ctx, t, nodes, c); changed == "" {
+			break
+		}
+		t.Log(changed)
+		eventually(ctx, t, "the cluster is whole again", func() error { return whole(ctx, nodes[0], c.name) })
+	}
+	if changed != "" {
+		t.Error(changed)
+		keepLogs(t, nodes)
+	}
+	for _, n := range nodes {
+		checkNothingMissing(ctx, t, c, n)
+	}
+}
+
+// stallAll stops each node for a moment, twice, under load, and tells what changed.
+func stallAll(ctx context.Context, t *testing.T, nodes []*node, c *collection) string {
+	t.Helper()
 	before := standing(ctx, t, nodes[0])
 	loading, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -48,12 +68,9 @@ func TestAShortStallChangesNothing(t *testing.T) {
 	stop()
 	wg.Wait()
 	if after := standing(ctx, t, nodes[0]); !maps.Equal(before, after) {
-		t.Errorf("before %v\nafter  %v", before, after)
-		keepLogs(t, nodes)
+		return fmt.Sprintf("before %v\nafter  %v", before, after)
 	}
-	for _, n := range nodes {
-		checkNothingMissing(ctx, t, c, n)
-	}
+	return ""
 }
 
 // standing is who leads each shard in which term, and who counts: its version tells of every change in between.
