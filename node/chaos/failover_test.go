@@ -239,5 +239,5 @@ func (b *failoverBench) judge(t *testing.T, kills []time.Time, own string) {
 		}
 	}
 	_ = out.Flush()
-	t.Logf("%d kills of %d nodes\n%s%s%s", len(kills), len(b.clients), text.String(), own, strings.Join(verdicts, ""))
+	t.Logf("%d kills of %d nodes\n%s%s\n%s", len(kills), len(b.clients), text.String(), own, strings.Join(verdicts, ""))
 }

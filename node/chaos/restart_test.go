@@ -52,7 +52,7 @@ func TestRollingRestartCostsNothing(t *testing.T) {
 	if *restartPause > 0 {
 		verdicts += verdict(t, sum.p999 <= *restartPause, "calls took %s at the 99.9th percentile, want at most %s", sum.p999, *restartPause)
 	}
-	t.Logf("%d rolling restarts of %d nodes under load\n%s%s%s", *restartRounds, *restartNodes, sum.text, own.text(), verdicts)
+	t.Logf("%d rolling restarts of %d nodes under load\n%s%s\n%s", *restartRounds, *restartNodes, sum.text, own.text(), verdicts)
 	if t.Failed() {
 		keepLogs(t, nodes)
 	}
