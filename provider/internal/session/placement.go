@@ -12,15 +12,17 @@ const (
 	// singly is how many placements are asked for one by one before all are asked for at once: a configuration of a thousand
 	// collections must not ask a thousand times in one plan.
 	singly = 8
-	// placementsKeep is how long what was said of all collections counts as seen now.
-	placementsKeep = 5 * time.Second
+	// placementsKeep is how long what was said of all collections counts as seen now, and placementsShare how many times as long as it
+	// took to ask, if that is longer: to ask is to take a small part of a plan's time.
+	placementsKeep  = 5 * time.Second
+	placementsShare = 20
 )
 
 // placements is what the cluster said of all collections.
 type placements struct {
 	sync.Mutex
 	asked int
-	at    time.Time
+	until time.Time // counts as seen now
 	all   map[string]client.CollectionPlacement
 }
 
@@ -37,12 +39,12 @@ func (d *Data) Placement(ctx context.Context, name string) (client.CollectionPla
 		}
 		return found[0], true, nil
 	}
-	if time.Since(p.at) > placementsKeep {
+	if began := time.Now(); began.After(p.until) {
 		found, err := d.Client.Placement(ctx)
 		if err != nil {
 			return client.CollectionPlacement{}, false, err
 		}
-		p.all, p.at = make(map[string]client.CollectionPlacement, len(found)), time.Now()
+		p.all, p.until = make(map[string]client.CollectionPlacement, len(found)), time.Now().Add(max(placementsKeep, placementsShare*time.Since(began)))
 		for _, one := range found {
 			p.all[one.Collection] = one
 		}
