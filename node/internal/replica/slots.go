@@ -25,7 +25,9 @@ type reign struct {
 // the disk, so that leadership never sees it. It comes before every proposal and after every view.
 func (r *runner) office() {
 	acting := r.core.Acting()
-	r.writes.hold(acting, unknownOutcome(r.ref, "its primary was replaced"))
+	if acting != r.writes.term { // to word the answer costs more than the rest of an event in which nothing happens
+		r.writes.hold(acting, unknownOutcome(r.ref, "its primary was replaced"))
+	}
 	if acting == r.reign.term {
 		return
 	}
