@@ -106,15 +106,23 @@ type ShardKeyPlacement struct {
 	Placement         []PeerID // the peers it may live on; empty: all
 }
 
-// AsDeclared reports whether every shard has its declared replicas and takes writes.
+// AsDeclared reports whether every shard is.
 func (p CollectionPlacement) AsDeclared() bool {
 	for _, s := range p.Shards {
-		if s.Problem != "" || !s.Writable || s.ActiveReplicas < s.DeclaredReplicas {
+		if !s.AsDeclared() {
 			return false
 		}
 	}
 	return true
 }
+
+// AsDeclared reports whether the shard has its declared replicas, no others, and takes writes.
+func (s ShardPlacement) AsDeclared() bool {
+	return s.Problem == "" && s.Writable && s.ActiveReplicas >= s.DeclaredReplicas && !s.Surplus()
+}
+
+// Surplus reports whether the shard has replicas that are to go, as it has in the middle of a move.
+func (s ShardPlacement) Surplus() bool { return len(s.Replicas) > int(s.DeclaredReplicas) }
 
 // ShardPlacement is one shard of it.
 type ShardPlacement struct {

@@ -1,12 +1,14 @@
 package command
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ostraka/terraform-provider-ostraka/client"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/config"
 )
 
@@ -49,7 +51,29 @@ func bind(cmd *cobra.Command, table config.Table) {
 		if s.Kind == config.Bool {
 			flag.NoOptDefVal = "true"
 		}
+		if words := wordsOf(s.Name); len(words) > 0 {
+			if err := cmd.RegisterFlagCompletionFunc(s.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+				panic(fmt.Sprintf("complete --%s: %v", s.Name, err)) // only when the flag does not exist
+			}
+		}
 	}
+}
+
+// wordsOf are the words that a setting may be, for completion; none if it may be anything.
+func wordsOf(name string) []string {
+	switch name {
+	case "output":
+		return []string{"table", "json"}
+	case "log-format":
+		return []string{"text", "json"}
+	case "log-level":
+		return []string{"trace", "debug", "info", "warn", "error"}
+	case "balance":
+		return []string{"on", "off"}
+	case "as":
+		return []string{string(client.PeerActive), string(client.PeerDraining), string(client.PeerMaintenance), "removed"}
+	}
+	return nil
 }
 
 // resolve settles the settings of cmd from flags, environment and file.

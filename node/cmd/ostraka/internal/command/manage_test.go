@@ -322,6 +322,10 @@ func TestCompletionOffersPeersAndOperations(t *testing.T) {
 		{[]string{"plan", "--peer", "node-2"}, "node-2\n"},
 		{[]string{"wait", ""}, "4\tdrain\n"},
 		{[]string{"rebalance", "--collection", "d"}, "docs\n"},
+		{[]string{"plan", "--peer", "node-2", "--as", ""}, "active\ndraining\nmaintenance\nremoved\n"},
+		{[]string{"settings", "--balance", ""}, "on\noff\n"},
+		{[]string{"status", "-o", ""}, "table\njson\n"},
+		{[]string{"serve", "--log-level", ""}, "trace\ndebug\n"},
 	} {
 		sh.expect(sh.run(append([]string{"__complete"}, c.args...)...), 0)
 		if got := sh.out.String(); !strings.HasPrefix(got, c.want) {

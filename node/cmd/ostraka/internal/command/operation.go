@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -234,7 +235,7 @@ func cutTo(text string, room int) string {
 
 // operationLine says in one line what an operation is about and what it does.
 func (s situation) operationLine(o client.Operation) string {
-	text := fmt.Sprintf("%d %s %s: %s", o.ID, o.Kind, s.subject(o), orDash(o.Phase))
+	text := fmt.Sprintf("%d %s %s: %s", o.ID, o.Kind, s.subject(o), cmp.Or(o.Phase, string(o.State)))
 	if o.Problem != "" {
 		text += ": " + o.Problem
 	}

@@ -46,6 +46,11 @@ func status(w World, cmd *cobra.Command) error {
 	if s.operations, err = c.Operations(cmd.Context(), "", true); err != nil && client.ClassOf(err) != client.ClassUnsupported {
 		return err
 	}
+	settings, err := c.Settings(cmd.Context())
+	if err != nil && client.ClassOf(err) != client.ClassUnsupported {
+		return err
+	}
+	s.paused = settings.Paused != nil && *settings.Paused
 	if output == "json" {
 		return printJSON(w.Out, s.json())
 	}
@@ -59,6 +64,7 @@ type situation struct {
 	cluster     *client.Cluster
 	collections []client.CollectionPlacement
 	operations  []client.Operation // that run
+	paused      bool
 }
 
 func readSituation(ctx context.Context, c *client.Client) (situation, error) {

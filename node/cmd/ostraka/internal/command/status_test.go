@@ -123,3 +123,24 @@ func TestAPeerWhoseDiskIsFullIsShown(t *testing.T) {
 		}
 	}
 }
+
+func TestAPausedClusterAndSurplusCopiesAreNotAsDeclared(t *testing.T) {
+	s := serverOf(t, "docs")
+	healthy(s)
+	yes := true
+	s.settings = &clusterpb.Settings{Paused: &yes}
+	shard := s.placement.Collections[0].Shards[1]
+	shard.ActiveReplicas, shard.Replicas = 3, append(shard.Replicas, &clusterpb.ReplicaPlacement{Peer: 13, Alive: true, LastIndex: 100})
+	sh := shell(t, s)
+	for output, texts := range map[string][]string{
+		"table": {"1 of 2 shards not as declared", "the cluster is paused: nothing but failover is done until ostraka resume", "docs/1: 3 replicas, 2 declared"},
+		"json":  {`"the cluster is paused: nothing but`, `"as_declared": false`},
+	} {
+		sh.expect(sh.run("status", "-o", output), 0)
+		for _, text := range texts {
+			if !strings.Contains(sh.out.String(), text) {
+				t.Errorf("%q is not in\n%s", text, sh.out.String())
+			}
+		}
+	}
+}

@@ -123,14 +123,10 @@ func writes(c client.CollectionPlacement) string {
 	return needed
 }
 
-func isBad(s client.ShardPlacement) bool {
-	return s.Problem != "" || !s.Writable || s.ActiveReplicas < s.DeclaredReplicas
-}
-
 func badShards(c client.CollectionPlacement) int {
 	bad := 0
 	for _, s := range c.Shards {
-		if isBad(s) {
+		if !s.AsDeclared() {
 			bad++
 		}
 	}
@@ -157,7 +153,7 @@ func (s situation) printShards(p *printer) {
 			switch {
 			case !shard.Writable:
 				state = cell{"no writes", red}
-			case isBad(shard):
+			case !shard.AsDeclared():
 				state.colour = yellow
 			}
 			rows = append(rows, []cell{{text: fmt.Sprintf("%s/%d", c.Collection, shard.ID)}, {text: grouped(shardPoints(shard))},
@@ -203,6 +199,9 @@ func (s situation) problems() []string {
 	if s.cluster.Leader == 0 {
 		out = append(out, "no leader is known: nothing can be declared or changed")
 	}
+	if s.paused {
+		out = append(out, "the cluster is paused: nothing but failover is done until ostraka resume")
+	}
 	for _, peer := range s.cluster.Peers {
 		switch {
 		case peer.Replaced:
@@ -235,6 +234,8 @@ func (s situation) collectionProblems(c client.CollectionPlacement) []string {
 			out = append(out, name+"takes no writes")
 		case shard.ActiveReplicas < shard.DeclaredReplicas:
 			out = append(out, fmt.Sprintf("%s%d of %d replicas are active", name, shard.ActiveReplicas, shard.DeclaredReplicas))
+		case shard.Surplus():
+			out = append(out, fmt.Sprintf("%s%d replicas, %d declared: one is to take the place of another, or to go", name, len(shard.Replicas), shard.DeclaredReplicas))
 		}
 		if shard.UnsafePromotions > 0 {
 			out = append(out, fmt.Sprintf("%s%d times a replica became primary without asking the old one: acknowledged writes may be lost (write consistency weak)", name, shard.UnsafePromotions))
