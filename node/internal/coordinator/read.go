@@ -94,19 +94,11 @@ func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, q
 		}
 		reqs[i].Filter, reqs[i].Vectors = names.filter(reqs[i].Filter), names.look(reqs[i].Vectors)
 	}
-	perShard, err := fanOut(ctx, c, col, col.Owners(), question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
-		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) { return s.search(ctx, reqs) },
-	})
+	results, err := c.searchParts(ctx, col, queries, reqs, o)
 	if err != nil {
 		return nil, err
 	}
-	results := make([][]shard.Scored, len(queries))
-	for i, q := range queries {
-		lists := make([][]shard.Scored, len(perShard))
-		for j, r := range perShard {
-			lists[j] = r[i]
-		}
-		results[i] = mergeHits(col, &q, lists)
+	for i := range results {
 		for j := range results[i] {
 			names.show(&results[i][j].Record)
 		}

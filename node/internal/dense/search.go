@@ -33,6 +33,9 @@ type Params struct {
 	KeepScores bool
 	// Oversampling is how many times as many candidates as results a walk keeps at least; below 1 it says nothing.
 	Oversampling float64
+	// Share is which part of what is searched in all this index is to hold: then a walk keeps only as many candidates as are
+	// to be found here, and may return fewer than Limit. 0 means all.
+	Share float64
 }
 
 // Hit is one result of a search.

@@ -2,6 +2,7 @@ package dense
 
 import (
 	"context"
+	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -17,7 +18,17 @@ func (s *search) ef() int {
 	if o := s.query.Params.Oversampling; o > 1 {
 		most = min(most*o, hnsw.MaxEf)
 	}
-	return min(max(ef, int(most)), hnsw.MaxEf)
+	return Part(min(max(ef, int(most)), hnsw.MaxEf), s.query.Params.Share)
+}
+
+// Part is how many of the nearest are in a part of all that holds a share of them, drawn by chance: the mean and three
+// deviations more.
+func Part(nearest int, share float64) int {
+	if !(share > 0 && share < 1) {
+		return nearest
+	}
+	mean := float64(nearest) * share
+	return min(nearest, int(mean+3*math.Sqrt(mean*(1-share)))+1)
 }
 
 // efOn is how many candidates a walk on codes keeps, so that it finds what one on whole vectors would: codes put the
@@ -27,7 +38,8 @@ func (s *search) efOn(n *net) int {
 	if s.exact || n.config.Codes.Kind != Automatic {
 		return ef
 	}
-	least := s.query.Limit + (int(n.wider.Load())*s.query.Limit+judgedNear-1)/judgedNear
+	limit := Part(s.query.Limit, s.query.Params.Share)
+	least := limit + (int(n.wider.Load())*limit+judgedNear-1)/judgedNear
 	return min(max(ef, least)+ef/efShare+efMore, hnsw.MaxEf)
 }
 

@@ -133,7 +133,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 			Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
 			Exact: r.Exact, HnswEf: r.HNSWEf, IndexedOnly: r.IndexedOnly,
 			IgnoreCodes: r.Quantization.Ignore, Rescore: r.Quantization.Rescore, Oversampling: r.Quantization.Oversampling,
-			Order: orderToWire(r.Order), Sample: r.Sample, Sparse: sparseToWire(r.Sparse),
+			Order: orderToWire(r.Order), Sample: r.Sample, Sparse: sparseToWire(r.Sparse), Share: r.Share,
 		}
 	}
 	return w
@@ -169,7 +169,7 @@ func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 		Order: order, Sample: w.Sample, Sparse: sparse, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
 		ScoreThreshold: w.ScoreThreshold, Exclude: exclude,
 		Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
-		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(),
+		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(), Share: w.GetShare(),
 		Quantization: shard.QuantizationParams{Ignore: w.GetIgnoreCodes(), Rescore: w.Rescore, Oversampling: w.GetOversampling()},
 	}, nil
 }

@@ -6,6 +6,8 @@
 package shard
 
 import (
+	"math"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -72,6 +74,9 @@ type SearchRequest struct {
 	Exact          bool
 	HNSWEf         uint64 // 0 = default
 	IndexedOnly    bool
+	// Share is which part of all points that are searched this shard is to hold; 0 means all. The nearest of all lie in the
+	// shards by chance, so a walk need not keep as many candidates as for all (LeastHits), and may return fewer than Limit.
+	Share float64
 	// Quantization says what a walk does with codes.
 	Quantization QuantizationParams
 }
@@ -81,6 +86,11 @@ type QuantizationParams struct {
 	Ignore       bool
 	Rescore      *bool   // nil: yes
 	Oversampling float64 // 0: not given
+}
+
+// LeastHits is how many results a search with a share returns at least, if there are so many.
+func (r *SearchRequest) LeastHits() int {
+	return dense.Part(int(min(r.Limit, math.MaxInt32)), r.Share)
 }
 
 // Scored is one result of a search. Score is the cosine or dot product, or the plain distance.

@@ -222,7 +222,7 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 
 func (q *searcher) runDense(ctx context.Context) ([]found, error) {
 	query := dense.Query{Vector: q.query, Limit: q.limit, Before: q.r.rows.before, Params: dense.Params{
-		Exact: q.req.Exact, Ef: int(min(q.req.HNSWEf, hnswEfMax)), IndexedOnly: q.req.IndexedOnly,
+		Exact: q.req.Exact, Ef: int(min(q.req.HNSWEf, hnswEfMax)), IndexedOnly: q.req.IndexedOnly, Share: q.req.Share,
 		IgnoreCodes: q.req.Quantization.Ignore, Oversampling: q.req.Quantization.Oversampling,
 		KeepScores: q.req.Quantization.Rescore != nil && !*q.req.Quantization.Rescore,
 	}}

@@ -1791,6 +1791,7 @@ type Nearest struct {
 	IgnoreCodes    bool                   `protobuf:"varint,12,opt,name=ignore_codes,json=ignoreCodes,proto3" json:"ignore_codes,omitempty"` // walk whole vectors, not their codes
 	Rescore        *bool                  `protobuf:"varint,13,opt,name=rescore,proto3,oneof" json:"rescore,omitempty"`                      // absent: yes
 	Oversampling   float64                `protobuf:"fixed64,14,opt,name=oversampling,proto3" json:"oversampling,omitempty"`                 // 0: not given
+	Share          float64                `protobuf:"fixed64,15,opt,name=share,proto3" json:"share,omitempty"`                               // of all points searched, those that this shard is to hold; 0: not given
 	Order          *Order                 `protobuf:"bytes,20,opt,name=order,proto3" json:"order,omitempty"`                                 // it or sample: there is no vector
 	Sample         *uint64                `protobuf:"fixed64,21,opt,name=sample,proto3,oneof" json:"sample,omitempty"`
 	Sparse         *Sparse                `protobuf:"bytes,22,opt,name=sparse,proto3" json:"sparse,omitempty"` // or it
@@ -1922,6 +1923,13 @@ func (x *Nearest) GetRescore() bool {
 func (x *Nearest) GetOversampling() float64 {
 	if x != nil {
 		return x.Oversampling
+	}
+	return 0
+}
+
+func (x *Nearest) GetShare() float64 {
+	if x != nil {
+		return x.Share
 	}
 	return 0
 }
@@ -4520,7 +4528,7 @@ const file_peer_proto_rawDesc = "" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x122\n" +
 	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\x12\x14\n" +
 	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\x83\x05\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\x99\x05\n" +
 	"\aNearest\x12\x16\n" +
 	"\x06vector\x18\x01 \x03(\x02R\x06vector\x12\x14\n" +
 	"\x05using\x18\x02 \x01(\tR\x05using\x12\x16\n" +
@@ -4536,7 +4544,8 @@ const file_peer_proto_rawDesc = "" +
 	"\findexed_only\x18\v \x01(\bR\vindexedOnly\x12!\n" +
 	"\fignore_codes\x18\f \x01(\bR\vignoreCodes\x12\x1d\n" +
 	"\arescore\x18\r \x01(\bH\x01R\arescore\x88\x01\x01\x12\"\n" +
-	"\foversampling\x18\x0e \x01(\x01R\foversampling\x12,\n" +
+	"\foversampling\x18\x0e \x01(\x01R\foversampling\x12\x14\n" +
+	"\x05share\x18\x0f \x01(\x01R\x05share\x12,\n" +
 	"\x05order\x18\x14 \x01(\v2\x16.ostraka.peer.v1.OrderR\x05order\x12\x1b\n" +
 	"\x06sample\x18\x15 \x01(\x06H\x02R\x06sample\x88\x01\x01\x12/\n" +
 	"\x06sparse\x18\x16 \x01(\v2\x17.ostraka.peer.v1.SparseR\x06sparseB\x12\n" +
