@@ -29,3 +29,37 @@ func (f *Filter) accepts(label uint32) (bool, error) {
 	}
 	return f.Accept(label)
 }
+
+// denseLabels are Labels that can be written as bits, one per label: to ask about one is cheap then.
+type denseLabels interface {
+	DenseSize() uint64         // words
+	WriteDenseTo(out []uint64) // adds bits
+}
+
+// mostWords bounds the memory that is kept for the bits of a filter.
+const mostWords = 1 << 20
+
+// taken returns what tells whether a row is one that the snapshot shows, below a mark, whose label is in a set. It is asked
+// about many rows.
+func (s *search) taken(mark uint32, set Labels) func(row uint32) bool {
+	blocks, seq := *s.core.blocks.Load(), s.seq
+	in := set.Contains
+	if d, ok := set.(denseLabels); ok && d.DenseSize() <= mostWords {
+		s.bits = append(s.bits[:0], make([]uint64, d.DenseSize())...)
+		d.WriteDenseTo(s.bits)
+		bits := s.bits
+		in = func(label uint32) bool { return int(label/64) < len(bits) && bits[label/64]&(1<<(label%64)) != 0 }
+	}
+	return func(row uint32) bool {
+		if row >= mark {
+			return false
+		}
+		b, at := blocks[row/rowsPerBlock], row%rowsPerBlock
+		if b.dead.Load() != 0 {
+			if died := b.died[at].Load(); died != 0 && died <= seq {
+				return false
+			}
+		}
+		return in(b.labels[at])
+	}
+}

@@ -77,6 +77,7 @@ type search struct {
 	group  [wordRows]uint32
 	sums   [wordRows]float32
 	walked []hnsw.Hit
+	bits   []uint64 // of the labels that a filter takes
 	scorer quant.Scorer
 	exact  bool // the scores of the walk are good as they are
 }
@@ -105,7 +106,8 @@ const ctxEvery = 32
 func (s *search) run(ctx context.Context) error {
 	n := s.core.net.Load()
 	if f := s.query.Filter; f != nil && f.Upper != nil && s.cheap(f.Upper.GetCardinality()) {
-		if n != nil && n.codec != nil && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
+		much := int64(f.Upper.GetCardinality())*int64(4*s.core.size) > byCodeBytes
+		if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
 			return s.amongCodes(ctx, n, f.Upper)
 		}
 		return s.among(ctx, f.Upper)
@@ -130,15 +132,23 @@ func (s *search) scans() bool {
 	return int64(s.count)*int64(4*s.core.size) < s.config.FullScanBytes || s.ef() > s.count/scanShare
 }
 
-// cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk meets
-// about 2m rows for each that it keeps, and for each of those that match as many more as do not match: it costs more
-// than count comparisons while count squared is less than 2m times ef times all rows.
+// cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk compares
+// about 2m rows for each candidate that it keeps, and under a filter keeps more.
 func (s *search) cheap(count uint64) bool {
 	if int64(count)*int64(4*s.core.size) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
 		return true
 	}
-	return float64(count)*float64(count) < 2*float64(s.config.M)*float64(s.ef())*float64(s.count)
+	ef := s.ef()
+	f := hnsw.Filter{Wanted: Part(s.query.Limit, s.query.Params.Share)}
+	kept := min(f.Wide(ef, float64(count)/float64(s.count)), narrowCost*ef)
+	return float64(count) < 2*float64(s.config.M)*float64(kept)
 }
+
+// byCodeBytes: less than so many bytes of vectors are compared whole, rather than by code and the best of them again.
+const byCodeBytes = 6 << 20
+
+// narrowCost is about how many times as much as without a filter a walk costs under one that lets little through.
+const narrowCost = 7
 
 // scan compares the query with all rows from..to-1.
 func (s *search) scan(ctx context.Context, from, to uint32) error {

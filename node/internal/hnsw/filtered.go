@@ -18,6 +18,7 @@ import (
 // so it finds the way to them wherever they are; but it asks the filter about very many rows.
 const (
 	leastWide = 0.04 // the share of rows taken from which on the wide way is tried
+	mostWide  = 6    // times as many candidates as without a filter: beyond, the narrow way costs less
 	drawn     = 32   // rows that the narrow way begins at
 	wanted    = 24   // rows to compare that it looks for around each
 	bridges   = 64   // rows that are not taken whose links it looks at for that
@@ -30,10 +31,7 @@ func (w *walker) filtered(
 	a := acceptor{g: g, filter: filter}
 	share := a.share()
 	begun := len(hits)
-	if share >= leastWide {
-		// A candidate in share of all is taken, so the k-th that is taken is about the k/share-th of all: for that to be
-		// found as surely, not 1/share but the root of it times as many candidates are found to be enough.
-		bound := min(int(float64(ef)/math.Sqrt(share))+1, MaxEf)
+	if bound := filter.Wide(ef, share); share >= leastWide && bound <= mostWide*ef {
 		if err := w.level(ctx, g, s, from, 0, bound, equalFound(bound)); err != nil {
 			return hits, err
 		}
@@ -43,7 +41,8 @@ func (w *walker) filtered(
 				hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 			}
 		}
-		if float64(len(hits)-begun) >= min(share*float64(len(kept))/2, float64(ef)) {
+		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.wanted()), share*float64(g.Len())))
+		if float64(len(hits)-begun) >= least {
 			return hits, nil
 		}
 	}
@@ -55,6 +54,24 @@ func (w *walker) filtered(
 		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 	}
 	return hits, nil
+}
+
+// Wide is how many candidates the wide way keeps, where a filter takes a share of all rows. A candidate in share of all is
+// taken, so the k-th that is taken is about the k/share-th of all: for that to be found as surely, not 1/share but the root
+// of it times as many candidates are found to be enough; and among them are to be three quarters more than are wanted.
+func (f *Filter) Wide(ef int, share float64) int {
+	bound := float64(ef)/math.Sqrt(share) + 1
+	if f != nil {
+		bound = max(bound, 1.75*float64(f.Wanted)/share)
+	}
+	return int(min(bound, MaxEf))
+}
+
+func (f *Filter) wanted() int {
+	if f == nil {
+		return 0
+	}
+	return f.Wanted
 }
 
 // acceptor says what a search may find.

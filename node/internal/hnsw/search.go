@@ -20,6 +20,8 @@ type Filter struct {
 	// Count is about how many rows of the graph Accept would accept; below 0 it is not known. If they are few, less than
 	// one in a hundred, the graph hardly connects them, and to compare them all is faster.
 	Count int
+	// Wanted is how many of the nearest matter; 0 means that this is not known.
+	Wanted int
 }
 
 // Search appends the nearest rows that it finds to hits, nearest first, at most ef, and returns them. The larger ef, the
