@@ -230,7 +230,7 @@ type smallDisk struct {
 }
 
 // smallDiskSize has room for the data of a node under this test's load.
-const smallDiskSize = "1g"
+const smallDiskSize = "640m"
 
 func newSmallDisk(t *testing.T, dir string) *smallDisk {
 	t.Helper()
