@@ -244,7 +244,21 @@ func (s situation) collectionProblems(c client.CollectionPlacement) []string {
 	return out
 }
 
+// twoVoters reports whether either of two peers, when it is lost, stops all changes.
+func (s situation) twoVoters() bool {
+	voters := 0
+	for _, peer := range s.cluster.Peers {
+		if peer.Voter {
+			voters++
+		}
+	}
+	return voters == 2
+}
+
 func (s situation) printProblems(p *printer) {
+	if s.twoVoters() {
+		defer p.printf("\n%s\n", p.paint("Two peers vote on the metadata: while either is down, nothing can be declared and no primary is replaced. Of three, one may be lost.", yellow))
+	}
 	problems := s.problems()
 	if len(problems) == 0 {
 		p.printf("\n%s\n", p.paint("Everything is as declared.", green))
