@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -49,7 +50,11 @@ type Store struct {
 	closing chan struct{}
 	stopped chan struct{} // closed when the committer has ended
 
-	memTable uint64        // the size of one
+	memTable    uint64      // the size of one
+	corrupt     atomic.Bool // a table is damaged, and may never be merged
+	witnessPath string
+	witnessed   chan struct{} // closed when nobody saves the witness any more
+
 	progress chan struct{} // capacity 1: a table was written, or none will be (see clear)
 
 	commitBatch func(*pebble.Batch) error // a test can make it fail
@@ -92,12 +97,13 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Logger, queue: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
-		progress: make(chan struct{}, 1),
+		progress: make(chan struct{}, 1), witnessed: make(chan struct{}),
 	}
 	s.mu.idle = sync.NewCond(&s.mu)
 	s.mu.logs = map[uint64]*logEnd{}
 	s.volume = newVolume(o.FS, o.Warden, func(err error) { _ = s.fail(err) }, s.moved)
 	s.volume.spare = o.FS.PathJoin(o.Dir, "spare")
+	s.witnessPath = o.FS.PathJoin(o.Dir, witnessFile)
 	if err := disk.MakeDir(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
@@ -115,6 +121,9 @@ func Open(o Options) (*Store, error) {
 	}
 	s.memTable = options.MemTableSize
 	s.volume.walSize = int64(options.MemTableSize) * 11 / 10
+	if err := s.checkWitness(o.FS, o.Dir); err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Dir, err)
+	}
 	if s.db, err = pebble.Open(o.Dir, options); err != nil {
 		return nil, openError(o.Dir, err)
 	}
@@ -133,6 +142,7 @@ func Open(o Options) (*Store, error) {
 		return s.volume.failure() // Pebble does not return what it holds to be fatal
 	}
 	go s.runCommitter()
+	go s.runWitness()
 	if err := s.start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Dir, err), s.Close())
 	}
@@ -173,7 +183,9 @@ func (s *Store) events() *pebble.EventListener {
 		FlushEnd:      func(pebble.FlushInfo) { s.moved() },
 		CompactionEnd: func(pebble.CompactionInfo) { s.moved() },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			s.log.Error("a file is damaged", "path", info.Path, "error", info.Details)
+			s.corrupt.Store(true)
+			s.log.Error("a file is damaged: what it held is made anew from other copies; empty this node's directory when there is time, for the file stays",
+				"path", info.Path, "error", info.Details)
 		},
 	}
 }
@@ -191,7 +203,7 @@ func (s *Store) moved() {
 func (s *Store) behind(bytes int) bool {
 	m := s.db.Metrics()
 	size, limit := m.MemTable.Size, (memTables-1)*s.memTable
-	return size >= limit || size > s.memTable && size+uint64(bytes) >= limit || m.Levels[0].Sublevels >= stopLevel0
+	return size >= limit || size > s.memTable && size+uint64(bytes) >= limit || m.Levels[0].Sublevels >= stopLevel0 && !s.corrupt.Load()
 }
 
 // openError gives the errors of Pebble a class.
@@ -266,6 +278,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	close(s.closing)
 	<-s.stopped
+	<-s.witnessed
 	s.mu.Lock()
 	for s.mu.views > 0 {
 		s.mu.idle.Wait()
@@ -276,6 +289,9 @@ func (s *Store) Close() error {
 	s.volume.close()
 	if err := s.db.Close(); err != nil && failed == nil {
 		return fmt.Errorf("close data directory: %w", err)
+	}
+	if failed == nil {
+		s.saveWitness(true)
 	}
 	return nil
 }

@@ -44,10 +44,12 @@ type volume struct {
 		failed error
 	}
 	room
+	witnesses witnesses
 }
 
 func newVolume(fs vfs.FS, warden *disk.Warden, onFail func(error), onStuck func()) *volume {
-	return &volume{FS: fs, warden: warden, onFail: onFail, onStuck: onStuck, closing: make(chan struct{}), metrics: newMetrics(nil, nil)}
+	return &volume{FS: fs, warden: warden, onFail: onFail, onStuck: onStuck, closing: make(chan struct{}), metrics: newMetrics(nil, nil),
+		witnesses: witnesses{news: make(chan struct{}, 1)}}
 }
 
 // fail ends writing. The first cause counts.
@@ -136,6 +138,9 @@ func (v *volume) open(name string, category vfs.DiskWriteCategory, f func() (vfs
 		file = vfs.NewMemFile(nil) // of a volume that has failed: nobody will read it
 	}
 	opened := &volumeFile{File: file, v: v, name: name, wal: wal}
+	if _, ok := witnessed(name, wal); ok && made {
+		opened.sum = &running{}
+	}
 	if wal {
 		v.begin(opened)
 	}
@@ -190,6 +195,7 @@ type volumeFile struct {
 	wal  bool // or a directory, whose fsync may follow a new write-ahead file
 
 	written, allocated atomic.Int64 // of a write-ahead file
+	sum                *running     // nil: nobody wants to know
 }
 
 // Write appends.
@@ -204,6 +210,9 @@ func (f *volumeFile) Write(p []byte) (int, error) {
 
 // WriteAt writes somewhere in the file.
 func (f *volumeFile) WriteAt(p []byte, at int64) (int, error) {
+	if f.sum != nil {
+		f.sum.lost()
+	}
 	return f.write(p, func() (int, error) { return f.File.WriteAt(p, at) })
 }
 
@@ -213,6 +222,9 @@ func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err erro
 		n = len(p) // or swallowed
 	}
 	f.written.Add(int64(n))
+	if f.sum != nil {
+		f.sum.wrote(p[:n])
+	}
 	return n, err
 }
 
@@ -232,8 +244,17 @@ func (f *volumeFile) SyncData() error { return f.sync(f.File.SyncData) }
 
 func (f *volumeFile) sync(sync func() error) error {
 	begun := time.Now()
+	var now synced
+	known := false
+	if f.sum != nil {
+		now, known = f.sum.now() // what comes meanwhile may be synced or not
+	}
 	err := f.v.change(f.wal, doSync, f.name, sync)
 	f.v.metrics.synced.Observe(time.Since(begun).Seconds())
+	if known && err == nil && f.v.failure() == nil {
+		now.Name, _ = witnessed(f.name, f.wal)
+		f.v.witnesses.note(now, f.wal)
+	}
 	return err
 }
 

@@ -55,7 +55,7 @@ func (s *Server) openNetwork(context.Context) error {
 		Prepare: s.prepare,
 	})
 	if err != nil {
-		return fmt.Errorf("metadata: %w", err)
+		return s.advise(fmt.Errorf("metadata: %w", err))
 	}
 	s.opened("metadata", s.raft.Close)
 	return s.openPeers()

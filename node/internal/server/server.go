@@ -22,6 +22,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/mover"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
@@ -125,13 +126,24 @@ func (s *Server) openDisk(context.Context) error {
 		Dir: filepath.Join(dir, storeDir), FS: s.opts.FS, Warden: s.warden, Registerer: s.registry, Logger: s.logger.Named("kv"), BeforeWrite: s.opts.BeforeDiskWrite,
 	})
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return s.advise(fmt.Errorf("store: %w", err))
 	}
 	s.opened("store", s.store.Close)
 	s.membership = peer.NewMembership(known.ClusterID, func(id string) error {
 		return identity{PeerID: known.PeerID, ClusterID: id}.save(s.opts.FS, dir)
 	})
 	return nil
+}
+
+// advise says what to do about damage of what a node cannot do without: its log and terms are promises that it made, so it does not
+// start with a part of them.
+func (s *Server) advise(err error) error {
+	if !fault.Is(err, fault.Corrupt) {
+		return err
+	}
+	return fault.Wrap(fault.Corrupt, err, "the data in %s is damaged, and this node does not start on it. Move the directory away and start the node "+
+		"with its name (%s) and --join: it comes back empty and is filled from the other copies. What no other node has a copy of "+
+		"(`ostraka status` on any of them lists it) is lost with the directory", s.opts.DataDir, s.opts.Name)
 }
 
 // self is how this node introduces itself.
