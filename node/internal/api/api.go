@@ -22,10 +22,7 @@ import (
 
 // Points reads and writes the points of all shards of a collection, given by its name or an alias.
 type Points interface {
-	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
-	Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error)
-	// Forget removes from all points what they hold of a vector that is no longer declared, by its catalog.Config.Inner.
-	Forget(ctx context.Context, collection, inner string) error
+	Writer
 	// Search answers every query, best first, its offset taken off.
 	Search(ctx context.Context, collection string, queries []coordinator.Query, o coordinator.ReadOptions) ([][]shard.Scored, error)
 	// Get returns the points that exist, in the order of the request.
@@ -36,6 +33,14 @@ type Points interface {
 	Count(ctx context.Context, collection string, f *filter.Filter, o coordinator.ReadOptions) (uint64, error)
 	// Facet counts the values at a path, those of the most points first.
 	Facet(ctx context.Context, collection string, req shard.FacetRequest, limit uint64, o coordinator.ReadOptions) ([]payload.Facet, error)
+}
+
+// Writer changes the points of a collection.
+type Writer interface {
+	// Write returns once the operation is acknowledged, or with Wait applied, by as many replicas as declared.
+	Write(ctx context.Context, collection string, op point.Op, o coordinator.WriteOptions) (coordinator.WriteResult, error)
+	// Forget removes from all points what they hold of a vector that is no longer declared, by its catalog.Config.Inner.
+	Forget(ctx context.Context, collection, inner string) error
 }
 
 // Metadata reads and changes what the cluster has declared.

@@ -43,13 +43,18 @@ func (c *core) recommendFrom(r *qdrant.RecommendPoints) (query, error) {
 
 // recommendRequest is what Recommend and RecommendGroups share.
 type recommendRequest interface {
+	examples
+	searchRequest
+	GetStrategy() qdrant.RecommendStrategy
+	GetUsing() string
+}
+
+// examples are points and vectors to be near to and far from.
+type examples interface {
 	GetPositive() []*qdrant.PointId
 	GetNegative() []*qdrant.PointId
 	GetPositiveVectors() []*qdrant.Vector
 	GetNegativeVectors() []*qdrant.Vector
-	GetStrategy() qdrant.RecommendStrategy
-	searchRequest
-	GetUsing() string
 }
 
 // searchRequest is what searches of old share.

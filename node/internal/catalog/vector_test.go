@@ -98,8 +98,9 @@ func TestVectorsThatComeAndGoHaveNamesOfTheirOwnWithin(t *testing.T) {
 		}
 		update(func(c *catalog.Config) { c.SparseVectors = nil })
 	}
-	c := update(func(c *catalog.Config) { delete(c.Vectors, "a") })
-	if c = update(func(c *catalog.Config) { c.Vectors["a"] = dense }); !c.Has("a") {
+	update(func(c *catalog.Config) { delete(c.Vectors, "a") })
+	c := update(func(c *catalog.Config) { c.Vectors["a"] = dense })
+	if !c.Has("a") {
 		t.Error("a is not there")
 	}
 	fresh(c, "a")

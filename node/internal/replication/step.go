@@ -99,7 +99,7 @@ func (c *Core) handleAppend(m Message) {
 		c.refuseDiverged(m, c.follow.diverged)
 		return
 	}
-	if prev, ok := c.tail.term(m.PrevIndex); m.PrevIndex+1 >= c.tail.log.FirstIndex() && (!ok || prev != m.PrevTerm) && !(ok && mutation.On(mutation.UncheckedPrevious)) {
+	if prev, ok := c.tail.term(m.PrevIndex); m.PrevIndex+1 >= c.tail.log.FirstIndex() && (!ok || prev != m.PrevTerm && !mutation.On(mutation.UncheckedPrevious)) {
 		c.refusePlace(m, ok)
 		return
 	}
