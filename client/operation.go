@@ -31,6 +31,8 @@ type Operation struct {
 	Phase                 string // what is being done, for people
 	Done, Total           uint64 // slots for reshard, replicas else
 	BytesDone, BytesTotal uint64
+	PointsDone            uint64 // of reshard: of the moves that are under way
+	PointsTotal           uint64
 	Started, Ended        time.Time // Ended is zero while it runs
 	Problem               string    // why it does not go on, or why it ended otherwise than done
 	FromShardNumber       uint32    // of reshard
@@ -121,6 +123,7 @@ func operationOf(o *clusterpb.Operation) *Operation {
 	out := &Operation{
 		ID: o.GetId(), Kind: o.GetKind(), Collection: o.GetCollection(), Peer: PeerID(o.GetPeer()), State: operationStateOf(o.GetState()),
 		Phase: o.GetPhase(), Done: o.GetDone(), Total: o.GetTotal(), BytesDone: o.GetBytesDone(), BytesTotal: o.GetBytesTotal(),
+		PointsDone: o.GetPointsDone(), PointsTotal: o.GetPointsTotal(),
 		Problem: o.GetProblem(), FromShardNumber: o.GetFromShardNumber(), ToShardNumber: o.GetToShardNumber(),
 	}
 	if o.ShardKey != nil {

@@ -2716,6 +2716,8 @@ type Operation struct {
 	Problem         string                 `protobuf:"bytes,14,opt,name=problem,proto3" json:"problem,omitempty"`                                           // why it does not go on, or why it ended otherwise than DONE
 	FromShardNumber uint32                 `protobuf:"varint,15,opt,name=from_shard_number,json=fromShardNumber,proto3" json:"from_shard_number,omitempty"` // of reshard
 	ToShardNumber   uint32                 `protobuf:"varint,16,opt,name=to_shard_number,json=toShardNumber,proto3" json:"to_shard_number,omitempty"`
+	PointsDone      uint64                 `protobuf:"varint,17,opt,name=points_done,json=pointsDone,proto3" json:"points_done,omitempty"` // of reshard: of the moves that are under way
+	PointsTotal     uint64                 `protobuf:"varint,18,opt,name=points_total,json=pointsTotal,proto3" json:"points_total,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2858,6 +2860,20 @@ func (x *Operation) GetFromShardNumber() uint32 {
 func (x *Operation) GetToShardNumber() uint32 {
 	if x != nil {
 		return x.ToShardNumber
+	}
+	return 0
+}
+
+func (x *Operation) GetPointsDone() uint64 {
+	if x != nil {
+		return x.PointsDone
+	}
+	return 0
+}
+
+func (x *Operation) GetPointsTotal() uint64 {
+	if x != nil {
+		return x.PointsTotal
 	}
 	return 0
 }
@@ -3699,7 +3715,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x16CancelOperationRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"V\n" +
 	"\x17CancelOperationResponse\x12;\n" +
-	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\x92\x04\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\xd6\x04\n" +
 	"\tOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1e\n" +
@@ -3721,7 +3737,10 @@ const file_cluster_proto_rawDesc = "" +
 	"\rended_unix_ms\x18\r \x01(\x03R\vendedUnixMs\x12\x18\n" +
 	"\aproblem\x18\x0e \x01(\tR\aproblem\x12*\n" +
 	"\x11from_shard_number\x18\x0f \x01(\rR\x0ffromShardNumber\x12&\n" +
-	"\x0fto_shard_number\x18\x10 \x01(\rR\rtoShardNumber\"\xc3\x01\n" +
+	"\x0fto_shard_number\x18\x10 \x01(\rR\rtoShardNumber\x12\x1f\n" +
+	"\vpoints_done\x18\x11 \x01(\x04R\n" +
+	"pointsDone\x12!\n" +
+	"\fpoints_total\x18\x12 \x01(\x04R\vpointsTotal\"\xc3\x01\n" +
 	"\x11UpdatePeerRequest\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x17\n" +
 	"\x04zone\x18\x02 \x01(\tH\x00R\x04zone\x88\x01\x01\x124\n" +

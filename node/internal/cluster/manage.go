@@ -140,6 +140,29 @@ func (s *Service) Rebalance(ctx context.Context, req *clusterpb.RebalanceRequest
 	return &clusterpb.RebalanceResponse{Operation: op}, nil
 }
 
+// Reshard declares into how many shards a collection is cut. The number that is declared joins what runs, another turns it round.
+func (s *Service) Reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*clusterpb.ReshardResponse, error) {
+	op, err := s.reshard(ctx, req)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &clusterpb.ReshardResponse{Operation: op}, nil
+}
+
+func (s *Service) reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*clusterpb.Operation, error) {
+	if req.GetCollection() == "" {
+		return nil, fault.New(fault.Invalid, "reshard: name a collection")
+	}
+	_, cols, err := s.find(ctx, []string{req.GetCollection()})
+	if err != nil {
+		return nil, err
+	}
+	if req.GetShardKey() != nil {
+		return nil, fault.New(fault.Unsupported, "collection `%s` has no shard keys: its shards are cut by shard_number alone", cols[0].Name)
+	}
+	return s.propose(ctx, catalog.Command{Reshard: &catalog.Reshard{Collection: cols[0].ID, ShardNumber: req.GetShardNumber(), At: now()}})
+}
+
 // GetSettings tells how the cluster keeps what is declared; what was never set has its default.
 func (s *Service) GetSettings(context.Context, *clusterpb.GetSettingsRequest) (*clusterpb.GetSettingsResponse, error) {
 	state, _ := s.opts.Metadata.Watch()

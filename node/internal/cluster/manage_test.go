@@ -31,6 +31,7 @@ type managed struct {
 	changed chan struct{}
 	dead    map[catalog.PeerID]time.Duration
 	bytes   map[catalog.ShardRef]uint64
+	moving  map[catalog.ShardRef]replica.Moving
 	gauges  map[catalog.PeerID]peer.Gauge
 	voters  map[catalog.PeerID]string
 	service *cluster.Service
@@ -40,7 +41,7 @@ func newManaged(t *testing.T, peers int) *managed {
 	t.Helper()
 	m := &managed{
 		t: t, state: catalog.Empty(), changed: make(chan struct{}), dead: map[catalog.PeerID]time.Duration{},
-		bytes: map[catalog.ShardRef]uint64{}, gauges: map[catalog.PeerID]peer.Gauge{},
+		bytes: map[catalog.ShardRef]uint64{}, moving: map[catalog.ShardRef]replica.Moving{}, gauges: map[catalog.PeerID]peer.Gauge{},
 		voters: map[catalog.PeerID]string{1: ""},
 	}
 	for i := range peers {
@@ -101,6 +102,9 @@ func (m *managed) Statuses(_ context.Context, refs []catalog.ShardRef) coordinat
 			if r.State == catalog.Partial {
 				st.Transfer = &replica.Transfer{From: sh.Primary, Bytes: m.bytes[ref] / 4, TotalBytes: m.bytes[ref]}
 			}
+			if mv, ok := m.moving[ref]; ok && st.Leading {
+				st.Moving = &mv
+			}
 			if all[r.Peer] == nil {
 				all[r.Peer] = map[catalog.ShardRef]replica.Status{}
 			}
@@ -114,6 +118,10 @@ func (m *managed) Propose(_ context.Context, cmds ...catalog.Command) ([]catalog
 	m.Lock()
 	defer m.Unlock()
 	for i, cmd := range cmds {
+		var err error
+		if cmds[i], err = catalog.Prepare(m.state, cmd, func(catalog.PeerID) bool { return true }); err != nil {
+			return nil, err
+		}
 		if cmd.ExpelPeer == nil {
 			continue
 		}
@@ -206,6 +214,70 @@ func TestADrainIsAnOperationThatIsJoinedWatchedAndEnds(t *testing.T) {
 	cancelled, err := m.service.CancelOperation(t.Context(), &clusterpb.CancelOperationRequest{Id: id})
 	if status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("what has ended was cancelled: %v, %v", cancelled, err)
+	}
+}
+
+func TestAReshardIsAnOperationThatIsJoinedTurnedRoundAndTellsHowFarItIs(t *testing.T) {
+	m := newManaged(t, 2)
+	m.create("docs", 1, 2, 1)
+	ask := func(shards uint32) *clusterpb.Operation {
+		t.Helper()
+		resp, err := m.service.Reshard(t.Context(), &clusterpb.ReshardRequest{Collection: "docs", ShardNumber: shards})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.GetOperation()
+	}
+	if op := ask(1); op != nil {
+		t.Errorf("nothing was to be done: %v", op)
+	}
+	op := ask(2)
+	if op.GetKind() != "reshard" || op.GetTotal() != 2048 || op.GetDone() != 0 || op.GetFromShardNumber() != 1 || op.GetToShardNumber() != 2 || ask(2).GetId() != op.GetId() {
+		t.Errorf("%v", op)
+	}
+	ref := catalog.ShardRef{Collection: 1, Shard: 1}
+	m.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: 1, Begin: &catalog.PlanMoves(m.state.Collections[1]).Begin[0]}})
+	if op := m.operation(op.GetId()); op.GetPhase() != "2048 slots of 4096 left, 1 move under way" {
+		t.Errorf("%v", op)
+	}
+	m.moving[ref] = replica.Moving{Points: 25, TotalPoints: 100, Bytes: 1000, Problem: "a cut cable"}
+	if op := m.operation(op.GetId()); op.GetPointsDone() != 25 || op.GetPointsTotal() != 100 || op.GetBytesDone() != 1000 || op.GetBytesTotal() != 4000 ||
+		op.GetPhase() != "2048 slots of 4096 left, 1 move under way: 25 of 100 points" || !strings.Contains(op.GetProblem(), "shard 0 to shard 1") || !strings.Contains(op.GetProblem(), "a cut cable") {
+		t.Errorf("%v", op)
+	}
+	cancelled, err := m.service.CancelOperation(t.Context(), &clusterpb.CancelOperationRequest{Id: op.GetId()})
+	if err != nil || cancelled.GetOperation().GetState() != clusterpb.OperationState_OPERATION_STATE_CANCELLED || !strings.Contains(cancelled.GetOperation().GetProblem(), "returns") {
+		t.Errorf("%v, %v", cancelled, err)
+	}
+	back := ask(1)
+	if back.GetId() == op.GetId() || back.GetToShardNumber() != 1 {
+		t.Errorf("%v", back)
+	}
+	m.rest()
+	if op := m.operation(back.GetId()); op.GetState() != clusterpb.OperationState_OPERATION_STATE_DONE || len(m.state.Collections[1].Shards) != 1 {
+		t.Errorf("%v\n%s", op, m.state.Describe())
+	}
+}
+
+func TestAReshardThatCannotBeIsRefused(t *testing.T) {
+	m := newManaged(t, 2)
+	m.create("docs", 1, 2, 1)
+	for want, req := range map[codes.Code]*clusterpb.ReshardRequest{
+		codes.NotFound:        {Collection: "none", ShardNumber: 1},
+		codes.InvalidArgument: {Collection: "docs", ShardNumber: catalog.MaxShards + 1},
+		codes.Unimplemented:   {Collection: "docs", ShardNumber: 3, ShardKey: &clusterpb.ShardKey{}},
+	} {
+		if _, err := m.service.Reshard(t.Context(), req); status.Code(err) != want {
+			t.Errorf("%v: %v, want %s", req, err, want)
+		}
+	}
+	for _, req := range []*clusterpb.ReshardRequest{{ShardNumber: 1}, {Collection: "docs"}} {
+		if _, err := m.service.Reshard(t.Context(), req); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%v: %v", req, err)
+		}
+	}
+	if len(m.state.Operations) > 0 || m.state.Collections[1].Config.ShardNumber != 1 {
+		t.Errorf("something was changed all the same: %s", m.state.Describe())
 	}
 }
 

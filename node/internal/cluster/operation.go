@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
@@ -72,6 +73,7 @@ func concerned(state *catalog.State, o *catalog.Operation) []catalog.ShardRef {
 			case catalog.Replicate:
 				is = ref.Collection == o.Collection && ref.Shard == o.Placement.Shard
 			case catalog.Resharding:
+				is = ref.Collection == o.Collection && movesTo(state.Collections[ref.Collection], ref.Shard)
 			}
 		}
 		if is {
@@ -198,7 +200,54 @@ func (p progress) reshard(w *clusterpb.Operation) {
 	left := catalog.PlanMoves(c)
 	w.Total = max(w.Total, uint64(left.Left))
 	w.Done = w.Total - uint64(left.Left)
-	w.Phase = fmt.Sprintf("%s of 4096 left, %s under way", count(left.Left, "slot"), count(len(c.Moves), "move"))
+	running := 0
+	for _, m := range c.Moves {
+		if m.Running() {
+			running++
+			p.moving(w, c, m)
+		}
+	}
+	w.Phase = fmt.Sprintf("%s of 4096 left, %s under way", count(left.Left, "slot"), count(running, "move"))
+	if w.PointsTotal > 0 {
+		w.Phase += fmt.Sprintf(": %d of %s", w.PointsDone, count(int(w.PointsTotal), "point"))
+	}
+	if left.Left == 0 {
+		w.Phase = fmt.Sprintf("all slots are where they are to be; %s to clean up", count(len(c.Moves)+len(left.Drop), "thing"))
+	}
+}
+
+// moving adds how far a move has come, as the primary of its target tells. Its bytes in all are estimated by its points.
+func (p progress) moving(w *clusterpb.Operation, c *catalog.Collection, m *catalog.Move) {
+	target, ok := c.Shard(m.Target)
+	if !ok {
+		return
+	}
+	ref := catalog.ShardRef{Collection: c.ID, Shard: m.Target}
+	primary, _ := target.Replica(target.Primary)
+	st, ok := p.obs.status(ref, primary)
+	if !ok {
+		w.Problem = fmt.Sprintf("%s, which leads shard %d, does not answer", name(p.state, target.Primary), m.Target)
+		return
+	}
+	if st.Moving == nil {
+		return
+	}
+	done, total := min(st.Moving.Points, st.Moving.TotalPoints), st.Moving.TotalPoints
+	w.PointsDone, w.PointsTotal = w.PointsDone+done, w.PointsTotal+total
+	w.BytesDone += st.Moving.Bytes
+	if done > 0 {
+		w.BytesTotal += max(st.Moving.Bytes, uint64(float64(st.Moving.Bytes)*float64(total)/float64(done)))
+	} else {
+		w.BytesTotal += st.Moving.Bytes
+	}
+	if st.Moving.Problem != "" {
+		w.Problem = fmt.Sprintf("the move of slots from shard %d to shard %d is tried again: %s", m.Source, m.Target, st.Moving.Problem)
+	}
+}
+
+// movesTo tells whether slots are on their way to a shard.
+func movesTo(c *catalog.Collection, id catalog.ShardID) bool {
+	return slices.ContainsFunc(c.Moves, func(m *catalog.Move) bool { return m.Running() && m.Target == id })
 }
 
 // count says a number of things: "1 replica", "2 replicas".

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
 // side is one side of a move that this node has to do with.
@@ -28,12 +29,7 @@ type Mover struct {
 }
 
 // Progress is how far a move to a shard that this node leads has come.
-type Progress struct {
-	Points, TotalPoints uint64 // of the first pass
-	Bytes               uint64 // that have come, in all passes
-	Attempts            int    // at the last pass that failed
-	Problem             string // why the last step failed; "" once one has succeeded
-}
+type Progress = replica.Moving
 
 // New starts to watch for moves.
 func New(opts Options) (*Mover, error) {
@@ -112,13 +108,15 @@ func (m *Mover) begin(ctx context.Context, s side) {
 	})
 }
 
-// Progress tells how far the moves to shards that this node leads have come.
-func (m *Mover) Progress() map[catalog.MoveID]Progress {
+// Progress tells how far the moves have come, by the shards that they go to and that this node leads.
+func (m *Mover) Progress() map[catalog.ShardRef]Progress {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := make(map[catalog.MoveID]Progress, len(m.mu.progress))
-	for id, p := range m.mu.progress {
-		all[id] = p
+	all := make(map[catalog.ShardRef]Progress, len(m.mu.progress))
+	for s := range m.mu.at {
+		if p, ok := m.mu.progress[s.move]; ok && s.target {
+			all[s.ref] = p
+		}
 	}
 	return all
 }

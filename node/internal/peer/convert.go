@@ -328,7 +328,7 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
 		IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
-		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields),
+		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields), Moving: movingToWire(s.Moving),
 	}
 }
 
@@ -359,6 +359,22 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
 		Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()),
 	}
-	s.Transfer = transferFromWire(s, w.GetTransfer())
+	s.Transfer, s.Moving = transferFromWire(s, w.GetTransfer()), movingFromWire(w.GetMoving())
 	return s, err
+}
+
+func movingToWire(m *replica.Moving) *peerpb.Moving {
+	if m == nil {
+		return nil
+	}
+	return &peerpb.Moving{Points: m.Points, TotalPoints: m.TotalPoints, Bytes: m.Bytes, Attempts: uint32(m.Attempts), Problem: m.Problem}
+}
+
+func movingFromWire(w *peerpb.Moving) *replica.Moving {
+	if w == nil {
+		return nil
+	}
+	return &replica.Moving{
+		Points: w.GetPoints(), TotalPoints: w.GetTotalPoints(), Bytes: w.GetBytes(), Attempts: int(w.GetAttempts()), Problem: w.GetProblem(),
+	}
 }

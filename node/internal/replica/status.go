@@ -32,6 +32,7 @@ type Status struct {
 	Differs      string                    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
 	Lag          uint64                    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks
 	Transfer     *Transfer                 // the snapshot that it is being filled from; it is no replica yet then
+	Moving       *Moving                   // of the primary of a shard that slots move to
 	active       []catalog.PeerID
 	shard        *catalog.Shard
 	quiet        bool // the protocol needs no ticks
@@ -40,6 +41,14 @@ type Status struct {
 	standing     *move.Standing
 	settled      bool // it leads and has applied its TermStart
 	declared     int  // copies
+}
+
+// Moving is how far slots have come that move to a shard.
+type Moving struct {
+	Points, TotalPoints uint64 // of the first pass
+	Bytes               uint64 // that have come, in all passes
+	Attempts            int    // at the last pass that failed
+	Problem             string // why the last step failed; "" once one has succeeded
 }
 
 // holders tells a writer who counts, for error texts.

@@ -37,7 +37,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 		return err
 	}
 	service, err := peer.NewService(peer.ServiceOptions{
-		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: s.replicas, Snapshots: s.replicas, Feeds: s.replicas, Proposer: s.raft, Joiner: admission,
+		Self: s.self(), Membership: s.membership, Data: s.replicas, Replicas: statuses{s.replicas, s.mover}, Snapshots: s.replicas, Feeds: s.replicas, Proposer: s.raft, Joiner: admission,
 		Promotions: s.runner, Copies: s.auditor, Reads: s.replicas, Applied: s.raft.AppliedIndex, Draining: s.draining.Load, Heard: s.hear,
 		Expelled: func(id catalog.PeerID) bool { return s.raft.State().WasExpelled(id) },
 		Admit:    s.gates.peers.Wrap, Gauge: s.gauges.Own, Expect: uint32(s.opts.BootstrapExpect),

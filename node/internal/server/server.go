@@ -177,7 +177,7 @@ func (s *Server) openReplicas(context.Context) error {
 	}
 	s.opened("mover", s.mover.Close)
 	s.routes, err = coordinator.New(coordinator.Options{
-		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: s.replicas, RemoteStatus: s.network.pool,
+		Self: s.id.PeerID, Local: s.replicas, Remote: s.network.pool, LocalStatus: statuses{s.replicas, s.mover}, RemoteStatus: s.network.pool,
 		LocalProof: s.replicas, RemoteProof: s.network.pool, Barrier: s.raft.Barrier,
 		Metadata: s.raft, Liveness: s.network.monitor, Disks: s.gauges, Logger: s.logger.Named("coordinator"),
 	})

@@ -3464,6 +3464,7 @@ type ReplicaStatus struct {
 	Indexing       bool                   `protobuf:"varint,21,opt,name=indexing,proto3" json:"indexing,omitempty"`                            // vectors are being put into graphs
 	IndexProblem   string                 `protobuf:"bytes,22,opt,name=index_problem,json=indexProblem,proto3" json:"index_problem,omitempty"` // why that was given up
 	Fields         []*FieldStatus         `protobuf:"bytes,23,rep,name=fields,proto3" json:"fields,omitempty"`
+	Moving         *Moving                `protobuf:"bytes,24,opt,name=moving,proto3" json:"moving,omitempty"` // of the primary of a shard that slots move to
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3624,6 +3625,89 @@ func (x *ReplicaStatus) GetFields() []*FieldStatus {
 	return nil
 }
 
+func (x *ReplicaStatus) GetMoving() *Moving {
+	if x != nil {
+		return x.Moving
+	}
+	return nil
+}
+
+type Moving struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Points        uint64                 `protobuf:"varint,1,opt,name=points,proto3" json:"points,omitempty"` // of the first pass
+	TotalPoints   uint64                 `protobuf:"varint,2,opt,name=total_points,json=totalPoints,proto3" json:"total_points,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`       // that have come, in all passes
+	Attempts      uint32                 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"` // at the last pass that failed
+	Problem       string                 `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`    // why the last step failed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moving) Reset() {
+	*x = Moving{}
+	mi := &file_peer_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moving) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moving) ProtoMessage() {}
+
+func (x *Moving) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moving.ProtoReflect.Descriptor instead.
+func (*Moving) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Moving) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *Moving) GetTotalPoints() uint64 {
+	if x != nil {
+		return x.TotalPoints
+	}
+	return 0
+}
+
+func (x *Moving) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Moving) GetAttempts() uint32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Moving) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 type FieldStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -3636,7 +3720,7 @@ type FieldStatus struct {
 
 func (x *FieldStatus) Reset() {
 	*x = FieldStatus{}
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3648,7 +3732,7 @@ func (x *FieldStatus) String() string {
 func (*FieldStatus) ProtoMessage() {}
 
 func (x *FieldStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3661,7 +3745,7 @@ func (x *FieldStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldStatus.ProtoReflect.Descriptor instead.
 func (*FieldStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{52}
+	return file_peer_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *FieldStatus) GetPath() string {
@@ -3709,7 +3793,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3721,7 +3805,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3734,7 +3818,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{53}
+	return file_peer_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -3815,7 +3899,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +3911,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +3924,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{54}
+	return file_peer_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -3899,7 +3983,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3911,7 +3995,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3924,7 +4008,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{55}
+	return file_peer_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -3975,7 +4059,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3987,7 +4071,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4000,7 +4084,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{56}
+	return file_peer_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SnapshotBegin) GetMoves() []byte {
@@ -4049,7 +4133,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4061,7 +4145,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4074,7 +4158,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{57}
+	return file_peer_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -4116,7 +4200,7 @@ type FeedRequest struct {
 
 func (x *FeedRequest) Reset() {
 	*x = FeedRequest{}
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +4212,7 @@ func (x *FeedRequest) String() string {
 func (*FeedRequest) ProtoMessage() {}
 
 func (x *FeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +4225,7 @@ func (x *FeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRequest.ProtoReflect.Descriptor instead.
 func (*FeedRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{58}
+	return file_peer_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *FeedRequest) GetShard() *ShardRef {
@@ -4223,7 +4307,7 @@ type FeedChunk struct {
 
 func (x *FeedChunk) Reset() {
 	*x = FeedChunk{}
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +4319,7 @@ func (x *FeedChunk) String() string {
 func (*FeedChunk) ProtoMessage() {}
 
 func (x *FeedChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +4332,7 @@ func (x *FeedChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedChunk.ProtoReflect.Descriptor instead.
 func (*FeedChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{59}
+	return file_peer_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *FeedChunk) GetBegin() *FeedBegin {
@@ -4314,7 +4398,7 @@ type FeedBegin struct {
 
 func (x *FeedBegin) Reset() {
 	*x = FeedBegin{}
-	mi := &file_peer_proto_msgTypes[60]
+	mi := &file_peer_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4326,7 +4410,7 @@ func (x *FeedBegin) String() string {
 func (*FeedBegin) ProtoMessage() {}
 
 func (x *FeedBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[60]
+	mi := &file_peer_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4339,7 +4423,7 @@ func (x *FeedBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBegin.ProtoReflect.Descriptor instead.
 func (*FeedBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{60}
+	return file_peer_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *FeedBegin) GetCut() uint64 {
@@ -4658,7 +4742,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xda\x04\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\x8b\x05\n" +
 	"\rReplicaStatus\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -4681,7 +4765,14 @@ const file_peer_proto_rawDesc = "" +
 	"\x0findexed_vectors\x18\x14 \x01(\x04R\x0eindexedVectors\x12\x1a\n" +
 	"\bindexing\x18\x15 \x01(\bR\bindexing\x12#\n" +
 	"\rindex_problem\x18\x16 \x01(\tR\findexProblem\x124\n" +
-	"\x06fields\x18\x17 \x03(\v2\x1c.ostraka.peer.v1.FieldStatusR\x06fields\"c\n" +
+	"\x06fields\x18\x17 \x03(\v2\x1c.ostraka.peer.v1.FieldStatusR\x06fields\x12/\n" +
+	"\x06moving\x18\x18 \x01(\v2\x17.ostraka.peer.v1.MovingR\x06moving\"\x8f\x01\n" +
+	"\x06Moving\x12\x16\n" +
+	"\x06points\x18\x01 \x01(\x04R\x06points\x12!\n" +
+	"\ftotal_points\x18\x02 \x01(\x04R\vtotalPoints\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\rR\battempts\x12\x18\n" +
+	"\aproblem\x18\x05 \x01(\tR\aproblem\"c\n" +
 	"\vFieldStatus\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\tR\x04spec\x12\x14\n" +
@@ -4785,7 +4876,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_peer_proto_goTypes = []any{
 	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
 	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
@@ -4840,16 +4931,17 @@ var file_peer_proto_goTypes = []any{
 	(*StatusRequest)(nil),         // 50: ostraka.peer.v1.StatusRequest
 	(*StatusResponse)(nil),        // 51: ostraka.peer.v1.StatusResponse
 	(*ReplicaStatus)(nil),         // 52: ostraka.peer.v1.ReplicaStatus
-	(*FieldStatus)(nil),           // 53: ostraka.peer.v1.FieldStatus
-	(*Transfer)(nil),              // 54: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 55: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 56: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 57: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 58: ostraka.peer.v1.SnapshotEnd
-	(*FeedRequest)(nil),           // 59: ostraka.peer.v1.FeedRequest
-	(*FeedChunk)(nil),             // 60: ostraka.peer.v1.FeedChunk
-	(*FeedBegin)(nil),             // 61: ostraka.peer.v1.FeedBegin
-	nil,                           // 62: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*Moving)(nil),                // 53: ostraka.peer.v1.Moving
+	(*FieldStatus)(nil),           // 54: ostraka.peer.v1.FieldStatus
+	(*Transfer)(nil),              // 55: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 56: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 57: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 58: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 59: ostraka.peer.v1.SnapshotEnd
+	(*FeedRequest)(nil),           // 60: ostraka.peer.v1.FeedRequest
+	(*FeedChunk)(nil),             // 61: ostraka.peer.v1.FeedChunk
+	(*FeedBegin)(nil),             // 62: ostraka.peer.v1.FeedBegin
+	nil,                           // 63: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
@@ -4857,7 +4949,7 @@ var file_peer_proto_depIdxs = []int32{
 	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
 	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	62, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	63, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -4892,56 +4984,57 @@ var file_peer_proto_depIdxs = []int32{
 	11, // 37: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
 	52, // 38: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
 	11, // 39: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	54, // 40: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	53, // 41: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
-	11, // 42: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	57, // 43: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	58, // 44: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	11, // 45: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	61, // 46: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
-	2,  // 47: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	4,  // 48: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	6,  // 49: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	8,  // 50: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	12, // 51: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	16, // 52: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	20, // 53: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	23, // 54: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	27, // 55: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	35, // 56: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	36, // 57: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	38, // 58: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	40, // 59: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
-	48, // 60: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	50, // 61: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	55, // 62: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	59, // 63: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
-	43, // 64: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	45, // 65: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	3,  // 66: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	5,  // 67: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	7,  // 68: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	9,  // 69: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	13, // 70: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	18, // 71: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	22, // 72: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	24, // 73: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	32, // 74: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	37, // 75: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	37, // 76: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	39, // 77: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	41, // 78: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
-	49, // 79: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	51, // 80: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	56, // 81: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	60, // 82: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
-	44, // 83: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	47, // 84: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	66, // [66:85] is the sub-list for method output_type
-	47, // [47:66] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	55, // 40: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	54, // 41: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
+	53, // 42: ostraka.peer.v1.ReplicaStatus.moving:type_name -> ostraka.peer.v1.Moving
+	11, // 43: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	58, // 44: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	59, // 45: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	11, // 46: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	62, // 47: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
+	2,  // 48: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 49: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 50: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 51: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 52: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 53: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 54: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 55: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 56: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	35, // 57: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	36, // 58: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	38, // 59: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	40, // 60: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
+	48, // 61: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	50, // 62: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	56, // 63: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	60, // 64: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
+	43, // 65: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	45, // 66: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 67: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 68: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 69: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 70: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 71: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 72: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 73: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 74: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	32, // 75: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	37, // 76: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	37, // 77: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	39, // 78: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	41, // 79: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
+	49, // 80: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	51, // 81: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	57, // 82: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	61, // 83: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
+	44, // 84: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	47, // 85: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	67, // [67:86] is the sub-list for method output_type
+	48, // [48:67] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -4967,7 +5060,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   62,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
