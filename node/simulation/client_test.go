@@ -12,6 +12,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -154,8 +155,10 @@ func (k *client) step(parent context.Context) {
 		err = k.setPayload(ctx, points, g, k.w.c.machines[i])
 	case n < 90:
 		err = k.deleteGroup(ctx, points, g)
+	case n < 95:
+		err = k.countOwn(ctx, points, g, k.w.c.machines[i])
 	default:
-		_, err = points.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: g.name, Limit: qdrant.PtrOf(uint32(10))})
+		err = k.scroll(ctx, points, g, k.w.c.machines[i])
 	}
 	k.count(err)
 }
@@ -230,6 +233,40 @@ func (k *client) readBack(ctx context.Context, points qdrant.PointsClient, g *ta
 	if h := g.points.get(id); !h.allows(got) {
 		k.w.c.violate("%s acknowledged that point %d of %s is %d, and shows %d then", m.name, id, g.name, want, got)
 	}
+}
+
+// scroll reads a page: whatever happens, no point is shown twice, and none out of order.
+func (k *client) scroll(ctx context.Context, points qdrant.PointsClient, g *target, m *machine) error {
+	resp, err := points.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: g.name, Limit: qdrant.PtrOf(uint32(200))})
+	last := uint64(0)
+	for _, p := range resp.GetResult() {
+		if id := p.GetId().GetNum(); id <= last {
+			k.w.c.violate("%s shows point %d of %s behind point %d", m.name, id, g.name, last)
+		} else {
+			last = id
+		}
+	}
+	return err
+}
+
+// countOwn counts the client's points linearizably: those that are surely there, at least, and none that never were.
+func (k *client) countOwn(ctx context.Context, points qdrant.PointsClient, g *target, m *machine) error {
+	if g.lossy() {
+		return nil
+	}
+	ctx = metadata.AppendToOutgoingContext(ctx, "x-ostraka-consistency", "strong")
+	resp, err := points.Count(ctx, &qdrant.CountPoints{
+		CollectionName: g.name, Exact: qdrant.PtrOf(true),
+		Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("client", int64(k.number))}},
+	})
+	if err != nil {
+		return err
+	}
+	mine := k.group[g]
+	if n := resp.GetResult().GetCount(); n < uint64(len(mine.own)) || n > uint64(len(mine.of)) {
+		k.w.c.violate("%s counts %d points of client %d in %s, and there are %d to %d", m.name, n, k.number, g.name, len(mine.own), len(mine.of))
+	}
+	return nil
 }
 
 // setPayload changes a point that is surely there.

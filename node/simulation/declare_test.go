@@ -20,7 +20,7 @@ import (
 )
 
 // TestClustersBecomeAsDeclared is TestClustersKeepTheirPromises while somebody changes what is declared: peers are drained and
-// taken back, factors, zones and settings change, nodes join, copies of peers that are away for a moment are made anew. In the
+// taken back, factors, numbers of shards, zones and settings change, nodes join, copies of peers that are away for a moment are made anew. In the
 // end everything is as declared, and nothing that was acknowledged is lost.
 func TestClustersBecomeAsDeclared(t *testing.T) {
 	sum := &totals{counts: map[string]int{}}
@@ -140,6 +140,7 @@ func (o *operator) changes() []fault {
 		change("zone", 2, o.zone),
 		change("factor", 8, o.factor),
 		change("settings", 6, o.settings),
+		change("reshard", 10, o.reshard),
 		change("rebalance", 2, func() (string, request) {
 			return "all", func(ctx context.Context, cc *grpc.ClientConn) error {
 				_, err := clusterpb.NewClusterClient(cc).Rebalance(ctx, &clusterpb.RebalanceRequest{})
@@ -218,6 +219,15 @@ func (o *operator) factor() (string, request) {
 		_, err := qdrant.NewCollectionsClient(cc).Update(ctx, &qdrant.UpdateCollection{
 			CollectionName: g.name, Params: &qdrant.CollectionParamsDiff{ReplicationFactor: &factor},
 		})
+		return err
+	}
+}
+
+// reshard changes into how many shards a collection is cut.
+func (o *operator) reshard() (string, request) {
+	g, shards := o.w.targets[o.random.IntN(len(o.w.targets))], uint32(1+o.random.IntN(5))
+	return fmt.Sprintf("%s into %d", g.name, shards), func(ctx context.Context, cc *grpc.ClientConn) error {
+		_, err := clusterpb.NewClusterClient(cc).Reshard(ctx, &clusterpb.ReshardRequest{Collection: g.name, ShardNumber: shards})
 		return err
 	}
 }

@@ -94,6 +94,7 @@ func (d *differ) collection(was, now *catalog.Collection) {
 			d.shard(now, before, sh)
 		}
 	}
+	d.cut(was, now, old)
 }
 
 func (d *differ) shard(col *catalog.Collection, was, now *catalog.Shard) {

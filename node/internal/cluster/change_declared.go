@@ -7,6 +7,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // declared tells what was declared of peers and of the cluster, and which operations began and ended.
@@ -25,6 +26,9 @@ func (d *differ) declared() {
 		about := event.Event{Collection: o.Name, Peer: uint64(o.Peer)}
 		if !known {
 			about.Text = fmt.Sprintf("operation %d (%s) began", o.ID, o.Kind)
+			if o.Reshard != nil {
+				about.Text += fmt.Sprintf(": %s is cut into %s instead of %d", o.Name, count(int(o.Reshard.To), "shard"), o.Reshard.From)
+			}
 			d.add(event.OperationBegan, event.Info, about)
 		}
 		if o.State == catalog.Running || known && was.State != catalog.Running {
@@ -39,6 +43,30 @@ func (d *differ) declared() {
 			severity = event.Warn
 		}
 		d.add(event.OperationEnded, severity, about)
+	}
+}
+
+// cut tells of shards that came and went, and of slots that have another owner.
+func (d *differ) cut(was, now *catalog.Collection, old map[catalog.ShardID]*catalog.Shard) {
+	say := func(kind event.Kind, id catalog.ShardID, peer catalog.PeerID, format string, args ...any) {
+		d.add(kind, event.Info, event.Event{
+			Collection: now.Name, Shard: uint32(id), HasShard: true, Peer: uint64(peer), Text: fmt.Sprintf("shard %d of %s: ", id, now.Name) + fmt.Sprintf(format, args...),
+		})
+	}
+	for _, sh := range now.Shards {
+		before, ok := old[sh.ID]
+		if !ok {
+			before = &catalog.Shard{}
+			say(event.ShardAdded, sh.ID, sh.Primary, "it was made, to own some of the slots; %s leads it", d.name(sh.Primary))
+		}
+		if more := sh.Owns() - before.Owns(); more > 0 {
+			say(event.SlotsMoved, sh.ID, sh.Primary, "it owns %s more, %d of %d", count(more, "slot"), sh.Owns(), slot.Count)
+		}
+	}
+	for _, sh := range was.Shards {
+		if _, ok := now.Shard(sh.ID); !ok {
+			say(event.ShardDropped, sh.ID, sh.Primary, "it is gone, its slots belong to others")
+		}
 	}
 }
 

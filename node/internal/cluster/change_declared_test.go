@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -31,5 +32,41 @@ func TestWhatIsDeclaredIsAnEvent(t *testing.T) {
 		if got != c.want+" " {
 			t.Errorf("got %s", got)
 		}
+	}
+}
+
+func TestACollectionThatIsCutAnewIsToldAsEvents(t *testing.T) {
+	m := newManaged(t, 2)
+	m.create("docs", 1, 1, 1)
+	told := func(before *catalog.State) (got []string) {
+		for _, e := range cluster.Changes(before, m.state) {
+			if e.Collection != "docs" {
+				t.Errorf("%+v", e)
+			}
+			got = append(got, fmt.Sprintf("%s: %s", e.Kind, e.Text))
+		}
+		return got
+	}
+	before := m.state
+	m.must(catalog.Command{Reshard: &catalog.Reshard{Collection: 1, ShardNumber: 2}})
+	got := told(before)
+	before = m.state
+	m.rest()
+	if got = append(got, told(before)...); !slices.Equal(got, []string{
+		"operation_began: operation 1 (reshard) began: docs is cut into 2 shards instead of 1",
+		"shard_added: shard 1 of docs: it was made, to own some of the slots; node-2 leads it",
+		"operation_ended: operation 1 (reshard) is done",
+		"slots_moved: shard 1 of docs: it owns 2048 slots more, 2048 of 4096",
+	}) {
+		t.Errorf("got %q", got)
+	}
+	before = m.state
+	m.must(catalog.Command{Reshard: &catalog.Reshard{Collection: 1, ShardNumber: 1}})
+	m.rest()
+	if got, want := told(before), []string{
+		"operation_began: operation 2 (reshard) began: docs is cut into 1 shard instead of 2", "operation_ended: operation 2 (reshard) is done",
+		"slots_moved: shard 0 of docs: it owns 2048 slots more, 4096 of 4096", "shard_dropped: shard 1 of docs: it is gone, its slots belong to others",
+	}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }

@@ -38,6 +38,9 @@ const (
 	PeerDeclared      Kind = "peer_declared"      // a peer's state, zone or labels were declared
 	OperationBegan    Kind = "operation_began"    // something that takes long
 	OperationEnded    Kind = "operation_ended"    // ... is done, cancelled or failed
+	ShardAdded        Kind = "shard_added"        // a collection is being cut into more shards
+	ShardDropped      Kind = "shard_dropped"      // ... into fewer: it owned no slots any more
+	SlotsMoved        Kind = "slots_moved"        // slots have another owner
 	SettingsChanged   Kind = "settings_changed"   // of the cluster
 	Verified          Kind = "verified"           // a comparison was asked for, and this came of it
 	DiskFull          Kind = "disk_full"          // this node's disk has no room for what grows

@@ -24,7 +24,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelpOfEveryCommandShowsAnExample(t *testing.T) {
 	sh := shell(t, nil)
-	for _, name := range []string{"", "serve", "dev", "status", "load", "query", "plan", "peer", "settings", "pause", "resume", "rebalance", "operations", "watch", "wait", "cancel"} {
+	for _, name := range []string{"", "serve", "dev", "status", "load", "query", "plan", "peer", "settings", "pause", "resume", "reshard", "rebalance", "operations", "watch", "wait", "cancel"} {
 		args := []string{"--help"}
 		if name != "" {
 			args = []string{name, "--help"}

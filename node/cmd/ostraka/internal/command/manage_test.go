@@ -81,6 +81,23 @@ func (s *server) Rebalance(_ context.Context, r *clusterpb.RebalanceRequest) (*c
 	return &clusterpb.RebalanceResponse{Operation: s.operations[2]}, nil
 }
 
+func (s *server) Reshard(_ context.Context, r *clusterpb.ReshardRequest) (*clusterpb.ReshardResponse, error) {
+	switch {
+	case r.GetCollection() != "docs":
+		return nil, status.Error(codes.NotFound, "there is no such collection")
+	case r.GetShardNumber() == 4:
+		return &clusterpb.ReshardResponse{}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.operations = []*clusterpb.Operation{{
+		Id: 5, Kind: "reshard", Collection: "docs", State: clusterpb.OperationState_OPERATION_STATE_RUNNING, Phase: "1024 slots of 4096 left, 1 move under way: 25 of 100 points",
+		Done: 1024, Total: 2048, BytesDone: 1 << 20, BytesTotal: 4 << 20, PointsDone: 25, PointsTotal: 100,
+		FromShardNumber: 4, ToShardNumber: r.GetShardNumber(), StartedUnixMs: 1_700_000_040_000,
+	}}
+	return &clusterpb.ReshardResponse{Operation: s.operations[0]}, nil
+}
+
 func (s *server) GetSettings(context.Context, *clusterpb.GetSettingsRequest) (*clusterpb.GetSettingsResponse, error) {
 	return &clusterpb.GetSettingsResponse{Settings: s.settings}, nil
 }
@@ -195,6 +212,26 @@ func TestOperationsAndWaiting(t *testing.T) {
 	if got := sh.out.String(); got != "No operations.\n" {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestReshard(t *testing.T) {
+	s := serverOf(t, "docs")
+	busy(s)
+	sh := shell(t, s)
+	sh.expect(sh.run("reshard", "docs", "--shards", "8"), 0, "ostraka wait 5")
+	sh.golden("reshard.txt")
+	sh.expect(sh.run("reshard", "docs", "--shards", "8", "-o", "json"), 0)
+	sh.golden("reshard.json")
+	sh.expect(sh.run("reshard", "docs", "--shards", "4"), 0)
+	if got := sh.out.String(); got != "There is nothing to do: docs is cut into 4 shards.\n" {
+		t.Errorf("got %q", got)
+	}
+	s.watched = []*clusterpb.Operation{s.operations[0], {Id: 5, Kind: "reshard", Collection: "docs", State: clusterpb.OperationState_OPERATION_STATE_CANCELLED,
+		Problem: "another number of shards was declared", FromShardNumber: 4, ToShardNumber: 8}}
+	sh.expect(sh.run("reshard", "docs", "--shards", "8", "--wait"), 1, "25 of 100 points", "operation 5 is cancelled: another number of shards was declared")
+	sh.expect(sh.run("reshard", "none", "--shards", "8"), 1, "there is no such collection")
+	sh.expect(sh.run("reshard", "docs"), 2, "--shards")
+	sh.expect(sh.run("reshard", "--shards", "2"), 2, "COLLECTION is missing")
 }
 
 func TestWaitingEndsWithTheSignal(t *testing.T) {
@@ -326,6 +363,7 @@ func TestCompletionOffersPeersAndOperations(t *testing.T) {
 		{[]string{"settings", "--balance", ""}, "on\noff\n"},
 		{[]string{"status", "-o", ""}, "table\njson\n"},
 		{[]string{"serve", "--log-level", ""}, "trace\ndebug\n"},
+		{[]string{"reshard", "d"}, "docs\n"},
 	} {
 		sh.expect(sh.run(append([]string{"__complete"}, c.args...)...), 0)
 		if got := sh.out.String(); !strings.HasPrefix(got, c.want) {

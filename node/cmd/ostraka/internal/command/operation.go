@@ -82,7 +82,8 @@ func newCancel(w World) *cobra.Command {
 		Use:   "cancel OPERATION",
 		Short: "End an operation and take back what can be taken back",
 		Long: `Cancel ends an operation: a peer that was being drained is in service again, moves under way for its sake are given up, what was
-placed by hand is as before. Copies that have moved stay where they are.`,
+placed by hand is as before. Copies that have moved stay where they are. A collection that was being cut anew returns, by an operation of its
+own, to the number of shards that it had.`,
 		Example: "  ostraka cancel 12",
 		Args:    exactly("OPERATION"), ValidArgsFunction: completeOperations(w, operationTable()),
 		RunE: asks(w, operationTable(), func(a *asking, args []string) error {
@@ -305,6 +306,8 @@ type operationJSON struct {
 	Started         string `json:"started"`
 	Ended           string `json:"ended,omitempty"`
 	Problem         string `json:"problem"`
+	PointsDone      uint64 `json:"points_done,omitempty"` // of the moves of slots that are under way
+	PointsTotal     uint64 `json:"points_total,omitempty"`
 	FromShardNumber uint32 `json:"from_shard_number,omitempty"`
 	ToShardNumber   uint32 `json:"to_shard_number,omitempty"`
 }
@@ -321,6 +324,7 @@ func operationJSONOf(o client.Operation) operationJSON {
 	out := operationJSON{
 		ID: o.ID, Kind: o.Kind, State: string(o.State), Collection: o.Collection, Peer: uint64(o.Peer), Phase: o.Phase, Done: o.Done, Total: o.Total,
 		BytesDone: o.BytesDone, BytesTotal: o.BytesTotal, Problem: o.Problem, FromShardNumber: o.FromShardNumber, ToShardNumber: o.ToShardNumber,
+		PointsDone: o.PointsDone, PointsTotal: o.PointsTotal,
 		Started: o.Started.UTC().Format(time.RFC3339),
 	}
 	if !o.Ended.IsZero() {
