@@ -110,7 +110,7 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 	default:
 	}
 	if l.move.Phase == catalog.Sealing {
-		if left := 2*d.opts.SealFor - time.Since(d.sealing); left > 0 {
+		if left := 2*sealFor(d.opts.SealFor, l.move.Version) - time.Since(d.sealing); left > 0 {
 			return left, nil
 		}
 		d.logger.Warn("the last pass lasts too long; writes go on", "version", l.move.Version)

@@ -58,7 +58,7 @@ type Options struct {
 	Logger   hclog.Logger
 	Metrics  *Metrics
 	// SealFor bounds the time for which a source takes no writes of the slots: after it the target gives the attempt up, after twice as
-	// much the source does. Default 500 ms.
+	// much the source does. Default 500 ms. Where several attempts were in vain the further ones get more, sixteen times as much at most.
 	SealFor time.Duration
 	// Small is how many changed points a pass may have for the next one to be the last. Default 500.
 	Small int

@@ -69,9 +69,22 @@ func (d *driver) safe(ctx context.Context, l look) error {
 // again is how soon the last pass is tried again: until it ends, writes may have to wait.
 const again = 5 * time.Millisecond
 
+// After shortSeals attempts each further one may last twice as long, up to 1<<sealDoublings times.
+const (
+	shortSeals    = 4
+	sealDoublings = 4
+)
+
+// sealFor bounds an attempt at the last pass, by the version of its sealing: each attempt takes two, so that both sides count alike,
+// whoever drives them. A cluster that is too slow for short pauses gets there with longer ones.
+func sealFor(short time.Duration, version uint64) time.Duration {
+	attempt := version / 2
+	return short << min(max(attempt, shortSeals)-shortSeals, sealDoublings)
+}
+
 // last makes the last pass, or gives the attempt up.
 func (d *driver) last(ctx context.Context, l look) error {
-	bounded, cancel := context.WithTimeout(ctx, d.opts.SealFor-time.Since(d.sealing))
+	bounded, cancel := context.WithTimeout(ctx, sealFor(d.opts.SealFor, l.move.Version)-time.Since(d.sealing))
 	defer cancel()
 	for {
 		_, err := d.pass(bounded, l, l.move.Version)
@@ -117,7 +130,7 @@ func (d *driver) flip(ctx context.Context, l look) error {
 		d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slot.Total(l.move.Slots), "pause", time.Since(d.sealing).Round(time.Millisecond))
 		return nil
 	}
-	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= d.opts.SealFor {
+	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= sealFor(d.opts.SealFor, l.move.Version) {
 		d.giveUp(err)
 		return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 	}
