@@ -29,6 +29,9 @@ var (
 	evidence = flag.String("chaos.out", "", "directory for logs, timeline and pictures; they are kept there. Without it, they are kept only if the test fails")
 )
 
+// restAnswers is how long one look at the cluster may take, until it is given up and said so: no answer may hang.
+const restAnswers = 15 * time.Second
+
 // atRestWithin bounds how long the cluster may take to be whole again once nothing is wrong any more: it is generous,
 // since the machine may be busy with other things.
 const atRestWithin = 3 * time.Minute
@@ -205,7 +208,11 @@ func (w *workloads) check(ctx context.Context, t *testing.T) {
 func (w *workloads) rest(ctx context.Context, t *testing.T) (applied map[string]uint64) {
 	t.Helper()
 	eventually(ctx, t, "the cluster is whole and every replica has applied its shard's log", func() (err error) {
-		applied, err = w.c.atRest(ctx)
+		once, cancel := context.WithTimeout(ctx, restAnswers)
+		defer cancel()
+		if applied, err = w.c.atRest(once); once.Err() != nil && ctx.Err() == nil {
+			w.c.line.say("no answer within %s: %v", restAnswers, err)
+		}
 		return err
 	})
 	return applied

@@ -184,13 +184,13 @@ func (c *cluster) atRest(ctx context.Context) (map[string]uint64, error) {
 	}
 	placement, err := clusterpb.NewClusterClient(c.nodes[0].dial()).GetPlacement(ctx, &clusterpb.GetPlacementRequest{})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("placement through %s: %w", c.nodes[0].name, err)
 	}
 	applied := map[string]uint64{}
 	for i, n := range c.all() {
 		known, err := clusterpb.NewClusterClient(n.dial()).GetCluster(ctx, &clusterpb.GetClusterRequest{})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("cluster through %s: %w", n.name, err)
 		}
 		if i > 0 && known.GetAppliedIndex() != applied["metadata"] {
 			return nil, fmt.Errorf("%s has applied the metadata to %d, %s to %d", n.name, known.GetAppliedIndex(), c.nodes[0].name, applied["metadata"])
