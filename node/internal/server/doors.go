@@ -48,7 +48,7 @@ func (s *Server) openPeerDoor(context.Context) error {
 	}
 	s.peers = grpc.NewServer(peer.ServerOptions(s.membership)...)
 	service.Register(s.peers)
-	s.serveGRPC("peer door", s.peers, s.network.mux.GRPC())
+	s.peerDoor = s.serveGRPC("peer door", s.peers, s.network.mux.GRPC())
 	return nil
 }
 
@@ -96,7 +96,8 @@ func (s *Server) gate(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 	return h(ctx, req)
 }
 
-func (s *Server) serveGRPC(what string, server *grpc.Server, l net.Listener) {
+func (s *Server) serveGRPC(what string, server *grpc.Server, accepts net.Listener) *listener {
+	l := newListener(accepts)
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
@@ -104,11 +105,13 @@ func (s *Server) serveGRPC(what string, server *grpc.Server, l net.Listener) {
 			s.fail(fmt.Errorf("%s: %w", what, err))
 		}
 	}()
-	s.opened(what, func() error { stopGRPC(server); return nil })
+	s.opened(what, func() error { stopGRPC(server, l); return nil })
+	return l
 }
 
 // stopGRPC lets the calls inside end, for a while. Streams of other peers never end by themselves.
-func stopGRPC(server *grpc.Server) {
+func stopGRPC(server *grpc.Server, l *listener) {
+	l.hush()
 	done := make(chan struct{})
 	go func() { server.GracefulStop(); close(done) }()
 	select {

@@ -47,6 +47,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.cancel() // ends what clients follow
 	err := s.closeDownTo(clientDoor)
 	s.tell(ctx, peer.Leaving)
+	s.peerDoor.hush()
 	s.peers.Stop() // at once: a replica that went on answering would be taken for one that is back
 	return errors.Join(err, s.Close())
 }

@@ -51,6 +51,7 @@ type Server struct {
 	gauges   *gauges
 
 	peers, clients *grpc.Server
+	peerDoor       *listener
 	gates          gates
 	http           *http.Server
 

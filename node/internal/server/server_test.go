@@ -144,3 +144,40 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 		t.Errorf("the error names neither flag nor address: %v", err)
 	}
 }
+
+// A load balancer's look at a port, or a client that was cut off before it said a word, holds up no shutdown: gRPC would wait for two
+// minutes.
+func TestConnectionsThatSayNothingDoNotHoldUpAShutdown(t *testing.T) {
+	for name, end := range map[string]func(*server.Server) error{
+		"shutdown": func(s *server.Server) error { return s.Shutdown(t.Context()) },
+		"close":    func(s *server.Server) error { return s.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := options(t, t.TempDir())
+			s := mustOpen(t, opts)
+			for addr, word := range map[string]string{
+				opts.Listeners.GRPC.Addr().String(): "", opts.Listeners.Peer.Addr().String(): "PRI", opts.Listeners.HTTP.Addr().String(): "",
+			} {
+				conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				if _, err := conn.Write([]byte(word)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- end(s) }()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(90 * time.Second):
+				t.Error("it goes on")
+				<-ended
+			}
+		})
+	}
+}
