@@ -13,7 +13,8 @@ import (
 // Params are what both servers' indexes are made with.
 type Params struct {
 	M, EfConstruct int
-	Groups         Groups // of the vectors, for filters
+	Groups         Groups // of the vectors, for filters; nil: there are none
+	OnDisk         bool   // whole vectors are kept on the disk
 }
 
 // Process is a server's process.
@@ -32,10 +33,17 @@ type Server interface {
 	Store(ctx context.Context, set *dataset.Set, from, to int) error
 	// Ready waits until every vector is in the index.
 	Ready(ctx context.Context, count int) error
-	// SetEf prepares searches with so many candidates.
+	// SetEf prepares searches with so many candidates; 0 means exact ones, which only the node is asked for.
 	SetEf(ctx context.Context, ef int) error
 	// Search returns the numbers of the nearest vectors. client says which of the connections to use.
 	Search(ctx context.Context, client int, query []float32, k int, filter *Filter, out []uint32) error
+}
+
+// Restarter is a server that can be ended and started again on its files.
+type Restarter interface {
+	Server
+	// Restart returns how long it took from the start of the process until every vector is in the index.
+	Restart(ctx context.Context, count int) (time.Duration, error)
 }
 
 // Filter asks for vectors whose group is below a bound: groups are numbers below 1000, given to vectors when they are

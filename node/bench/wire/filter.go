@@ -49,17 +49,19 @@ func NewGroups(set *dataset.Set) Groups {
 	return g
 }
 
-// Filtered has one client search under a filter, and compares what it finds with the truth for some queries.
-func Filtered(ctx context.Context, s Server, set *dataset.Set, groups Groups, f *Filter, span time.Duration) (m Measured, err error) {
+// Under returns some of a set's queries with the truth under a filter.
+func Under(ctx context.Context, set *dataset.Set, groups Groups, f *Filter) (*dataset.Set, error) {
 	const queries = 100
 	some := *set
 	some.Queries = set.Queries[:queries*set.Size]
 	truth, err := dataset.Truth(ctx, &some, func(row uint32) bool { return groups[f.Field][row] < f.Below })
-	if err != nil {
-		return m, err
-	}
 	some.Truth = truth
-	return searches(ctx, s, &some, 1, span, f)
+	return &some, err
+}
+
+// Filtered has one client search under a filter. set is what Under returns for it.
+func Filtered(ctx context.Context, s Server, set *dataset.Set, f *Filter, span time.Duration) (m Measured, err error) {
+	return searches(ctx, s, set, 1, span, f)
 }
 
 // WhileStoring has one client search while others store vectors of the set again, which all get new rows.

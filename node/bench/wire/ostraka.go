@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
@@ -24,6 +25,10 @@ type ostraka struct {
 	groups Groups
 	conns  []*grpc.ClientConn
 	ef     *qdrant.SearchParams
+
+	program, at string
+	args        []string
+	clients     int
 }
 
 // StartOstraka starts a node, with so many connections for clients, whose collection has so many shards.
@@ -41,22 +46,41 @@ func StartOstraka(ctx context.Context, program string, shards, clients int) (Ser
 	if shards > 1 {
 		name = fmt.Sprintf("ostraka, %d shards", shards)
 	}
-	p, err := start(name, dir, nil, program, "serve", "--bootstrap", "--data-dir", dir+"/data", "--name", "bench",
-		"--grpc-addr", at(0), "--http-addr", at(1), "--peer-addr", at(2), "--log-level", "warn")
-	if err != nil {
-		return nil, err
+	o := &ostraka{shards: shards, program: program, at: at(0), clients: clients, args: []string{
+		"serve", "--bootstrap", "--data-dir", dir + "/data", "--name", "bench",
+		"--grpc-addr", at(0), "--http-addr", at(1), "--peer-addr", at(2), "--log-level", "warn",
+	}}
+	return o, o.open(ctx, name, dir)
+}
+
+// open starts the process, and connects.
+func (o *ostraka) open(ctx context.Context, name, dir string) (err error) {
+	if o.process, err = start(name, dir, nil, o.program, o.args...); err != nil {
+		return err
 	}
-	o := &ostraka{process: p, shards: shards}
-	if o.conns, err = dial(at(0), clients); err == nil {
-		err = p.until(ctx, "it serves", func(ctx context.Context) error {
+	if o.conns, err = dial(o.at, o.clients); err == nil {
+		err = o.until(ctx, "it serves", func(ctx context.Context) error {
 			_, err := qdrant.NewCollectionsClient(o.conns[0]).List(ctx, &qdrant.ListCollectionsRequest{})
 			return err
 		})
 	}
 	if err != nil {
-		return nil, errors.Join(err, o.Close())
+		return errors.Join(err, o.Close())
 	}
-	return o, nil
+	return nil
+}
+
+// Restart ends the node, and starts it on the same files.
+func (o *ostraka) Restart(ctx context.Context, count int) (time.Duration, error) {
+	if err := errors.Join(hangUp(o.conns), o.end()); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	if err := o.open(ctx, o.name, o.dir); err != nil {
+		return 0, err
+	}
+	err := o.Ready(ctx, count)
+	return time.Since(begin), err
 }
 
 func dial(at string, n int) (conns []*grpc.ClientConn, err error) {
@@ -90,11 +114,13 @@ func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error 
 	}
 	_, err := c.Create(ctx, &qdrant.CreateCollection{
 		CollectionName: collection, ShardNumber: qdrant.PtrOf(uint32(o.shards)),
-		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: uint64(set.Size), Distance: qdrant.Distance(set.Distance)}),
-		HnswConfig:    &qdrant.HnswConfigDiff{M: qdrant.PtrOf(uint64(p.M)), EfConstruct: qdrant.PtrOf(uint64(p.EfConstruct))},
+		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{
+			Size: uint64(set.Size), Distance: qdrant.Distance(set.Distance), OnDisk: qdrant.PtrOf(p.OnDisk),
+		}),
+		HnswConfig: &qdrant.HnswConfigDiff{M: qdrant.PtrOf(uint64(p.M)), EfConstruct: qdrant.PtrOf(uint64(p.EfConstruct))},
 	})
 	for _, field := range []string{Random, Correlated} {
-		if err == nil {
+		if err == nil && p.Groups != nil {
 			_, err = qdrant.NewPointsClient(o.conns[0]).CreateFieldIndex(ctx, &qdrant.CreateFieldIndexCollection{
 				CollectionName: collection, FieldName: field, FieldType: qdrant.PtrOf(qdrant.FieldType_FieldTypeInteger), Wait: qdrant.PtrOf(true),
 			})
@@ -107,12 +133,13 @@ func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error 
 func (o *ostraka) Store(ctx context.Context, set *dataset.Set, from, to int) error {
 	points := make([]*qdrant.PointStruct, 0, to-from)
 	for i := from; i < to; i++ {
-		points = append(points, &qdrant.PointStruct{
-			Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectorsDense(set.Vector(i)),
-			Payload: map[string]*qdrant.Value{
+		point := &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectorsDense(set.Vector(i))}
+		if o.groups != nil {
+			point.Payload = map[string]*qdrant.Value{
 				Random: qdrant.NewValueInt(int64(o.groups[Random][i])), Correlated: qdrant.NewValueInt(int64(o.groups[Correlated][i])),
-			},
-		})
+			}
+		}
+		points = append(points, point)
 	}
 	_, err := qdrant.NewPointsClient(o.conns[from/(to-from)%len(o.conns)]).Upsert(ctx, &qdrant.UpsertPoints{
 		CollectionName: collection, Points: points, Wait: qdrant.PtrOf(true),
@@ -136,6 +163,10 @@ func (o *ostraka) Ready(ctx context.Context, count int) error {
 
 // SetEf notes ef for later searches.
 func (o *ostraka) SetEf(_ context.Context, ef int) error {
+	if ef == 0 {
+		o.ef = &qdrant.SearchParams{Exact: qdrant.PtrOf(true)}
+		return nil
+	}
 	o.ef = &qdrant.SearchParams{HnswEf: qdrant.PtrOf(uint64(ef))}
 	return nil
 }

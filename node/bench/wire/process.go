@@ -52,7 +52,10 @@ func (p *process) Name() string { return p.name }
 // Pid is the process.
 func (p *process) Pid() int { return p.cmd.Process.Pid }
 
-func (p *process) stop() error {
+func (p *process) stop() error { return errors.Join(p.end(), os.RemoveAll(p.dir)) }
+
+// end has the process end, and leaves its files.
+func (p *process) end() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-p.done:
@@ -60,7 +63,7 @@ func (p *process) stop() error {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
-	return errors.Join(p.log.Close(), os.RemoveAll(p.dir))
+	return p.log.Close()
 }
 
 // until asks again and again, until there is no error or the context ends. It tells the last lines of the log then.

@@ -30,6 +30,9 @@ type weaviate struct {
 	index map[string]any // of the class, as it was declared
 }
 
+// WeaviateName is its name in tables.
+const WeaviateName = "Weaviate"
+
 // StartWeaviate starts a Weaviate server that was built from its Go module.
 func StartWeaviate(ctx context.Context, program string, clients int) (Server, error) {
 	dir, err := os.MkdirTemp("", "weaviate-bench-")
@@ -41,7 +44,7 @@ func StartWeaviate(ctx context.Context, program string, clients int) (Server, er
 		return nil, err
 	}
 	port := func(i int) string { return strconv.Itoa(ports[i]) }
-	p, err := start("Weaviate", dir, []string{
+	p, err := start(WeaviateName, dir, []string{
 		"PERSISTENCE_DATA_PATH=" + dir + "/data", "GRPC_PORT=" + port(1), "CLUSTER_HOSTNAME=bench", "CLUSTER_GOSSIP_BIND_PORT=" + port(2),
 		"CLUSTER_DATA_BIND_PORT=" + port(3), "RAFT_PORT=" + port(4), "RAFT_INTERNAL_RPC_PORT=" + port(5), "RAFT_BOOTSTRAP_EXPECT=1",
 		"AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=true", "DEFAULT_VECTORIZER_MODULE=none", "DISABLE_TELEMETRY=true", "LOG_LEVEL=error",

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ func main() {
 
 type options struct {
 	data, sources, profile string
+	figures                string
 	plots                  string
 	sets, peers            []string
 	efs, threads           []int
@@ -44,15 +46,16 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.sources, "sources", "node/bench/peer", "where the peers' drivers lie")
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of this program to that file")
 	f.StringVar(&o.plots, "plots", ".", "directory where plots are written")
+	f.StringVar(&o.figures, "figures", "", "append what is reached, and what is not, to that file")
 	f.BoolVar(&o.bare, "bare", false, "measure the engine's parts by themselves too")
-	f.IntVar(&o.rounds, "rounds", 5, "rounds of searches")
+	f.IntVar(&o.rounds, "rounds", 3, "rounds of searches")
 	f.IntVar(&o.builds, "builds", 1, "rounds of building")
 	f.IntVar(&o.params.M, "m", 16, "links of a row")
 	f.IntVar(&o.params.EfConstruct, "ef-construct", 100, "candidates while building")
 	sets := f.String("sets", strings.Join(dataset.Names(), ","), "data sets")
 	peers := f.String("peers", strings.Join(inproc.Peers(), ","), "engines to compare with")
-	efs := f.String("ef", "10,13,16,20,25,31,40,50,64,80,100,128,160,200,256,320,400,512", "candidates of a search")
-	threads := f.String("threads", "1,2", "threads that build")
+	efs := f.String("ef", "", "candidates of a search; those about the recalls asked for, if nothing is given")
+	threads := f.String("threads", "2", "threads that build")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -133,14 +136,45 @@ func measure(ctx context.Context, o options, name string) (err error) {
 		return err
 	}
 	say("%s: searching", name)
-	curves, err := inproc.Searches(ctx, set, engines, o.efs, o.rounds)
+	efs := o.efs
+	if len(efs) == 0 {
+		efs = inproc.GoalsOf(name).Efs
+	}
+	curves, err := inproc.Searches(ctx, set, engines, efs, o.rounds)
 	if err != nil {
 		return err
 	}
 	if err := inproc.Report(os.Stdout, set, builds, curves, recalls); err != nil {
 		return err
 	}
+	if err := inproc.Tell(os.Stdout, o.figures, figures(name, builds, curves)); err != nil {
+		return err
+	}
 	return plot(o, set, curves)
+}
+
+// figures are those that are about this program alone.
+func figures(set string, builds []inproc.Build, curves []inproc.Curve) (all []inproc.Figure) {
+	peer := slices.IndexFunc(curves, func(c inproc.Curve) bool { return c.Engine == "hnswlib" })
+	goals := inproc.GoalsOf(set)
+	for i, least := range []float64{1.4, 1.25} {
+		f := inproc.Figure{Number: 1, AtLeast: least}
+		at := goals.Recalls[i]
+		if peer > 0 {
+			f.Got, at = inproc.Ratio(&curves[0], &curves[peer], at, func(p inproc.Point) float64 { return p.Wall })
+		}
+		f.What = fmt.Sprintf("%s, in process, QPS of hnswlib's at recall %.3f", set, at)
+		all = append(all, f)
+	}
+	took := map[string]float64{}
+	for _, b := range builds {
+		took[b.Engine] = b.Cost.Wall.Seconds() // of the most threads
+	}
+	f := inproc.Figure{Number: 3, What: set + ", in process, time to build of hnswlib's", AtMost: 1}
+	if took["hnswlib"] > 0 {
+		f.Got = took[curves[0].Engine] / took["hnswlib"]
+	}
+	return append(all, f)
 }
 
 func plot(o options, set *dataset.Set, curves []inproc.Curve) error {

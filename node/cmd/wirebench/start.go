@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/bench/dataset"
+	"github.com/ostraka/terraform-provider-ostraka/node/bench/inproc"
+	"github.com/ostraka/terraform-provider-ostraka/node/bench/wire"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
+
+// made returns vectors about centres, as real ones lie, without queries.
+func made(count int) *dataset.Set {
+	const size, centres = 128, 1000
+	rnd := rand.New(rand.NewPCG(1, 1))
+	middle := make([]float32, centres*size)
+	for i := range middle {
+		middle[i] = float32(rnd.NormFloat64())
+	}
+	set := &dataset.Set{Name: "made", Distance: vec.Euclid, Size: size, Base: make([]float32, count*size)}
+	for i := range count {
+		c := rnd.IntN(centres)
+		for j := range size {
+			set.Base[i*size+j] = middle[c*size+j] + 0.5*float32(rnd.NormFloat64())
+		}
+	}
+	return set
+}
+
+// startAgain measures how long a node takes from its start until all is indexed, with the files of before.
+func startAgain(ctx context.Context, o options) (err error) {
+	if o.start == 0 {
+		return nil
+	}
+	s, err := wire.StartOstraka(ctx, o.node, 1, 1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	set := made(o.start)
+	p := wire.Params{M: o.params.M, EfConstruct: o.params.EfConstruct, OnDisk: o.onDisk}
+	say("%d x %d: filling", set.Len(), set.Size)
+	l, err := wire.Fill(ctx, s, set, p)
+	if err == nil {
+		err = wire.Rest(ctx, s, &l)
+	}
+	if err != nil {
+		return err
+	}
+	again, ok := s.(wire.Restarter)
+	if !ok {
+		return fmt.Errorf("%s cannot be started again", s.Name())
+	}
+	took, err := again.Restart(ctx, set.Len())
+	if err != nil {
+		return err
+	}
+	before, err := wire.UsageOf(s.Pid())
+	if err != nil {
+		return err
+	}
+	raw := float64(4 * len(set.Base))
+	if _, err := fmt.Printf("\n%d x %d, raw %.0f MiB, on disk: %v: indexed in %.1f s, at rest %.0f MiB (%.0f anonymous); started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)\n\n",
+		set.Len(), set.Size, raw/(1<<20), o.onDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous), took.Seconds(), before.CPU.Seconds(),
+		mib(before.Resident), mib(before.Anonymous)); err != nil {
+		return err
+	}
+	return inproc.Tell(os.Stdout, o.figures, []inproc.Figure{
+		{Number: 8, What: fmt.Sprintf("seconds from the start until %d x %d are indexed, with intact files", set.Len(), set.Size), Got: took.Seconds(), AtMost: 5},
+	})
+}
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
