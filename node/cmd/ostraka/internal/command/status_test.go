@@ -144,3 +144,26 @@ func TestAPausedClusterAndSurplusCopiesAreNotAsDeclared(t *testing.T) {
 		}
 	}
 }
+
+func TestUnsafePromotionsAreNotedAndLeaveTheRestAsDeclared(t *testing.T) {
+	s := serverOf(t, "docs")
+	healthy(s)
+	docs := s.placement.Collections[0]
+	docs.Shards[1].UnsafePromotions = 1
+	sh := shell(t, s)
+	check := func(texts ...string) {
+		t.Helper()
+		sh.expect(sh.run("status"), 0)
+		for _, text := range append(texts, "Everything is as declared.") {
+			if !strings.Contains(sh.out.String(), text) {
+				t.Errorf("%q is not in\n%s", text, sh.out.String())
+			}
+		}
+	}
+	check("It has happened 1 time that a replica became primary without asking the old one, of docs/1: ")
+	for i := range uint32(20) {
+		docs.Shards = append(docs.Shards, shardOn(2+i, 11, 12))
+		docs.Shards[2+i].UnsafePromotions = 2
+	}
+	check("41 times that a replica became primary", "docs/7 and 14 more shards")
+}

@@ -13,6 +13,7 @@ type statusJSON struct {
 	Collections []collectionJSON `json:"collections"`
 	Operations  []operationJSON  `json:"operations"`
 	Problems    []string         `json:"problems"`
+	Notes       []string         `json:"notes"`
 }
 
 type clusterJSON struct {
@@ -94,6 +95,7 @@ func (s situation) json() statusJSON {
 		Collections: []collectionJSON{},
 		Operations:  operationsJSON(s.operations),
 		Problems:    append([]string{}, s.problems()...),
+		Notes:       append([]string{}, s.notes()...),
 	}
 	for _, p := range c.Peers {
 		peer := peerJSON{ID: uint64(p.ID), Name: p.Name, GRPCAddress: p.GRPCAddress, PeerAddress: p.PeerAddress, HTTPAddress: p.HTTPAddress,

@@ -237,9 +237,6 @@ func (s situation) collectionProblems(c client.CollectionPlacement) []string {
 		case shard.Surplus():
 			out = append(out, fmt.Sprintf("%s%d replicas, %d declared: one is to take the place of another, or to go", name, len(shard.Replicas), shard.DeclaredReplicas))
 		}
-		if shard.UnsafePromotions > 0 {
-			out = append(out, fmt.Sprintf("%s%d times a replica became primary without asking the old one: acknowledged writes may be lost (write consistency weak)", name, shard.UnsafePromotions))
-		}
 	}
 	return out
 }
@@ -255,17 +252,45 @@ func (s situation) twoVoters() bool {
 	return voters == 2
 }
 
-func (s situation) printProblems(p *printer) {
+// singlyNoted is how many shards are named in notes before they are counted instead.
+const singlyNoted = 8
+
+// notes says what is worth knowing although it is not a difference from what was declared.
+func (s situation) notes() []string {
+	var out []string
 	if s.twoVoters() {
-		defer p.printf("\n%s\n", p.paint("Two peers vote on the metadata: while either is down, nothing can be declared and no primary is replaced. Of three, one may be lost.", yellow))
+		out = append(out, "Two peers vote on the metadata: while either is down, nothing can be declared and no primary is replaced. Of three, one may be lost.")
 	}
-	problems := s.problems()
-	if len(problems) == 0 {
+	var names []string
+	times := uint64(0)
+	for _, c := range s.collections {
+		for _, shard := range c.Shards {
+			if shard.UnsafePromotions > 0 {
+				names, times = append(names, fmt.Sprintf("%s/%d", c.Collection, shard.ID)), times+shard.UnsafePromotions
+			}
+		}
+	}
+	if len(names) == 0 {
+		return out
+	}
+	of := strings.Join(names, ", ")
+	if len(names) > singlyNoted {
+		of = fmt.Sprintf("%s and %d more shards", strings.Join(names[:singlyNoted-1], ", "), len(names)-singlyNoted+1)
+	}
+	return append(out, fmt.Sprintf("It has happened %s that a replica became primary without asking the old one, of %s: writes that it had acknowledged may be lost (write consistency weak).",
+		countOf(int(times), "time", "times"), of))
+}
+
+func (s situation) printProblems(p *printer) {
+	if problems := s.problems(); len(problems) == 0 {
 		p.printf("\n%s\n", p.paint("Everything is as declared.", green))
-		return
+	} else {
+		p.printf("\n%s\n", p.paint("Not as declared:", bold))
+		for _, text := range problems {
+			p.printf("  %s\n", p.paint(printable(text), yellow))
+		}
 	}
-	p.printf("\n%s\n", p.paint("Not as declared:", bold))
-	for _, text := range problems {
-		p.printf("  %s\n", p.paint(printable(text), yellow))
+	for _, text := range s.notes() {
+		p.printf("\n%s\n", p.paint(printable(text), yellow))
 	}
 }
