@@ -74,7 +74,7 @@ func (k *kinds) draw(id uint64) *qdrant.PointStruct {
 	return &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{
 		"plain": qdrant.NewVectorSparse(indices, values), "words": qdrant.NewVectorSparse(indices, values),
 		"rows": qdrant.NewVectorMulti(k.rows[id]), "bytes": qdrant.NewVectorDense(k.bytes[id]), "half": qdrant.NewVectorDense(k.half[id]),
-	}), Payload: qdrant.NewValueMap(map[string]any{"even": id%2 == 0})}
+	}), Payload: qdrant.NewValueMap(map[string]any{"even": id%2 == 0, "hand": int64(id % 10)})}
 }
 
 func (k *kinds) fill(t *testing.T, client *qdrant.Client, name string, from, to uint64) {
