@@ -161,6 +161,10 @@ func (c *core) setTarget(q *query, t *qdrant.Query) (err error) {
 		return nil
 	case *qdrant.Query_Recommend:
 		return q.setRecommend(v.Recommend)
+	case *qdrant.Query_Discover:
+		return q.setDiscover(v.Discover)
+	case *qdrant.Query_Context:
+		return q.setContext(v.Context)
 	case *qdrant.Query_Fusion:
 		q.fusion = &fusion{byScore: v.Fusion == qdrant.Fusion_DBSF, k: defaultK}
 		return nil

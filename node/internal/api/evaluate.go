@@ -76,7 +76,7 @@ func (e *evaluation) prefetch(ctx context.Context, queries []query) error {
 
 // largerIsBetter tells how the scores of a query are ordered.
 func (e *evaluation) largerIsBetter(q *query) bool {
-	return q.fusion != nil || q.unscored() || e.declared.Comparison(q.Using).LargerIsBetter()
+	return q.fusion != nil || q.unscored() || q.Explore != nil || e.declared.Comparison(q.Using).LargerIsBetter()
 }
 
 // limitTo makes a query one about the points of some lists.

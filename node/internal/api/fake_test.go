@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 const (
@@ -265,6 +267,9 @@ func search(points map[point.ID]point.Record, config *catalog.Config, q coordina
 		return nil, err
 	}
 	distance := config.Comparison(q.Using)
+	if q.Explore != nil {
+		distance = vec.Dot
+	}
 	var scored []shard.Scored
 	for _, rec := range matched {
 		score, ok := score(config, q, rec)
@@ -302,6 +307,9 @@ func score(config *catalog.Config, q coordinator.Query, rec point.Record) (sum f
 	}
 	params := config.Vectors[q.Using]
 	v, ok := rec.Vectors[q.Using]
+	if q.Explore != nil {
+		return explored(q.Explore, params, v), ok
+	}
 	for row := range slices.Chunk(rowsOf(params, q.Vector), int(params.Size)) {
 		var best float32
 		for i, other := range slices.Collect(slices.Chunk(v, int(params.Size))) {
@@ -312,6 +320,42 @@ func score(config *catalog.Config, q coordinator.Query, rec point.Record) (sum f
 		sum += best
 	}
 	return sum, ok
+}
+
+// explored compares a vector with examples, by products; what it is worth is tested with shards.
+func explored(x *shard.Explore, params catalog.VectorParams, v []float32) float32 {
+	if v == nil {
+		return 0
+	}
+	like := func(e []float32) float64 { return float64(params.Distance.Score(params.Distance.Stored(e), v)) }
+	squash := func(x float64) float64 { return 0.5 * (x/(1+math.Abs(x)) + 1) }
+	sum, most, least := 0.0, math.Inf(-1), math.Inf(-1)
+	for i, p := range x.Positive {
+		switch x.Kind {
+		case shard.Discover:
+			sum += float64(cmp.Compare(like(p), like(x.Negative[i])))
+		case shard.Context:
+			by := min(like(p)-like(x.Negative[i])-math.Pow(2, -23), 0)
+			sum += by / (1 - by)
+		case shard.BestScore, shard.SumScores:
+			sum, most = sum+like(p), max(most, like(p))
+		}
+	}
+	for _, n := range x.Negative {
+		if x.Kind == shard.SumScores {
+			sum -= like(n)
+		}
+		least = max(least, like(n))
+	}
+	switch {
+	case x.Kind == shard.Discover:
+		sum += squash(like(x.Target))
+	case x.Kind == shard.BestScore && most > least:
+		sum = squash(most)
+	case x.Kind == shard.BestScore:
+		sum = -squash(least)
+	}
+	return float32(sum)
 }
 
 // ranked puts the first value of each point in order; a sample is by id.

@@ -184,6 +184,18 @@ func addReads(add func(string, ...proto.Message)) {
 		&qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryRRF(&qdrant.Rrf{}), Prefetch: []*qdrant.PrefetchQuery{{Query: qdrant.NewQuery(1, 2)}}})
 	recommend := &qdrant.RecommendInput{Positive: []*qdrant.VectorInput{qdrant.NewVectorInput(5, 1), qdrant.NewVectorInputID(qdrant.NewIDNum(1))}, Negative: []*qdrant.VectorInput{qdrant.NewVectorInput(0, 2), qdrant.NewVectorInput(1, 0)}}
 	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryRecommend(recommend)})
+	pairs := []*qdrant.ContextInputPair{{Positive: qdrant.NewVectorInput(5, 1), Negative: qdrant.NewVectorInput(1, 3)}}
+	add("Points.Query", &qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryContext(&qdrant.ContextInput{Pairs: pairs})},
+		&qdrant.QueryPoints{CollectionName: "c", Query: qdrant.NewQueryDiscover(&qdrant.DiscoverInput{Target: qdrant.NewVectorInput(5, 1), Context: &qdrant.ContextInput{Pairs: pairs}})})
+	ofVector := func(v ...float32) *qdrant.VectorExample {
+		return &qdrant.VectorExample{Example: &qdrant.VectorExample_Vector{Vector: qdrant.NewVector(v...)}}
+	}
+	discover := &qdrant.DiscoverPoints{
+		CollectionName: "c", Limit: 3, Params: params, Target: &qdrant.TargetVector{Target: &qdrant.TargetVector_Single{Single: ofVector(1, 2)}},
+		Context: []*qdrant.ContextExamplePair{{Positive: ofVector(5, 1), Negative: ofVector(1, 3)}},
+	}
+	add("Points.Discover", discover)
+	add("Points.DiscoverBatch", &qdrant.DiscoverBatchPoints{CollectionName: "c", DiscoverPoints: []*qdrant.DiscoverPoints{discover}})
 	vectors := []*qdrant.Vector{qdrant.NewVector(5, 2), qdrant.NewVector(1, 0)}
 	one1 := []*qdrant.PointId{qdrant.NewIDNum(1)}
 	older := &qdrant.RecommendPoints{CollectionName: "c", Positive: one1, Negative: one1, PositiveVectors: vectors, NegativeVectors: vectors, Limit: 3, Params: params, Filter: someFilters()[1]}

@@ -193,7 +193,7 @@ func (s *pointsService) prepare(ctx context.Context, collection string, consiste
 
 // check compares a query with what the collection declares.
 func (q *query) check(declared *catalog.Config) error {
-	if err := declared.CheckNames(q.Vectors.Names); err != nil || q.unscored() || q.fusion != nil {
+	if err := declared.CheckNames(q.Vectors.Names); err != nil || q.unscored() || q.fusion != nil || q.Explore != nil {
 		return err
 	}
 	if q.Sparse != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
 // example is a vector, or the point that has it, until that is known.
@@ -20,6 +21,8 @@ type example struct {
 
 // recommendation asks for what is like some examples, and unlike others.
 type recommendation struct {
+	kind               shard.ExploreKind // 0: near their average
+	target             *example          // of a discovery
 	positive, negative []*example
 }
 
@@ -59,18 +62,58 @@ func (q *query) examplesFrom(inputs []*qdrant.VectorInput) ([]*example, error) {
 
 // setRecommend reads a recommendation.
 func (q *query) setRecommend(r *qdrant.RecommendInput) (err error) {
-	if r.GetStrategy() != qdrant.RecommendStrategy_AverageVector {
-		return missing("recommendation by "+r.GetStrategy().String()+" (use AverageVector)", "RecommendInput.strategy")
-	}
 	q.recommend = &recommendation{}
+	switch r.GetStrategy() {
+	case qdrant.RecommendStrategy_BestScore:
+		q.recommend.kind = shard.BestScore
+	case qdrant.RecommendStrategy_SumScores:
+		q.recommend.kind = shard.SumScores
+	case qdrant.RecommendStrategy_AverageVector:
+	}
 	if q.recommend.positive, err = q.examplesFrom(r.GetPositive()); err != nil {
 		return err
 	}
 	if q.recommend.negative, err = q.examplesFrom(r.GetNegative()); err != nil {
 		return err
 	}
-	if len(q.recommend.positive) == 0 {
+	switch {
+	case q.recommend.kind == 0 && len(q.recommend.positive) == 0:
 		return invalid("recommend: at least one positive example is needed")
+	case len(q.examples()) == 0:
+		return invalid("recommend: at least one example is needed")
+	}
+	return nil
+}
+
+// setDiscover reads a discovery.
+func (q *query) setDiscover(d *qdrant.DiscoverInput) (err error) {
+	q.recommend = &recommendation{kind: shard.Discover}
+	if q.recommend.target, err = q.exampleFrom(d.GetTarget()); err != nil {
+		return err
+	}
+	return q.setPairs(d.GetContext().GetPairs())
+}
+
+// setContext reads a query for what is on the right side of pairs.
+func (q *query) setContext(c *qdrant.ContextInput) error {
+	if len(c.GetPairs()) == 0 {
+		return invalid("context: at least one pair is needed")
+	}
+	q.recommend = &recommendation{kind: shard.Context}
+	return q.setPairs(c.GetPairs())
+}
+
+func (q *query) setPairs(pairs []*qdrant.ContextInputPair) error {
+	for _, p := range pairs {
+		positive, err := q.exampleFrom(p.GetPositive())
+		if err != nil {
+			return err
+		}
+		negative, err := q.exampleFrom(p.GetNegative())
+		if err != nil {
+			return err
+		}
+		q.recommend.positive, q.recommend.negative = append(q.recommend.positive, positive), append(q.recommend.negative, negative)
 	}
 	return nil
 }
@@ -80,10 +123,15 @@ func (q *query) examples() []*example {
 	if q.recommend == nil {
 		return nil
 	}
-	return append(slices.Clone(q.recommend.positive), q.recommend.negative...)
+	all := slices.Concat(q.recommend.positive, q.recommend.negative)
+	if q.recommend.target != nil {
+		all = append(all, q.recommend.target)
+	}
+	return all
 }
 
-// settle makes a recommendation a search for one vector: twice the mean of the positive examples without that of the negative ones.
+// settle makes a recommendation a search, once its vectors are known: by average for one vector, which is twice the mean of the positive
+// examples without that of the negative ones.
 func (r *recommendation) settle(q *query, declared *catalog.Config) error {
 	for _, e := range q.examples() {
 		if e.sparse != nil {
@@ -94,7 +142,15 @@ func (r *recommendation) settle(q *query, declared *catalog.Config) error {
 			return err
 		}
 	}
+	if _, sparse := declared.SparseVectors[q.Using]; sparse && r.kind != 0 {
+		return missing("discovery, and recommendation other than by average, among sparse vectors", "QueryPoints.query")
+	}
 	switch {
+	case r.kind != 0:
+		q.Explore = &shard.Explore{Kind: r.kind, Positive: denseOf(r.positive), Negative: denseOf(r.negative)}
+		if r.target != nil {
+			q.Explore.Target = r.target.dense
+		}
 	case declared.Vectors[q.Using].Multi:
 		return missing("recommendation among multivectors", "QueryPoints.query")
 	case r.positive[0].sparse != nil:
@@ -103,6 +159,13 @@ func (r *recommendation) settle(q *query, declared *catalog.Config) error {
 		q.Vector = r.average()
 	}
 	return nil
+}
+
+func denseOf(examples []*example) (vectors [][]float32) {
+	for _, e := range examples {
+		vectors = append(vectors, e.dense)
+	}
+	return vectors
 }
 
 // held is the nearest number that float32 can hold.

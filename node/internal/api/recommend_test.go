@@ -87,6 +87,77 @@ func TestRecommendationsAreNearTheAverageOfTheExamples(t *testing.T) {
 	}
 }
 
+// Each strategy has the score that it is defined by, through the newer requests and the older ones.
+func TestExamplesAreComparedAsEachStrategySays(t *testing.T) {
+	l, v, _ := graded(t, 60)
+	p, n, target := []float32{3, 1}, []float32{1, 2}, []float32{0, 1}
+	like := func(a, b []float32) float64 { return float64(a[0]*b[0] + a[1]*b[1]) }
+	squash := func(x float64) float64 { return 0.5 * (x/(1+math.Abs(x)) + 1) }
+	score := func(f func(p, n, target float64) float64) map[uint64]float64 {
+		out := map[uint64]float64{}
+		for id, x := range v {
+			out[id] = f(like(p, x), like(n, x), like(target, x))
+		}
+		return out
+	}
+	side := func(p, n float64) float64 {
+		switch {
+		case p > n:
+			return 1
+		case p < n:
+			return -1
+		}
+		return 0
+	}
+	in := func(v []float32) *qdrant.VectorInput { return qdrant.NewVectorInputDense(v) }
+	recommend := func(s qdrant.RecommendStrategy) *qdrant.Query {
+		return qdrant.NewQueryRecommend(&qdrant.RecommendInput{Positive: []*qdrant.VectorInput{in(p)}, Negative: []*qdrant.VectorInput{in(n)}, Strategy: &s})
+	}
+	around := &qdrant.ContextInput{Pairs: []*qdrant.ContextInputPair{{Positive: in(p), Negative: in(n)}}}
+	discovered := score(func(p, n, target float64) float64 { return side(p, n) + squash(target) })
+	lost := score(func(p, n, _ float64) float64 {
+		by := min(p-n-math.Pow(2, -23), 0)
+		return by / (1 - by)
+	})
+	for name, c := range map[string]struct {
+		query *qdrant.Query
+		want  map[uint64]float64
+	}{
+		"best": {recommend(qdrant.RecommendStrategy_BestScore), score(func(p, n, _ float64) float64 {
+			if p > n {
+				return squash(p)
+			}
+			return -squash(n)
+		})},
+		"sum":      {recommend(qdrant.RecommendStrategy_SumScores), score(func(p, n, _ float64) float64 { return p - n })},
+		"discover": {qdrant.NewQueryDiscover(&qdrant.DiscoverInput{Target: in(target), Context: around}), discovered},
+		"context":  {qdrant.NewQueryContext(around), lost},
+	} {
+		hits := l.query(&qdrant.QueryPoints{Query: c.query, Using: new("v"), Limit: new(uint64(30))})
+		should := best(c.want, 30)
+		for i, h := range hits {
+			if len(hits) != len(should) || math.Abs(float64(h.GetScore())-should[i].score) > 1e-5 || math.Abs(c.want[h.GetId().GetNum()]-should[i].score) > 1e-5 {
+				t.Errorf("%s: hit %d is %v, want %v", name, i, h, should[i])
+			}
+		}
+	}
+	pair := []*qdrant.ContextExamplePair{{
+		Positive: &qdrant.VectorExample{Example: &qdrant.VectorExample_Vector{Vector: qdrant.NewVectorDense(p)}},
+		Negative: &qdrant.VectorExample{Example: &qdrant.VectorExample_Vector{Vector: qdrant.NewVectorDense(n)}},
+	}}
+	older := &qdrant.DiscoverPoints{CollectionName: "c", Context: pair, Using: new("v"), Limit: 10}
+	got := l.must("Points.Discover", older).(*qdrant.DiscoverResponse).GetResult()
+	if want := best(lost, 10); len(got) != 10 || math.Abs(float64(got[9].GetScore())-want[9].score) > 1e-5 {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	older.Target = &qdrant.TargetVector{Target: &qdrant.TargetVector_Single{Single: &qdrant.VectorExample{Example: &qdrant.VectorExample_Vector{Vector: qdrant.NewVectorDense(target)}}}}
+	batch := l.must("Points.DiscoverBatch", &qdrant.DiscoverBatchPoints{CollectionName: "c", DiscoverPoints: []*qdrant.DiscoverPoints{older}}).(*qdrant.DiscoverBatchResponse)
+	got = batch.GetResult()[0].GetResult()
+	if want := best(discovered, 10); len(got) != 10 || math.Abs(float64(got[9].GetScore())-want[9].score) > 1e-5 {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestBadRecommendationsAreRefused(t *testing.T) {
 	input := func(positive, negative []*qdrant.VectorInput) *qdrant.Query {
 		return qdrant.NewQueryRecommend(&qdrant.RecommendInput{Positive: positive, Negative: negative})
@@ -105,8 +176,15 @@ func TestBadRecommendationsAreRefused(t *testing.T) {
 		{&qdrant.QueryPoints{Query: input([]*qdrant.VectorInput{{}}, nil)}, codes.InvalidArgument, "the vector is empty"},
 		{&qdrant.QueryPoints{Query: input([]*qdrant.VectorInput{qdrant.NewVectorInputID(qdrant.NewIDNum(404))}, nil)}, codes.NotFound, "No point with id 404"},
 		{&qdrant.QueryPoints{Query: input([]*qdrant.VectorInput{qdrant.NewVectorInputID(qdrant.NewIDNum(1))}, nil), Using: new("w")}, codes.NotFound, `Vector with name "w"`},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryRecommend(&qdrant.RecommendInput{Strategy: qdrant.RecommendStrategy_BestScore.Enum()})}, codes.InvalidArgument, "at least one example"},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryRecommend(&qdrant.RecommendInput{
+			Positive: []*qdrant.VectorInput{qdrant.NewVectorInputSparse([]uint32{1}, []float32{1})}, Strategy: qdrant.RecommendStrategy_BestScore.Enum(),
+		}), Using: new("s")}, codes.Unimplemented, "among sparse vectors"},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryContext(&qdrant.ContextInput{})}, codes.InvalidArgument, "at least one pair"},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryContext(&qdrant.ContextInput{Pairs: []*qdrant.ContextInputPair{{Positive: good}}})}, codes.InvalidArgument, "the vector is empty"},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryDiscover(&qdrant.DiscoverInput{})}, codes.InvalidArgument, "the vector is empty"},
+		{&qdrant.QueryPoints{Query: qdrant.NewQueryDiscover(&qdrant.DiscoverInput{Target: qdrant.NewVectorInput(1)})}, codes.InvalidArgument, "expected dim: 2, got 1"},
 		{&qdrant.QueryPoints{Query: input([]*qdrant.VectorInput{qdrant.NewVectorInputMulti([][]float32{{1, 2}})}, nil), Using: new("m")}, codes.Unimplemented, "among multivectors"},
-		{&qdrant.QueryPoints{Query: qdrant.NewQueryRecommend(&qdrant.RecommendInput{Positive: []*qdrant.VectorInput{good}, Strategy: qdrant.RecommendStrategy_BestScore.Enum()})}, codes.Unimplemented, "recommendation by BestScore"},
 	} {
 		walkNamesUnset(c.request)
 		filledCluster(t, 3).refused("Points.Query", proto.Message(c.request), c.code, c.text)

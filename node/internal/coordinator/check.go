@@ -3,6 +3,7 @@ package coordinator
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -108,6 +109,9 @@ func checkWhat(col *catalog.Collection, q *Query) error {
 	case q.Sample != nil:
 		return nil
 	}
+	if q.Explore != nil {
+		return checkExplore(&col.Config, q)
+	}
 	if q.Sparse != nil {
 		return cmp.Or(col.Config.CheckSparse(q.Using), q.Sparse.Check())
 	}
@@ -115,4 +119,22 @@ func checkWhat(col *catalog.Collection, q *Query) error {
 		return err
 	}
 	return vec.CheckFinite(q.Vector)
+}
+
+// checkExplore checks the vectors that points are to be compared with.
+func checkExplore(config *catalog.Config, q *Query) error {
+	x := q.Explore
+	if !x.Valid() {
+		return fault.New(fault.Invalid, "there are no examples to compare with, or one of a pair is missing")
+	}
+	examples := slices.Concat(x.Positive, x.Negative)
+	if x.Kind == shard.Discover {
+		examples = append(examples, x.Target)
+	}
+	for _, v := range examples {
+		if err := cmp.Or(config.CheckDense(q.Using, v), vec.CheckFinite(v)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // Query is one search: the Limit best after the Offset best.
@@ -112,6 +113,9 @@ func mergeHits(col *catalog.Collection, q *Query, lists [][]shard.Scored) []shar
 		return merge(lists, byRank(q.Order != nil && q.Order.Desc), q.Offset, q.Limit)
 	}
 	d := col.Config.Comparison(q.Using)
+	if q.Explore != nil {
+		d = vec.Dot
+	}
 	return cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
 }
 

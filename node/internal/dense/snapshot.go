@@ -1,5 +1,10 @@
 package dense
 
+import (
+	"context"
+	"fmt"
+)
+
 // Snapshot is an index as it was published at one moment. It is a value, and good until Release.
 type Snapshot struct {
 	x *Index
@@ -32,6 +37,19 @@ func (s Snapshot) Len() int { return s.count }
 func (s Snapshot) Has(label uint32) bool {
 	_, ok := s.row(label)
 	return ok
+}
+
+// Each visits all vectors, in no order. What it passes is nobody's to change or keep. ctx is looked at every few thousand.
+func (s Snapshot) Each(ctx context.Context, visit func(label uint32, v []float32)) error {
+	for row := range s.rows {
+		if row%(wordRows*ctxEvery) == 0 && ctx.Err() != nil {
+			return fmt.Errorf("visit vectors: %w", ctx.Err())
+		}
+		if s.visible(row) {
+			visit(s.core.label(row), s.core.vector(row))
+		}
+	}
+	return nil
 }
 
 // row returns the row that a label had.

@@ -156,6 +156,20 @@ type Snapshot struct {
 // Snapshot returns what is published now.
 func (x *Index) Snapshot() Snapshot { return Snapshot{x.state.Load(), x} }
 
+// Each visits all multivectors, in no order. What it passes is nobody's to change.
+func (s Snapshot) Each(ctx context.Context, visit func(label uint32, v []float32)) error {
+	for row := range s.next {
+		if row%ctxEvery == 0 && ctx.Err() != nil {
+			return fmt.Errorf("visit multivectors: %w", ctx.Err())
+		}
+		c, at := s.rows[row/rowsPerChunk], row%rowsPerChunk
+		if died := c.died[at].Load(); died == 0 || died > s.seq {
+			visit(c.labels[at], c.vectors[at])
+		}
+	}
+	return nil
+}
+
 // Query asks for the points with the best scores.
 type Query struct {
 	Vectors []float32 // in the stored form

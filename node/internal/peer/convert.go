@@ -133,7 +133,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 			Payload: payloadSelectorToWire(r.Payload), Vectors: vectorSelectorToWire(r.Vectors),
 			Exact: r.Exact, HnswEf: r.HNSWEf, IndexedOnly: r.IndexedOnly,
 			IgnoreCodes: r.Quantization.Ignore, Rescore: r.Quantization.Rescore, Oversampling: r.Quantization.Oversampling,
-			Order: orderToWire(r.Order), Sample: r.Sample, Sparse: sparseToWire(r.Sparse), Share: r.Share,
+			Order: orderToWire(r.Order), Sample: r.Sample, Sparse: sparseToWire(r.Sparse), Explore: exploreToWire(r.Explore), Share: r.Share,
 		}
 	}
 	return w
@@ -141,7 +141,7 @@ func searchToWire(ref catalog.ShardRef, minIndex uint64, reqs []shard.SearchRequ
 
 func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 	kinds := 0
-	for _, is := range []bool{len(w.GetVector()) > 0, w.GetOrder() != nil, w != nil && w.Sample != nil, w.GetSparse() != nil} {
+	for _, is := range []bool{len(w.GetVector()) > 0, w.GetOrder() != nil, w != nil && w.Sample != nil, w.GetSparse() != nil, w.GetExplore() != nil} {
 		if is {
 			kinds++
 		}
@@ -165,8 +165,12 @@ func nearestFromWire(w *peerpb.Nearest) (shard.SearchRequest, error) {
 	if err != nil {
 		return shard.SearchRequest{}, err
 	}
+	explore, err := exploreFromWire(w.GetExplore())
+	if err != nil {
+		return shard.SearchRequest{}, err
+	}
 	return shard.SearchRequest{
-		Order: order, Sample: w.Sample, Sparse: sparse, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
+		Order: order, Sample: w.Sample, Sparse: sparse, Explore: explore, Vector: w.GetVector(), Using: w.GetUsing(), Filter: f, Limit: w.GetLimit(),
 		ScoreThreshold: w.ScoreThreshold, Exclude: exclude,
 		Payload: payloadSelectorFromWire(w.GetPayload()), Vectors: vectorSelectorFromWire(w.GetVectors()),
 		Exact: w.GetExact(), HNSWEf: w.GetHnswEf(), IndexedOnly: w.GetIndexedOnly(), Share: w.GetShare(),

@@ -98,6 +98,11 @@ func genSearch() *rapid.Generator[shard.SearchRequest] {
 			},
 		}
 		switch rapid.IntRange(0, 4).Draw(t, "kind") {
+		case 3:
+			v := r.Vector
+			r.Vector, r.Explore = nil, &shard.Explore{
+				Kind: shard.ExploreKind(rapid.IntRange(1, 4).Draw(t, "explore")), Target: v, Positive: [][]float32{v, v}, Negative: [][]float32{v, v},
+			}
 		case 2:
 			r.Vector, r.Sparse = nil, &point.Sparse{Indices: []uint32{1, rapid.Uint32Min(2).Draw(t, "index")}, Values: []float32{rapid.Float32().Draw(t, "value"), 2}}
 		case 0:

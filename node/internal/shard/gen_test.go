@@ -293,11 +293,33 @@ func (s source) search() shard.SearchRequest {
 		Using: name, Vector: dense, Sparse: sparse, Filter: s.filter(), Limit: uint64(s.n(40)),
 		Exclude: s.ids(3), Payload: s.payloadSelector(), Vectors: s.vectorSelector(),
 	}
+	if of := schema.Vectors[name]; of.Kind != shard.Sparse && s.oneIn(4) {
+		req.Vector, req.Explore = nil, s.explore(of)
+	}
 	if s.oneIn(3) {
 		threshold := float32(s.n(4) - 1)
 		req.ScoreThreshold = &threshold
 	}
 	return req
+}
+
+func (s source) explore(of shard.VectorSchema) *shard.Explore {
+	x := &shard.Explore{Kind: shard.ExploreKind(1 + s.n(3))}
+	list := func(n int) (out [][]float32) {
+		for range n {
+			v, _ := s.one(of)
+			out = append(out, v)
+		}
+		return out
+	}
+	if x.Kind == shard.Discover || x.Kind == shard.Context {
+		n := 1 + s.n(2)
+		x.Positive, x.Negative = list(n), list(n)
+		x.Target, _ = s.one(of)
+	} else {
+		x.Positive, x.Negative = list(1+s.n(2)), list(s.n(2))
+	}
+	return x
 }
 
 func (s source) payloadSelector() shard.PayloadSelector {

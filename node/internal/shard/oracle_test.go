@@ -127,6 +127,9 @@ func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 		}
 		return sum, ok
 	}
+	if x := req.Explore; x != nil {
+		return explored(req, r)
+	}
 	v, ok := r.Vectors[req.Using]
 	query, err := stored(point.VectorSet{Dense: point.Vectors{req.Using: req.Vector}})
 	if !ok || err != nil {
@@ -155,6 +158,65 @@ func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 		sum = float32(math.Sqrt(float64(sum)))
 	}
 	return sum, true
+}
+
+// explored compares a stored point with examples, as Explore tells.
+func explored(req shard.SearchRequest, r point.Record) (float32, bool) {
+	x, d := req.Explore, schema.Vectors[req.Using].Distance
+	if _, ok := r.Vectors[req.Using]; !ok {
+		return 0, false
+	}
+	like := func(v []float32) float64 {
+		if s := schema.Vectors[req.Using]; s.Kind == shard.Dense && d == vec.Euclid {
+			q, _ := stored(point.VectorSet{Dense: point.Vectors{req.Using: v}})
+			return -float64(vec.EuclidSquared(q.Dense[req.Using], r.Vectors[req.Using]))
+		}
+		one := req
+		one.Explore, one.Vector = nil, v
+		s, _ := score(one, r)
+		switch d {
+		case vec.Euclid:
+			return -float64(s) * float64(s)
+		case vec.Manhattan:
+			return -float64(s)
+		case vec.Dot, vec.Cosine:
+		}
+		return float64(s)
+	}
+	squash := func(x float64) float64 { return 0.5*x/(1+math.Abs(x)) + 0.5 }
+	sum, bestPositive, bestNegative, right, loss := 0.0, math.Inf(-1), math.Inf(-1), 0, 0.0
+	for i, v := range x.Positive {
+		p := like(v)
+		sum, bestPositive = sum+p, max(bestPositive, p)
+		if x.Kind == shard.Discover || x.Kind == shard.Context {
+			n := like(x.Negative[i])
+			if p > n {
+				right++
+			} else if p < n {
+				right--
+			}
+			if by := p - n - math.Pow(2, -23); by < 0 {
+				loss += by / (1 + math.Abs(by))
+			}
+		}
+	}
+	for _, v := range x.Negative {
+		n := like(v)
+		sum, bestNegative = sum-n, max(bestNegative, n)
+	}
+	switch x.Kind {
+	case shard.SumScores:
+		return float32(sum), true
+	case shard.Discover:
+		return float32(float64(right) + squash(like(x.Target))), true
+	case shard.Context:
+		return float32(loss), true
+	case shard.BestScore:
+	}
+	if bestPositive > bestNegative {
+		return float32(squash(bestPositive)), true
+	}
+	return float32(-squash(bestNegative)), true
 }
 
 // recorded returns a record of stored vectors.
@@ -344,6 +406,9 @@ func (o *oracle) get(req shard.GetRequest) (out []point.Record) {
 
 func (o *oracle) search(req shard.SearchRequest) (out []shard.Scored) {
 	d := schema.Vectors[req.Using].Distance
+	if req.Explore != nil {
+		d = vec.Dot
+	}
 	for _, id := range o.ids() {
 		r := shown(o.points[id])
 		score, ok := score(req, r)

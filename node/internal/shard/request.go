@@ -63,6 +63,7 @@ type SearchRequest struct {
 	Sample *uint64
 
 	Vector         []float32     // as the schema has Using; not yet normalised for Cosine
+	Explore        *Explore      // instead of Vector
 	Sparse         *point.Sparse // instead of Vector, if Using is sparse: the weights of indices
 	Using          string
 	Filter         *filter.Filter

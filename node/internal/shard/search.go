@@ -14,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/sparse"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // Search returns the points nearest to the request's vector, best first; points of equal scores are in the order of
@@ -86,11 +87,11 @@ type found struct {
 }
 
 // cutAt drops the hits that are not strictly better than the threshold.
-func cutAt(threshold *float32, schema VectorSchema, hits []found) []found {
+func cutAt(threshold *float32, d vec.Distance, hits []found) []found {
 	if threshold == nil {
 		return hits
 	}
-	n := slices.IndexFunc(hits, func(h found) bool { return !schema.Distance.Better(h.score, *threshold) })
+	n := slices.IndexFunc(hits, func(h found) bool { return !d.Better(h.score, *threshold) })
 	if n < 0 {
 		return hits
 	}
@@ -109,6 +110,7 @@ type searcher struct {
 	sparse  sparse.Snapshot
 	others  map[string]dense.Snapshot // of all dense vectors, if a filter may ask for them
 	query   []float32                 // as it is compared
+	explore *Explore                  // instead of it
 	matcher *filter.Matcher
 	plan    payload.Plan
 	ranking ranking
@@ -182,13 +184,16 @@ func (q *searcher) answer(ctx context.Context) (_ []Scored, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.r.scored(&sel, cutAt(q.req.ScoreThreshold, q.schema, hits))
+	return q.r.scored(&sel, cutAt(q.req.ScoreThreshold, q.comparison(), hits))
 }
 
 // setQuery brings what the search looks for into the form in which it is compared.
 func (q *searcher) setQuery() (err error) {
 	if q.schema, err = q.r.schema.vector(q.req.Using); err != nil {
 		return err
+	}
+	if q.req.Explore != nil {
+		return q.setExplore()
 	}
 	if q.req.Sparse != nil {
 		return q.schema.checkSparse(*q.req.Sparse)
@@ -200,6 +205,14 @@ func (q *searcher) setQuery() (err error) {
 	return nil
 }
 
+// comparison is how scores are ordered.
+func (q *searcher) comparison() vec.Distance {
+	if q.explore != nil {
+		return vec.Dot
+	}
+	return q.schema.Distance
+}
+
 // hnswEfMax bounds what hnsw_ef can make a search keep.
 const hnswEfMax = 1 << 20
 
@@ -209,6 +222,9 @@ const scanFactor = 16
 func (q *searcher) run(ctx context.Context) ([]found, error) {
 	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.size {
 		return q.amongIDs(ctx, ids)
+	}
+	if q.explore != nil {
+		return q.runExplore(ctx)
 	}
 	switch q.schema.Kind {
 	case Sparse:
@@ -384,6 +400,9 @@ func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
 	if !q.schema.fits(q.req.Using, stored) {
 		return 0, false
 	}
+	if q.explore != nil {
+		return q.explored(q.schema.indexed(stored.Dense[q.req.Using])), true
+	}
 	switch q.schema.Kind {
 	case Sparse:
 		return sparse.Dot(*q.req.Sparse, q.schema.indexedSparse(stored.Sparse[q.req.Using]))
@@ -395,7 +414,7 @@ func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
 }
 
 func (q *searcher) sort(hits []found) {
-	d := q.schema.Distance
+	d := q.comparison()
 	slices.SortFunc(hits, func(a, b found) int {
 		switch {
 		case d.Better(a.score, b.score):

@@ -1794,7 +1794,8 @@ type Nearest struct {
 	Share          float64                `protobuf:"fixed64,15,opt,name=share,proto3" json:"share,omitempty"`                               // of all points searched, those that this shard is to hold; 0: not given
 	Order          *Order                 `protobuf:"bytes,20,opt,name=order,proto3" json:"order,omitempty"`                                 // it or sample: there is no vector
 	Sample         *uint64                `protobuf:"fixed64,21,opt,name=sample,proto3,oneof" json:"sample,omitempty"`
-	Sparse         *Sparse                `protobuf:"bytes,22,opt,name=sparse,proto3" json:"sparse,omitempty"` // or it
+	Sparse         *Sparse                `protobuf:"bytes,22,opt,name=sparse,proto3" json:"sparse,omitempty"`   // or it
+	Explore        *Explore               `protobuf:"bytes,23,opt,name=explore,proto3" json:"explore,omitempty"` // or it
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1955,6 +1956,126 @@ func (x *Nearest) GetSparse() *Sparse {
 	return nil
 }
 
+func (x *Nearest) GetExplore() *Explore {
+	if x != nil {
+		return x.Explore
+	}
+	return nil
+}
+
+// Points by how they compare with several vectors.
+type Explore struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          uint32                 `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Target        *Floats                `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	Positive      []*Floats              `protobuf:"bytes,3,rep,name=positive,proto3" json:"positive,omitempty"`
+	Negative      []*Floats              `protobuf:"bytes,4,rep,name=negative,proto3" json:"negative,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explore) Reset() {
+	*x = Explore{}
+	mi := &file_peer_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explore) ProtoMessage() {}
+
+func (x *Explore) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explore.ProtoReflect.Descriptor instead.
+func (*Explore) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Explore) GetKind() uint32 {
+	if x != nil {
+		return x.Kind
+	}
+	return 0
+}
+
+func (x *Explore) GetTarget() *Floats {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Explore) GetPositive() []*Floats {
+	if x != nil {
+		return x.Positive
+	}
+	return nil
+}
+
+func (x *Explore) GetNegative() []*Floats {
+	if x != nil {
+		return x.Negative
+	}
+	return nil
+}
+
+type Floats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Values        []float32              `protobuf:"fixed32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Floats) Reset() {
+	*x = Floats{}
+	mi := &file_peer_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Floats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Floats) ProtoMessage() {}
+
+func (x *Floats) ProtoReflect() protoreflect.Message {
+	mi := &file_peer_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Floats.ProtoReflect.Descriptor instead.
+func (*Floats) Descriptor() ([]byte, []int) {
+	return file_peer_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Floats) GetValues() []float32 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 type Sparse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Indices       []uint32               `protobuf:"varint,1,rep,packed,name=indices,proto3" json:"indices,omitempty"`
@@ -1965,7 +2086,7 @@ type Sparse struct {
 
 func (x *Sparse) Reset() {
 	*x = Sparse{}
-	mi := &file_peer_proto_msgTypes[28]
+	mi := &file_peer_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2098,7 @@ func (x *Sparse) String() string {
 func (*Sparse) ProtoMessage() {}
 
 func (x *Sparse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[28]
+	mi := &file_peer_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2111,7 @@ func (x *Sparse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sparse.ProtoReflect.Descriptor instead.
 func (*Sparse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{28}
+	return file_peer_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Sparse) GetIndices() []uint32 {
@@ -2024,7 +2145,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_peer_proto_msgTypes[29]
+	mi := &file_peer_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2157,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[29]
+	mi := &file_peer_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2170,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{29}
+	return file_peer_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Order) GetPath() string {
@@ -2132,7 +2253,7 @@ type Moment struct {
 
 func (x *Moment) Reset() {
 	*x = Moment{}
-	mi := &file_peer_proto_msgTypes[30]
+	mi := &file_peer_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2265,7 @@ func (x *Moment) String() string {
 func (*Moment) ProtoMessage() {}
 
 func (x *Moment) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[30]
+	mi := &file_peer_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2278,7 @@ func (x *Moment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moment.ProtoReflect.Descriptor instead.
 func (*Moment) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{30}
+	return file_peer_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Moment) GetSeconds() int64 {
@@ -2184,7 +2305,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_peer_proto_msgTypes[31]
+	mi := &file_peer_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2317,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[31]
+	mi := &file_peer_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2330,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{31}
+	return file_peer_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SearchResponse) GetResults() []*Hits {
@@ -2235,7 +2356,7 @@ type Hits struct {
 
 func (x *Hits) Reset() {
 	*x = Hits{}
-	mi := &file_peer_proto_msgTypes[32]
+	mi := &file_peer_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2247,7 +2368,7 @@ func (x *Hits) String() string {
 func (*Hits) ProtoMessage() {}
 
 func (x *Hits) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[32]
+	mi := &file_peer_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2260,7 +2381,7 @@ func (x *Hits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hits.ProtoReflect.Descriptor instead.
 func (*Hits) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{32}
+	return file_peer_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Hits) GetHits() []*Hit {
@@ -2281,7 +2402,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_peer_proto_msgTypes[33]
+	mi := &file_peer_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2293,7 +2414,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[33]
+	mi := &file_peer_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2306,7 +2427,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{33}
+	return file_peer_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Hit) GetRecord() []byte {
@@ -2347,7 +2468,7 @@ type ScrollRequest struct {
 
 func (x *ScrollRequest) Reset() {
 	*x = ScrollRequest{}
-	mi := &file_peer_proto_msgTypes[34]
+	mi := &file_peer_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2480,7 @@ func (x *ScrollRequest) String() string {
 func (*ScrollRequest) ProtoMessage() {}
 
 func (x *ScrollRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[34]
+	mi := &file_peer_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2493,7 @@ func (x *ScrollRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScrollRequest.ProtoReflect.Descriptor instead.
 func (*ScrollRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{34}
+	return file_peer_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ScrollRequest) GetShard() *ShardRef {
@@ -2453,7 +2574,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_peer_proto_msgTypes[35]
+	mi := &file_peer_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2465,7 +2586,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[35]
+	mi := &file_peer_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2478,7 +2599,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{35}
+	return file_peer_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetRequest) GetShard() *ShardRef {
@@ -2540,7 +2661,7 @@ type RecordsResponse struct {
 
 func (x *RecordsResponse) Reset() {
 	*x = RecordsResponse{}
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2552,7 +2673,7 @@ func (x *RecordsResponse) String() string {
 func (*RecordsResponse) ProtoMessage() {}
 
 func (x *RecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[36]
+	mi := &file_peer_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2565,7 +2686,7 @@ func (x *RecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordsResponse.ProtoReflect.Descriptor instead.
 func (*RecordsResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{36}
+	return file_peer_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RecordsResponse) GetRecords() [][]byte {
@@ -2595,7 +2716,7 @@ type CountRequest struct {
 
 func (x *CountRequest) Reset() {
 	*x = CountRequest{}
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2728,7 @@ func (x *CountRequest) String() string {
 func (*CountRequest) ProtoMessage() {}
 
 func (x *CountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[37]
+	mi := &file_peer_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2741,7 @@ func (x *CountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRequest.ProtoReflect.Descriptor instead.
 func (*CountRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{37}
+	return file_peer_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CountRequest) GetShard() *ShardRef {
@@ -2668,7 +2789,7 @@ type CountResponse struct {
 
 func (x *CountResponse) Reset() {
 	*x = CountResponse{}
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2801,7 @@ func (x *CountResponse) String() string {
 func (*CountResponse) ProtoMessage() {}
 
 func (x *CountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[38]
+	mi := &file_peer_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2814,7 @@ func (x *CountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResponse.ProtoReflect.Descriptor instead.
 func (*CountResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{38}
+	return file_peer_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CountResponse) GetCount() uint64 {
@@ -2727,7 +2848,7 @@ type FacetRequest struct {
 
 func (x *FacetRequest) Reset() {
 	*x = FacetRequest{}
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +2860,7 @@ func (x *FacetRequest) String() string {
 func (*FacetRequest) ProtoMessage() {}
 
 func (x *FacetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[39]
+	mi := &file_peer_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +2873,7 @@ func (x *FacetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetRequest.ProtoReflect.Descriptor instead.
 func (*FacetRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{39}
+	return file_peer_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *FacetRequest) GetShard() *ShardRef {
@@ -2828,7 +2949,7 @@ type FacetResponse struct {
 
 func (x *FacetResponse) Reset() {
 	*x = FacetResponse{}
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2840,7 +2961,7 @@ func (x *FacetResponse) String() string {
 func (*FacetResponse) ProtoMessage() {}
 
 func (x *FacetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[40]
+	mi := &file_peer_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2853,7 +2974,7 @@ func (x *FacetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FacetResponse.ProtoReflect.Descriptor instead.
 func (*FacetResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{40}
+	return file_peer_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FacetResponse) GetFacets() []*Facet {
@@ -2885,7 +3006,7 @@ type Facet struct {
 
 func (x *Facet) Reset() {
 	*x = Facet{}
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +3018,7 @@ func (x *Facet) String() string {
 func (*Facet) ProtoMessage() {}
 
 func (x *Facet) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[41]
+	mi := &file_peer_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2910,7 +3031,7 @@ func (x *Facet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Facet.ProtoReflect.Descriptor instead.
 func (*Facet) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{41}
+	return file_peer_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Facet) GetValue() isFacet_Value {
@@ -2988,7 +3109,7 @@ type DigestRequest struct {
 
 func (x *DigestRequest) Reset() {
 	*x = DigestRequest{}
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3000,7 +3121,7 @@ func (x *DigestRequest) String() string {
 func (*DigestRequest) ProtoMessage() {}
 
 func (x *DigestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[42]
+	mi := &file_peer_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3013,7 +3134,7 @@ func (x *DigestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestRequest.ProtoReflect.Descriptor instead.
 func (*DigestRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{42}
+	return file_peer_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DigestRequest) GetShard() *ShardRef {
@@ -3056,7 +3177,7 @@ type DigestResponse struct {
 
 func (x *DigestResponse) Reset() {
 	*x = DigestResponse{}
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3068,7 +3189,7 @@ func (x *DigestResponse) String() string {
 func (*DigestResponse) ProtoMessage() {}
 
 func (x *DigestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[43]
+	mi := &file_peer_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3081,7 +3202,7 @@ func (x *DigestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestResponse.ProtoReflect.Descriptor instead.
 func (*DigestResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{43}
+	return file_peer_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DigestResponse) GetIndex() uint64 {
@@ -3122,7 +3243,7 @@ type VerdictRequest struct {
 
 func (x *VerdictRequest) Reset() {
 	*x = VerdictRequest{}
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3134,7 +3255,7 @@ func (x *VerdictRequest) String() string {
 func (*VerdictRequest) ProtoMessage() {}
 
 func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[44]
+	mi := &file_peer_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3147,7 +3268,7 @@ func (x *VerdictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictRequest.ProtoReflect.Descriptor instead.
 func (*VerdictRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{44}
+	return file_peer_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *VerdictRequest) GetShard() *ShardRef {
@@ -3175,7 +3296,7 @@ type Judgement struct {
 
 func (x *Judgement) Reset() {
 	*x = Judgement{}
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3187,7 +3308,7 @@ func (x *Judgement) String() string {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[45]
+	mi := &file_peer_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3200,7 +3321,7 @@ func (x *Judgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgement.ProtoReflect.Descriptor instead.
 func (*Judgement) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{45}
+	return file_peer_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Judgement) GetPeer() uint64 {
@@ -3232,7 +3353,7 @@ type VerdictResponse struct {
 
 func (x *VerdictResponse) Reset() {
 	*x = VerdictResponse{}
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3244,7 +3365,7 @@ func (x *VerdictResponse) String() string {
 func (*VerdictResponse) ProtoMessage() {}
 
 func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[46]
+	mi := &file_peer_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3257,7 +3378,7 @@ func (x *VerdictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerdictResponse.ProtoReflect.Descriptor instead.
 func (*VerdictResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{46}
+	return file_peer_proto_rawDescGZIP(), []int{48}
 }
 
 type ConfirmRequest struct {
@@ -3270,7 +3391,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3282,7 +3403,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[47]
+	mi := &file_peer_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3295,7 +3416,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{47}
+	return file_peer_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ConfirmRequest) GetShard() *ShardRef {
@@ -3321,7 +3442,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +3454,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[48]
+	mi := &file_peer_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +3467,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{48}
+	return file_peer_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ConfirmResponse) GetIndex() uint64 {
@@ -3365,7 +3486,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3377,7 +3498,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[49]
+	mi := &file_peer_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3390,7 +3511,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{49}
+	return file_peer_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *StatusRequest) GetShards() []*ShardRef {
@@ -3409,7 +3530,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3421,7 +3542,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[50]
+	mi := &file_peer_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3434,7 +3555,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{50}
+	return file_peer_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *StatusResponse) GetReplicas() []*ReplicaStatus {
@@ -3471,7 +3592,7 @@ type ReplicaStatus struct {
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3483,7 +3604,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[51]
+	mi := &file_peer_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3496,7 +3617,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{51}
+	return file_peer_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ReplicaStatus) GetShard() *ShardRef {
@@ -3645,7 +3766,7 @@ type Moving struct {
 
 func (x *Moving) Reset() {
 	*x = Moving{}
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3657,7 +3778,7 @@ func (x *Moving) String() string {
 func (*Moving) ProtoMessage() {}
 
 func (x *Moving) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[52]
+	mi := &file_peer_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3670,7 +3791,7 @@ func (x *Moving) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moving.ProtoReflect.Descriptor instead.
 func (*Moving) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{52}
+	return file_peer_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Moving) GetPoints() uint64 {
@@ -3720,7 +3841,7 @@ type FieldStatus struct {
 
 func (x *FieldStatus) Reset() {
 	*x = FieldStatus{}
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3732,7 +3853,7 @@ func (x *FieldStatus) String() string {
 func (*FieldStatus) ProtoMessage() {}
 
 func (x *FieldStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[53]
+	mi := &file_peer_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3745,7 +3866,7 @@ func (x *FieldStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldStatus.ProtoReflect.Descriptor instead.
 func (*FieldStatus) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{53}
+	return file_peer_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *FieldStatus) GetPath() string {
@@ -3793,7 +3914,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3805,7 +3926,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[54]
+	mi := &file_peer_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3818,7 +3939,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{54}
+	return file_peer_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -3899,7 +4020,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3911,7 +4032,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[55]
+	mi := &file_peer_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3924,7 +4045,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{55}
+	return file_peer_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SnapshotRequest) GetShard() *ShardRef {
@@ -3983,7 +4104,7 @@ type SnapshotChunk struct {
 
 func (x *SnapshotChunk) Reset() {
 	*x = SnapshotChunk{}
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3995,7 +4116,7 @@ func (x *SnapshotChunk) String() string {
 func (*SnapshotChunk) ProtoMessage() {}
 
 func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[56]
+	mi := &file_peer_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4008,7 +4129,7 @@ func (x *SnapshotChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChunk.ProtoReflect.Descriptor instead.
 func (*SnapshotChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{56}
+	return file_peer_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SnapshotChunk) GetBegin() *SnapshotBegin {
@@ -4059,7 +4180,7 @@ type SnapshotBegin struct {
 
 func (x *SnapshotBegin) Reset() {
 	*x = SnapshotBegin{}
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4071,7 +4192,7 @@ func (x *SnapshotBegin) String() string {
 func (*SnapshotBegin) ProtoMessage() {}
 
 func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[57]
+	mi := &file_peer_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4084,7 +4205,7 @@ func (x *SnapshotBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotBegin.ProtoReflect.Descriptor instead.
 func (*SnapshotBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{57}
+	return file_peer_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SnapshotBegin) GetMoves() []byte {
@@ -4133,7 +4254,7 @@ type SnapshotEnd struct {
 
 func (x *SnapshotEnd) Reset() {
 	*x = SnapshotEnd{}
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4145,7 +4266,7 @@ func (x *SnapshotEnd) String() string {
 func (*SnapshotEnd) ProtoMessage() {}
 
 func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[58]
+	mi := &file_peer_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4158,7 +4279,7 @@ func (x *SnapshotEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotEnd.ProtoReflect.Descriptor instead.
 func (*SnapshotEnd) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{58}
+	return file_peer_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SnapshotEnd) GetPoints() uint64 {
@@ -4200,7 +4321,7 @@ type FeedRequest struct {
 
 func (x *FeedRequest) Reset() {
 	*x = FeedRequest{}
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4212,7 +4333,7 @@ func (x *FeedRequest) String() string {
 func (*FeedRequest) ProtoMessage() {}
 
 func (x *FeedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[59]
+	mi := &file_peer_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4225,7 +4346,7 @@ func (x *FeedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRequest.ProtoReflect.Descriptor instead.
 func (*FeedRequest) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{59}
+	return file_peer_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *FeedRequest) GetShard() *ShardRef {
@@ -4307,7 +4428,7 @@ type FeedChunk struct {
 
 func (x *FeedChunk) Reset() {
 	*x = FeedChunk{}
-	mi := &file_peer_proto_msgTypes[60]
+	mi := &file_peer_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4319,7 +4440,7 @@ func (x *FeedChunk) String() string {
 func (*FeedChunk) ProtoMessage() {}
 
 func (x *FeedChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[60]
+	mi := &file_peer_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4332,7 +4453,7 @@ func (x *FeedChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedChunk.ProtoReflect.Descriptor instead.
 func (*FeedChunk) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{60}
+	return file_peer_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *FeedChunk) GetBegin() *FeedBegin {
@@ -4398,7 +4519,7 @@ type FeedBegin struct {
 
 func (x *FeedBegin) Reset() {
 	*x = FeedBegin{}
-	mi := &file_peer_proto_msgTypes[61]
+	mi := &file_peer_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4410,7 +4531,7 @@ func (x *FeedBegin) String() string {
 func (*FeedBegin) ProtoMessage() {}
 
 func (x *FeedBegin) ProtoReflect() protoreflect.Message {
-	mi := &file_peer_proto_msgTypes[61]
+	mi := &file_peer_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4423,7 +4544,7 @@ func (x *FeedBegin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedBegin.ProtoReflect.Descriptor instead.
 func (*FeedBegin) Descriptor() ([]byte, []int) {
-	return file_peer_proto_rawDescGZIP(), []int{61}
+	return file_peer_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *FeedBegin) GetCut() uint64 {
@@ -4612,7 +4733,7 @@ const file_peer_proto_rawDesc = "" +
 	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\x122\n" +
 	"\aqueries\x18\x03 \x03(\v2\x18.ostraka.peer.v1.NearestR\aqueries\x12\x14\n" +
 	"\x05epoch\x18\x14 \x01(\x04R\x05epoch\x12\x14\n" +
-	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\x99\x05\n" +
+	"\x05fresh\x18\x15 \x01(\bR\x05fresh\"\xcd\x05\n" +
 	"\aNearest\x12\x16\n" +
 	"\x06vector\x18\x01 \x03(\x02R\x06vector\x12\x14\n" +
 	"\x05using\x18\x02 \x01(\tR\x05using\x12\x16\n" +
@@ -4632,11 +4753,19 @@ const file_peer_proto_rawDesc = "" +
 	"\x05share\x18\x0f \x01(\x01R\x05share\x12,\n" +
 	"\x05order\x18\x14 \x01(\v2\x16.ostraka.peer.v1.OrderR\x05order\x12\x1b\n" +
 	"\x06sample\x18\x15 \x01(\x06H\x02R\x06sample\x88\x01\x01\x12/\n" +
-	"\x06sparse\x18\x16 \x01(\v2\x17.ostraka.peer.v1.SparseR\x06sparseB\x12\n" +
+	"\x06sparse\x18\x16 \x01(\v2\x17.ostraka.peer.v1.SparseR\x06sparse\x122\n" +
+	"\aexplore\x18\x17 \x01(\v2\x18.ostraka.peer.v1.ExploreR\aexploreB\x12\n" +
 	"\x10_score_thresholdB\n" +
 	"\n" +
 	"\b_rescoreB\t\n" +
-	"\a_sample\":\n" +
+	"\a_sample\"\xb8\x01\n" +
+	"\aExplore\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\rR\x04kind\x12/\n" +
+	"\x06target\x18\x02 \x01(\v2\x17.ostraka.peer.v1.FloatsR\x06target\x123\n" +
+	"\bpositive\x18\x03 \x03(\v2\x17.ostraka.peer.v1.FloatsR\bpositive\x123\n" +
+	"\bnegative\x18\x04 \x03(\v2\x17.ostraka.peer.v1.FloatsR\bnegative\" \n" +
+	"\x06Floats\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values\":\n" +
 	"\x06Sparse\x12\x18\n" +
 	"\aindices\x18\x01 \x03(\rR\aindices\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\x02R\x06values\"\xa0\x01\n" +
@@ -4876,7 +5005,7 @@ func file_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_peer_proto_goTypes = []any{
 	(Standing)(0),                 // 0: ostraka.peer.v1.Standing
 	(*PeerInfo)(nil),              // 1: ostraka.peer.v1.PeerInfo
@@ -4907,41 +5036,43 @@ var file_peer_proto_goTypes = []any{
 	(*VectorSelector)(nil),        // 26: ostraka.peer.v1.VectorSelector
 	(*SearchRequest)(nil),         // 27: ostraka.peer.v1.SearchRequest
 	(*Nearest)(nil),               // 28: ostraka.peer.v1.Nearest
-	(*Sparse)(nil),                // 29: ostraka.peer.v1.Sparse
-	(*Order)(nil),                 // 30: ostraka.peer.v1.Order
-	(*Moment)(nil),                // 31: ostraka.peer.v1.Moment
-	(*SearchResponse)(nil),        // 32: ostraka.peer.v1.SearchResponse
-	(*Hits)(nil),                  // 33: ostraka.peer.v1.Hits
-	(*Hit)(nil),                   // 34: ostraka.peer.v1.Hit
-	(*ScrollRequest)(nil),         // 35: ostraka.peer.v1.ScrollRequest
-	(*GetRequest)(nil),            // 36: ostraka.peer.v1.GetRequest
-	(*RecordsResponse)(nil),       // 37: ostraka.peer.v1.RecordsResponse
-	(*CountRequest)(nil),          // 38: ostraka.peer.v1.CountRequest
-	(*CountResponse)(nil),         // 39: ostraka.peer.v1.CountResponse
-	(*FacetRequest)(nil),          // 40: ostraka.peer.v1.FacetRequest
-	(*FacetResponse)(nil),         // 41: ostraka.peer.v1.FacetResponse
-	(*Facet)(nil),                 // 42: ostraka.peer.v1.Facet
-	(*DigestRequest)(nil),         // 43: ostraka.peer.v1.DigestRequest
-	(*DigestResponse)(nil),        // 44: ostraka.peer.v1.DigestResponse
-	(*VerdictRequest)(nil),        // 45: ostraka.peer.v1.VerdictRequest
-	(*Judgement)(nil),             // 46: ostraka.peer.v1.Judgement
-	(*VerdictResponse)(nil),       // 47: ostraka.peer.v1.VerdictResponse
-	(*ConfirmRequest)(nil),        // 48: ostraka.peer.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),       // 49: ostraka.peer.v1.ConfirmResponse
-	(*StatusRequest)(nil),         // 50: ostraka.peer.v1.StatusRequest
-	(*StatusResponse)(nil),        // 51: ostraka.peer.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 52: ostraka.peer.v1.ReplicaStatus
-	(*Moving)(nil),                // 53: ostraka.peer.v1.Moving
-	(*FieldStatus)(nil),           // 54: ostraka.peer.v1.FieldStatus
-	(*Transfer)(nil),              // 55: ostraka.peer.v1.Transfer
-	(*SnapshotRequest)(nil),       // 56: ostraka.peer.v1.SnapshotRequest
-	(*SnapshotChunk)(nil),         // 57: ostraka.peer.v1.SnapshotChunk
-	(*SnapshotBegin)(nil),         // 58: ostraka.peer.v1.SnapshotBegin
-	(*SnapshotEnd)(nil),           // 59: ostraka.peer.v1.SnapshotEnd
-	(*FeedRequest)(nil),           // 60: ostraka.peer.v1.FeedRequest
-	(*FeedChunk)(nil),             // 61: ostraka.peer.v1.FeedChunk
-	(*FeedBegin)(nil),             // 62: ostraka.peer.v1.FeedBegin
-	nil,                           // 63: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	(*Explore)(nil),               // 29: ostraka.peer.v1.Explore
+	(*Floats)(nil),                // 30: ostraka.peer.v1.Floats
+	(*Sparse)(nil),                // 31: ostraka.peer.v1.Sparse
+	(*Order)(nil),                 // 32: ostraka.peer.v1.Order
+	(*Moment)(nil),                // 33: ostraka.peer.v1.Moment
+	(*SearchResponse)(nil),        // 34: ostraka.peer.v1.SearchResponse
+	(*Hits)(nil),                  // 35: ostraka.peer.v1.Hits
+	(*Hit)(nil),                   // 36: ostraka.peer.v1.Hit
+	(*ScrollRequest)(nil),         // 37: ostraka.peer.v1.ScrollRequest
+	(*GetRequest)(nil),            // 38: ostraka.peer.v1.GetRequest
+	(*RecordsResponse)(nil),       // 39: ostraka.peer.v1.RecordsResponse
+	(*CountRequest)(nil),          // 40: ostraka.peer.v1.CountRequest
+	(*CountResponse)(nil),         // 41: ostraka.peer.v1.CountResponse
+	(*FacetRequest)(nil),          // 42: ostraka.peer.v1.FacetRequest
+	(*FacetResponse)(nil),         // 43: ostraka.peer.v1.FacetResponse
+	(*Facet)(nil),                 // 44: ostraka.peer.v1.Facet
+	(*DigestRequest)(nil),         // 45: ostraka.peer.v1.DigestRequest
+	(*DigestResponse)(nil),        // 46: ostraka.peer.v1.DigestResponse
+	(*VerdictRequest)(nil),        // 47: ostraka.peer.v1.VerdictRequest
+	(*Judgement)(nil),             // 48: ostraka.peer.v1.Judgement
+	(*VerdictResponse)(nil),       // 49: ostraka.peer.v1.VerdictResponse
+	(*ConfirmRequest)(nil),        // 50: ostraka.peer.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),       // 51: ostraka.peer.v1.ConfirmResponse
+	(*StatusRequest)(nil),         // 52: ostraka.peer.v1.StatusRequest
+	(*StatusResponse)(nil),        // 53: ostraka.peer.v1.StatusResponse
+	(*ReplicaStatus)(nil),         // 54: ostraka.peer.v1.ReplicaStatus
+	(*Moving)(nil),                // 55: ostraka.peer.v1.Moving
+	(*FieldStatus)(nil),           // 56: ostraka.peer.v1.FieldStatus
+	(*Transfer)(nil),              // 57: ostraka.peer.v1.Transfer
+	(*SnapshotRequest)(nil),       // 58: ostraka.peer.v1.SnapshotRequest
+	(*SnapshotChunk)(nil),         // 59: ostraka.peer.v1.SnapshotChunk
+	(*SnapshotBegin)(nil),         // 60: ostraka.peer.v1.SnapshotBegin
+	(*SnapshotEnd)(nil),           // 61: ostraka.peer.v1.SnapshotEnd
+	(*FeedRequest)(nil),           // 62: ostraka.peer.v1.FeedRequest
+	(*FeedChunk)(nil),             // 63: ostraka.peer.v1.FeedChunk
+	(*FeedBegin)(nil),             // 64: ostraka.peer.v1.FeedBegin
+	nil,                           // 65: ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 }
 var file_peer_proto_depIdxs = []int32{
 	1,  // 0: ostraka.peer.v1.HelloResponse.peer:type_name -> ostraka.peer.v1.PeerInfo
@@ -4949,7 +5080,7 @@ var file_peer_proto_depIdxs = []int32{
 	1,  // 2: ostraka.peer.v1.JoinResponse.peers:type_name -> ostraka.peer.v1.PeerInfo
 	0,  // 3: ostraka.peer.v1.PingRequest.standing:type_name -> ostraka.peer.v1.Standing
 	10, // 4: ostraka.peer.v1.ProposeResponse.results:type_name -> ostraka.peer.v1.ProposeResult
-	63, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
+	65, // 5: ostraka.peer.v1.ProposeResult.error_hints:type_name -> ostraka.peer.v1.ProposeResult.ErrorHintsEntry
 	14, // 6: ostraka.peer.v1.ReplicateRequest.messages:type_name -> ostraka.peer.v1.ShardMessage
 	11, // 7: ostraka.peer.v1.ShardMessage.shard:type_name -> ostraka.peer.v1.ShardRef
 	15, // 8: ostraka.peer.v1.ShardMessage.entries:type_name -> ostraka.peer.v1.Entry
@@ -4963,78 +5094,82 @@ var file_peer_proto_depIdxs = []int32{
 	28, // 16: ostraka.peer.v1.SearchRequest.queries:type_name -> ostraka.peer.v1.Nearest
 	25, // 17: ostraka.peer.v1.Nearest.payload:type_name -> ostraka.peer.v1.PayloadSelector
 	26, // 18: ostraka.peer.v1.Nearest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	30, // 19: ostraka.peer.v1.Nearest.order:type_name -> ostraka.peer.v1.Order
-	29, // 20: ostraka.peer.v1.Nearest.sparse:type_name -> ostraka.peer.v1.Sparse
-	31, // 21: ostraka.peer.v1.Order.moment:type_name -> ostraka.peer.v1.Moment
-	33, // 22: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
-	34, // 23: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
-	11, // 24: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	25, // 25: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	26, // 26: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	11, // 27: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	25, // 28: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
-	26, // 29: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
-	11, // 30: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 31: ostraka.peer.v1.FacetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	42, // 32: ostraka.peer.v1.FacetResponse.facets:type_name -> ostraka.peer.v1.Facet
-	11, // 33: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 34: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	46, // 35: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
-	11, // 36: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	11, // 37: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
-	52, // 38: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
-	11, // 39: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
-	55, // 40: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
-	54, // 41: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
-	53, // 42: ostraka.peer.v1.ReplicaStatus.moving:type_name -> ostraka.peer.v1.Moving
-	11, // 43: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	58, // 44: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
-	59, // 45: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
-	11, // 46: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
-	62, // 47: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
-	2,  // 48: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
-	4,  // 49: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
-	6,  // 50: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
-	8,  // 51: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
-	12, // 52: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
-	16, // 53: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
-	20, // 54: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
-	23, // 55: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
-	27, // 56: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
-	35, // 57: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
-	36, // 58: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
-	38, // 59: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
-	40, // 60: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
-	48, // 61: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
-	50, // 62: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
-	56, // 63: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
-	60, // 64: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
-	43, // 65: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
-	45, // 66: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
-	3,  // 67: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
-	5,  // 68: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
-	7,  // 69: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
-	9,  // 70: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
-	13, // 71: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
-	18, // 72: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
-	22, // 73: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
-	24, // 74: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
-	32, // 75: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
-	37, // 76: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
-	37, // 77: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
-	39, // 78: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
-	41, // 79: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
-	49, // 80: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
-	51, // 81: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
-	57, // 82: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
-	61, // 83: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
-	44, // 84: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
-	47, // 85: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
-	67, // [67:86] is the sub-list for method output_type
-	48, // [48:67] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	32, // 19: ostraka.peer.v1.Nearest.order:type_name -> ostraka.peer.v1.Order
+	31, // 20: ostraka.peer.v1.Nearest.sparse:type_name -> ostraka.peer.v1.Sparse
+	29, // 21: ostraka.peer.v1.Nearest.explore:type_name -> ostraka.peer.v1.Explore
+	30, // 22: ostraka.peer.v1.Explore.target:type_name -> ostraka.peer.v1.Floats
+	30, // 23: ostraka.peer.v1.Explore.positive:type_name -> ostraka.peer.v1.Floats
+	30, // 24: ostraka.peer.v1.Explore.negative:type_name -> ostraka.peer.v1.Floats
+	33, // 25: ostraka.peer.v1.Order.moment:type_name -> ostraka.peer.v1.Moment
+	35, // 26: ostraka.peer.v1.SearchResponse.results:type_name -> ostraka.peer.v1.Hits
+	36, // 27: ostraka.peer.v1.Hits.hits:type_name -> ostraka.peer.v1.Hit
+	11, // 28: ostraka.peer.v1.ScrollRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 29: ostraka.peer.v1.ScrollRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 30: ostraka.peer.v1.ScrollRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 31: ostraka.peer.v1.GetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	25, // 32: ostraka.peer.v1.GetRequest.payload:type_name -> ostraka.peer.v1.PayloadSelector
+	26, // 33: ostraka.peer.v1.GetRequest.vectors:type_name -> ostraka.peer.v1.VectorSelector
+	11, // 34: ostraka.peer.v1.CountRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 35: ostraka.peer.v1.FacetRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	44, // 36: ostraka.peer.v1.FacetResponse.facets:type_name -> ostraka.peer.v1.Facet
+	11, // 37: ostraka.peer.v1.DigestRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 38: ostraka.peer.v1.VerdictRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	48, // 39: ostraka.peer.v1.VerdictRequest.judgements:type_name -> ostraka.peer.v1.Judgement
+	11, // 40: ostraka.peer.v1.ConfirmRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	11, // 41: ostraka.peer.v1.StatusRequest.shards:type_name -> ostraka.peer.v1.ShardRef
+	54, // 42: ostraka.peer.v1.StatusResponse.replicas:type_name -> ostraka.peer.v1.ReplicaStatus
+	11, // 43: ostraka.peer.v1.ReplicaStatus.shard:type_name -> ostraka.peer.v1.ShardRef
+	57, // 44: ostraka.peer.v1.ReplicaStatus.transfer:type_name -> ostraka.peer.v1.Transfer
+	56, // 45: ostraka.peer.v1.ReplicaStatus.fields:type_name -> ostraka.peer.v1.FieldStatus
+	55, // 46: ostraka.peer.v1.ReplicaStatus.moving:type_name -> ostraka.peer.v1.Moving
+	11, // 47: ostraka.peer.v1.SnapshotRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	60, // 48: ostraka.peer.v1.SnapshotChunk.begin:type_name -> ostraka.peer.v1.SnapshotBegin
+	61, // 49: ostraka.peer.v1.SnapshotChunk.end:type_name -> ostraka.peer.v1.SnapshotEnd
+	11, // 50: ostraka.peer.v1.FeedRequest.shard:type_name -> ostraka.peer.v1.ShardRef
+	64, // 51: ostraka.peer.v1.FeedChunk.begin:type_name -> ostraka.peer.v1.FeedBegin
+	2,  // 52: ostraka.peer.v1.Peer.Hello:input_type -> ostraka.peer.v1.HelloRequest
+	4,  // 53: ostraka.peer.v1.Peer.Join:input_type -> ostraka.peer.v1.JoinRequest
+	6,  // 54: ostraka.peer.v1.Peer.Ping:input_type -> ostraka.peer.v1.PingRequest
+	8,  // 55: ostraka.peer.v1.Peer.Propose:input_type -> ostraka.peer.v1.ProposeRequest
+	12, // 56: ostraka.peer.v1.Peer.Replicate:input_type -> ostraka.peer.v1.ReplicateRequest
+	16, // 57: ostraka.peer.v1.Peer.Fence:input_type -> ostraka.peer.v1.FenceRequest
+	20, // 58: ostraka.peer.v1.Peer.WantPromotion:input_type -> ostraka.peer.v1.WantPromotionRequest
+	23, // 59: ostraka.peer.v1.Peer.Write:input_type -> ostraka.peer.v1.WriteRequest
+	27, // 60: ostraka.peer.v1.Peer.Search:input_type -> ostraka.peer.v1.SearchRequest
+	37, // 61: ostraka.peer.v1.Peer.Scroll:input_type -> ostraka.peer.v1.ScrollRequest
+	38, // 62: ostraka.peer.v1.Peer.Get:input_type -> ostraka.peer.v1.GetRequest
+	40, // 63: ostraka.peer.v1.Peer.Count:input_type -> ostraka.peer.v1.CountRequest
+	42, // 64: ostraka.peer.v1.Peer.Facet:input_type -> ostraka.peer.v1.FacetRequest
+	50, // 65: ostraka.peer.v1.Peer.Confirm:input_type -> ostraka.peer.v1.ConfirmRequest
+	52, // 66: ostraka.peer.v1.Peer.Status:input_type -> ostraka.peer.v1.StatusRequest
+	58, // 67: ostraka.peer.v1.Peer.Snapshot:input_type -> ostraka.peer.v1.SnapshotRequest
+	62, // 68: ostraka.peer.v1.Peer.Feed:input_type -> ostraka.peer.v1.FeedRequest
+	45, // 69: ostraka.peer.v1.Peer.Digest:input_type -> ostraka.peer.v1.DigestRequest
+	47, // 70: ostraka.peer.v1.Peer.Verdict:input_type -> ostraka.peer.v1.VerdictRequest
+	3,  // 71: ostraka.peer.v1.Peer.Hello:output_type -> ostraka.peer.v1.HelloResponse
+	5,  // 72: ostraka.peer.v1.Peer.Join:output_type -> ostraka.peer.v1.JoinResponse
+	7,  // 73: ostraka.peer.v1.Peer.Ping:output_type -> ostraka.peer.v1.PingResponse
+	9,  // 74: ostraka.peer.v1.Peer.Propose:output_type -> ostraka.peer.v1.ProposeResponse
+	13, // 75: ostraka.peer.v1.Peer.Replicate:output_type -> ostraka.peer.v1.ReplicateResponse
+	18, // 76: ostraka.peer.v1.Peer.Fence:output_type -> ostraka.peer.v1.FenceResponse
+	22, // 77: ostraka.peer.v1.Peer.WantPromotion:output_type -> ostraka.peer.v1.WantPromotionResponse
+	24, // 78: ostraka.peer.v1.Peer.Write:output_type -> ostraka.peer.v1.WriteResponse
+	34, // 79: ostraka.peer.v1.Peer.Search:output_type -> ostraka.peer.v1.SearchResponse
+	39, // 80: ostraka.peer.v1.Peer.Scroll:output_type -> ostraka.peer.v1.RecordsResponse
+	39, // 81: ostraka.peer.v1.Peer.Get:output_type -> ostraka.peer.v1.RecordsResponse
+	41, // 82: ostraka.peer.v1.Peer.Count:output_type -> ostraka.peer.v1.CountResponse
+	43, // 83: ostraka.peer.v1.Peer.Facet:output_type -> ostraka.peer.v1.FacetResponse
+	51, // 84: ostraka.peer.v1.Peer.Confirm:output_type -> ostraka.peer.v1.ConfirmResponse
+	53, // 85: ostraka.peer.v1.Peer.Status:output_type -> ostraka.peer.v1.StatusResponse
+	59, // 86: ostraka.peer.v1.Peer.Snapshot:output_type -> ostraka.peer.v1.SnapshotChunk
+	63, // 87: ostraka.peer.v1.Peer.Feed:output_type -> ostraka.peer.v1.FeedChunk
+	46, // 88: ostraka.peer.v1.Peer.Digest:output_type -> ostraka.peer.v1.DigestResponse
+	49, // 89: ostraka.peer.v1.Peer.Verdict:output_type -> ostraka.peer.v1.VerdictResponse
+	71, // [71:90] is the sub-list for method output_type
+	52, // [52:71] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_peer_proto_init() }
@@ -5043,13 +5178,13 @@ func file_peer_proto_init() {
 		return
 	}
 	file_peer_proto_msgTypes[27].OneofWrappers = []any{}
-	file_peer_proto_msgTypes[29].OneofWrappers = []any{
+	file_peer_proto_msgTypes[31].OneofWrappers = []any{
 		(*Order_Integer)(nil),
 		(*Order_Number)(nil),
 		(*Order_Moment)(nil),
 	}
-	file_peer_proto_msgTypes[39].OneofWrappers = []any{}
-	file_peer_proto_msgTypes[41].OneofWrappers = []any{
+	file_peer_proto_msgTypes[41].OneofWrappers = []any{}
+	file_peer_proto_msgTypes[43].OneofWrappers = []any{
 		(*Facet_Text)(nil),
 		(*Facet_Integer)(nil),
 		(*Facet_Boolean)(nil),
@@ -5060,7 +5195,7 @@ func file_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_peer_proto_rawDesc), len(file_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   63,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
