@@ -46,11 +46,13 @@ func (w *walker) filtered(
 			return hits, nil
 		}
 	}
-	if err := w.narrow(ctx, g, s, from.row(), a, ef, hits[begun:]); err != nil {
+	// What is taken may be scattered: twice as many candidates as are wanted find the way among them.
+	if err := w.narrow(ctx, g, s, from.row(), a, min(max(ef, 2*filter.wanted()), MaxEf), hits[begun:]); err != nil {
 		return hits, err
 	}
 	hits = hits[:begun]
-	for _, c := range w.pool.found() {
+	found := w.pool.found()
+	for _, c := range found[:min(ef, len(found))] {
 		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 	}
 	return hits, nil
