@@ -76,6 +76,10 @@ func (e *edit) apply(cmd Command) Result {
 		r.Collection, r.Err = cmd.DeleteFieldIndex.ID, e.deleteFieldIndex(*cmd.DeleteFieldIndex)
 	case cmd.ChangeShard != nil:
 		r.ShardVersion, r.Err = e.changeShard(*cmd.ChangeShard)
+	case cmd.CreateShardKey != nil:
+		r.Collection, r.Err = cmd.CreateShardKey.Collection, e.createShardKey(*cmd.CreateShardKey)
+	case cmd.DeleteShardKey != nil:
+		r.Collection, r.Err = cmd.DeleteShardKey.Collection, e.deleteShardKey(*cmd.DeleteShardKey)
 	case cmd.Reshard != nil:
 		r.Operation, r.Err = e.reshard(*cmd.Reshard)
 	case cmd.ChangeMove != nil:
@@ -114,6 +118,7 @@ func (c Command) shape() error {
 		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
+		c.CreateShardKey != nil, c.DeleteShardKey != nil,
 		c.Reshard != nil, c.ChangeMove != nil, c.DropShard != nil,
 	} {
 		if is {
@@ -149,6 +154,10 @@ func (c Command) Check() error {
 			return err
 		}
 		return c.CreateFieldIndex.Index.check()
+	case c.CreateShardKey != nil:
+		return c.CreateShardKey.check()
+	case c.DeleteShardKey != nil:
+		return checkKey(c.DeleteShardKey.Key)
 	}
 	return nil
 }

@@ -31,7 +31,10 @@ func (e *edit) createCollection(cmd CreateCollection) (CollectionID, error) {
 	}
 	c := &Collection{ID: e.next.NextCollection, Name: cmd.Name, Config: cmd.Config, Epoch: 1}
 	e.next.NextCollection++
-	ranges := slot.Spread(len(cmd.Placement))
+	var ranges []slot.Range
+	if !c.Config.Custom() {
+		ranges = slot.Spread(len(cmd.Placement))
+	}
 	for i, peers := range cmd.Placement {
 		c.Shards = append(c.Shards, e.newShard(ShardID(i), ranges[i:i+1], peers, cmd.Config.WriteConsistencyFactor))
 	}
@@ -42,7 +45,10 @@ func (e *edit) createCollection(cmd CreateCollection) (CollectionID, error) {
 
 // checkPlacement refuses with Conflict what was placed on an older state: placed again, it may well succeed.
 func (e *edit) checkPlacement(cmd CreateCollection) error {
-	if len(cmd.Placement) != int(cmd.Config.ShardNumber) {
+	if cmd.Config.Custom() && len(cmd.Placement) > 0 {
+		return invalid("a collection with custom sharding begins without shards, %d are placed", len(cmd.Placement))
+	}
+	if !cmd.Config.Custom() && len(cmd.Placement) != int(cmd.Config.ShardNumber) {
 		return invalid("%d shards are placed, shard_number is %d", len(cmd.Placement), cmd.Config.ShardNumber)
 	}
 	return e.checkPeers(cmd.Placement, int(cmd.Config.ReplicationFactor), 0)
@@ -108,8 +114,18 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 	if err := current.permits(cmd.Config); err != nil {
 		return err
 	}
+	after := Collection{Config: cmd.Config}
+	same := current.ReplicationFactor == cmd.Config.ReplicationFactor && current.WriteConsistencyFactor == cmd.Config.WriteConsistencyFactor
+	for _, k := range e.next.Collections[id].Keys {
+		if same {
+			break // peers of the key may have been removed since
+		}
+		if err := after.checkCopies(k); err != nil {
+			return err
+		}
+	}
 	if current.ReplicationFactor != cmd.Config.ReplicationFactor {
-		e.unpin(id) // how many copies there are to be was said anew
+		e.unpin(id, follows) // how many copies there are to be was said anew
 	}
 	c := e.collection(id)
 	c.Config = c.reborn(cmd.Config)
@@ -118,6 +134,9 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 
 // permits refuses what cannot change in place.
 func (c Config) permits(next Config) error {
+	if c.Sharding != next.Sharding {
+		return invalid("the sharding method cannot change after creation")
+	}
 	if c.ShardNumber != next.ShardNumber {
 		return invalid("shard_number cannot change from %d to %d by an update: reshard the collection", c.ShardNumber, next.ShardNumber)
 	}

@@ -21,6 +21,9 @@ func (e *edit) expelPeer(cmd ExpelPeer) error {
 	case !p.Gone() && e.next.Members() == 1:
 		return refuse("%s is the only peer: a cluster cannot do without", p.Name)
 	}
+	if c, k := e.next.needs(cmd.ID); k != nil {
+		return refuse("shard key %s of collection `%s` may be placed on no peer but %s: delete it, or create it anew", k.Key, c.Name, p.Name)
+	}
 	for _, loss := range cmd.Lose {
 		if err := e.checkLoss(cmd.ID, loss); err != nil {
 			return err
@@ -37,6 +40,7 @@ func (e *edit) expelPeer(cmd ExpelPeer) error {
 		e.beginAnew(loss)
 	}
 	e.repin(cmd.ID, 0)
+	e.rekey(cmd.ID, 0)
 	if o, runs := e.next.RunningOperation(func(o *Operation) bool { return o.Kind == Drain && o.Peer == cmd.ID }); runs {
 		e.finish(o.ID, Done, "", cmd.At)
 	}
@@ -44,7 +48,7 @@ func (e *edit) expelPeer(cmd ExpelPeer) error {
 }
 
 func (e *edit) checkLoss(id PeerID, loss Loss) error {
-	_, sh, ok := e.next.Shard(loss.Ref)
+	c, sh, ok := e.next.Shard(loss.Ref)
 	switch {
 	case !ok:
 		return fault.New(fault.NotFound, "shard %d of collection %d does not exist", loss.Ref.Shard, loss.Ref.Collection)
@@ -59,7 +63,7 @@ func (e *edit) checkLoss(id PeerID, loss Loss) error {
 		return invalid("shard %d of collection %d is not lost with peer %d, which holds no copy of it", loss.Ref.Shard, loss.Ref.Collection, id)
 	}
 	for i, to := range loss.Peers {
-		if to == id || e.next.Gone(to) || slices.Contains(loss.Peers[:i], to) {
+		if to == id || e.next.Gone(to) || !c.Allows(sh, to) || slices.Contains(loss.Peers[:i], to) {
 			return invalid("shard %d of collection %d cannot begin anew on peer %d", loss.Ref.Shard, loss.Ref.Collection, to)
 		}
 	}

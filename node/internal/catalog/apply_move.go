@@ -15,6 +15,9 @@ func (e *edit) reshard(cmd Reshard) (OperationID, error) {
 	if !ok {
 		return 0, fault.New(fault.NotFound, "collection %d does not exist", cmd.Collection)
 	}
+	if c.Config.Custom() {
+		return 0, fault.New(fault.Unsupported, "collection `%s` has shard keys, whose shards cannot be cut anew: create another key", c.Name)
+	}
 	if cmd.ShardNumber < 1 || cmd.ShardNumber > MaxShards {
 		return 0, outside("shard_number", cmd.ShardNumber, 1, MaxShards)
 	}
@@ -163,7 +166,7 @@ func (e *edit) endMoves(id CollectionID) {
 func (e *edit) beginMove(c *Collection, b BeginMove) (MoveID, error) {
 	source, ok1 := c.Shard(b.Source)
 	target, ok2 := c.Shard(b.Target)
-	if !ok1 || !ok2 || source == target {
+	if !ok1 || !ok2 || source == target || c.Config.Custom() {
 		return 0, refuse("slots cannot move from shard %d to shard %d of collection %d: those are not two shards of it", b.Source, b.Target, c.ID)
 	}
 	for _, r := range b.Slots {
@@ -231,6 +234,8 @@ func (e *edit) dropShard(ref ShardRef) error {
 	switch {
 	case len(sh.Slots) > 0:
 		return refuse("shard %d of collection %d owns slots", ref.Shard, ref.Collection)
+	case c.Config.Custom():
+		return refuse("collection %d has shard keys: its shards go with them", ref.Collection)
 	case len(c.Shards) <= int(c.Config.ShardNumber):
 		return refuse("collection %d is to have %d shards and has %d", ref.Collection, c.Config.ShardNumber, len(c.Shards))
 	case slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.Running() && m.about(ref.Shard) }):

@@ -45,6 +45,7 @@ func (e *edit) registerPeer(p Peer) error {
 			e.peer(id).Replaced = true
 			p.inherit(old)
 			e.repin(id, p.ID)
+			e.rekey(id, p.ID)
 		}
 	}
 	e.peers()[p.ID] = &p
@@ -205,6 +206,10 @@ func (e *edit) removePeer(id PeerID) error {
 	if n := e.next.ReplicasOn(id); n > 0 {
 		return refuse("cannot remove peer %d (%s): it still holds replicas (%d)", id, p.Name, n)
 	}
+	if c, k := e.next.needs(id); k != nil {
+		return refuse("cannot remove peer %d (%s): shard key %s of collection `%s` may be placed on no other", id, p.Name, k.Key, c.Name)
+	}
+	e.rekey(id, 0)
 	delete(e.peers(), id)
 	if p.Removed {
 		expelled := append(slices.Clone(e.next.Expelled), id)

@@ -24,7 +24,7 @@ func (e *edit) placeShard(cmd PlaceShard) (OperationID, error) {
 			cmd.Ref.Shard, cmd.Ref.Collection, sh.Version, cmd.Version).With("version", strconv.FormatUint(sh.Version, 10))
 	}
 	pinned := sh.Places(&e.next)
-	if err := e.checkPlace(cmd, c, pinned); err != nil {
+	if err := e.checkPlace(cmd, c, sh, pinned); err != nil {
 		return 0, err
 	}
 	after := repinned(pinned, cmd.From, cmd.To)
@@ -47,7 +47,7 @@ func (e *edit) placeShard(cmd PlaceShard) (OperationID, error) {
 	return id, nil
 }
 
-func (e *edit) checkPlace(cmd PlaceShard, c *Collection, pinned []PeerID) error {
+func (e *edit) checkPlace(cmd PlaceShard, c *Collection, sh *Shard, pinned []PeerID) error {
 	switch {
 	case cmd.From == 0 && cmd.To == 0 || cmd.From == cmd.To:
 		return invalid("a copy is to be placed from peer %d to peer %d: name two different peers, or one", cmd.From, cmd.To)
@@ -57,6 +57,8 @@ func (e *edit) checkPlace(cmd PlaceShard, c *Collection, pinned []PeerID) error 
 		return nil
 	case slices.Contains(pinned, cmd.To):
 		return fault.New(fault.Exists, "peer %d holds a replica of shard %d of collection `%s` already", cmd.To, cmd.Ref.Shard, c.Name)
+	case !c.Allows(sh, cmd.To):
+		return invalid("shard key %s may be placed on the peers %d only", sh.Key, c.keyOf(sh).Peers)
 	case e.next.Gone(cmd.To):
 		return fault.New(fault.NotFound, "Peer %d does not exist", cmd.To)
 	case e.next.Peers[cmd.To].State != InService:
@@ -85,7 +87,7 @@ func (c *Collection) Factor(sh *Shard) int {
 	if len(sh.Pinned) > 0 {
 		return len(sh.Pinned)
 	}
-	return int(c.Config.ReplicationFactor)
+	return c.Copies(c.keyOf(sh))
 }
 
 // Quorum is the W that is declared for a shard.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
@@ -50,7 +51,17 @@ func (s *State) Check() error {
 }
 
 func (s *State) checkShards(c *Collection) error {
-	owners := make([]int, slot.Count)
+	if err := c.checkKeys(); err != nil {
+		return err
+	}
+	owners := map[point.ShardKey][]int{}
+	for _, k := range c.Keys {
+		owners[k.Key] = make([]int, slot.Count)
+	}
+	all := make([]int, slot.Count)
+	if c.Config.Custom() {
+		all = nil
+	}
 	for i, sh := range c.Shards {
 		if sh == nil || i > 0 && c.Shards[i-1].ID >= sh.ID {
 			return invalid("collection %q: shard %d is out of place", c.Name, i)
@@ -58,19 +69,42 @@ func (s *State) checkShards(c *Collection) error {
 		if err := s.checkReplicas(sh); err != nil {
 			return err
 		}
+		of := all
+		if sh.Key != nil {
+			of = owners[*sh.Key]
+		}
+		if of == nil || (sh.Key != nil) != c.Config.Custom() {
+			return invalid("collection %q: shard %d has a key that is not declared, or lacks one", c.Name, sh.ID)
+		}
 		for _, r := range sh.Slots {
 			if r.From > r.To || r.To >= slot.Count {
 				return invalid("collection %q: shard %d owns the slots %d-%d", c.Name, sh.ID, r.From, r.To)
 			}
 			for at := r.From; at <= r.To; at++ {
-				owners[at]++
+				of[at]++
 			}
 		}
 	}
-	if i := slices.IndexFunc(owners, func(n int) bool { return n != 1 }); i >= 0 {
-		return invalid("collection %q: slot %d has %d owners", c.Name, i, owners[i])
+	owners[point.ShardKey{}] = append(owners[point.ShardKey{}], all...)
+	for key, of := range owners {
+		if i := slices.IndexFunc(of, func(n int) bool { return n != 1 }); i >= 0 {
+			return invalid("collection %q: slot %d (key %s) has %d owners", c.Name, i, key, of[i])
+		}
 	}
 	return s.checkMoves(c)
+}
+
+// checkKeys checks the declarations of shard keys.
+func (c *Collection) checkKeys() error {
+	if !c.Config.Custom() && len(c.Keys) > 0 || c.Config.Custom() && len(c.Moves) > 0 {
+		return invalid("collection %q: it has %d shard keys, %d moves", c.Name, len(c.Keys), len(c.Moves))
+	}
+	for i, k := range c.Keys {
+		if k == nil || k.check() != nil || k.ShardNumber < 1 || i > 0 && c.Keys[i-1].Key.Compare(k.Key) >= 0 {
+			return invalid("collection %q: shard key %d is not valid", c.Name, i)
+		}
+	}
+	return nil
 }
 
 func (s *State) checkMoves(c *Collection) error {

@@ -24,6 +24,9 @@ type Command struct {
 	CreateFieldIndex *CreateFieldIndex `json:"create_field_index,omitempty"` // declares it, or declares it anew
 	DeleteFieldIndex *DeleteFieldIndex `json:"delete_field_index,omitempty"` // done if there is none
 
+	CreateShardKey *CreateShardKey `json:"create_shard_key,omitempty"`
+	DeleteShardKey *DeleteShardKey `json:"delete_shard_key,omitempty"`
+
 	Reshard    *Reshard    `json:"reshard,omitempty"`
 	ChangeMove *ChangeMove `json:"change_move,omitempty"`
 	DropShard  *DropShard  `json:"drop_shard,omitempty"`

@@ -31,9 +31,12 @@ func defaultOptimizers() Optimizers {
 func defaultWAL() WAL { return WAL{CapacityMB: 32, RetainClosed: 1} }
 
 // Normalized returns c with Qdrant's defaults for what is not set, checked against the limits. A ShardNumber of 0
-// becomes the number of peers; a zero HNSW, Optimizers or WAL becomes the default one. It is idempotent. Errors are of
+// becomes the number of peers, or 1 for each shard key; a zero HNSW, Optimizers or WAL becomes the default one. It is idempotent. Errors are of
 // class fault.Invalid and name the field.
 func (c Config) Normalized(peers int) (Config, error) {
+	if c.ShardNumber == 0 && c.Custom() {
+		c.ShardNumber = 1
+	}
 	if c.ShardNumber == 0 {
 		c.ShardNumber = uint32(min(max(peers, 1), MaxShards))
 	}
@@ -70,6 +73,8 @@ func (c Config) check() error {
 
 func (c Config) checkReplication() error {
 	switch {
+	case c.Sharding != AutoSharding && c.Sharding != CustomSharding:
+		return invalid("sharding %.64q is not known", c.Sharding)
 	case c.ShardNumber < 1 || c.ShardNumber > MaxShards:
 		return outside("shard_number", c.ShardNumber, 1, MaxShards)
 	case c.ReplicationFactor < 1 || c.ReplicationFactor > MaxReplicas:

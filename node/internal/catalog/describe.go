@@ -118,6 +118,16 @@ func (c *Collection) Describe() string {
 	for _, path := range sortedKeys(c.PayloadSchema) {
 		fmt.Fprintf(&b, "  index %s %s\n", path, c.PayloadSchema[path].Type)
 	}
+	if c.Config.Custom() {
+		b.WriteString("  custom sharding\n")
+	}
+	for _, k := range c.Keys {
+		fmt.Fprintf(&b, "  key %s shards=%d replicas=%d", k.Key, k.ShardNumber, k.ReplicationFactor)
+		if len(k.Peers) > 0 {
+			fmt.Fprintf(&b, " on %d", k.Peers)
+		}
+		b.WriteString("\n")
+	}
 	for _, sh := range c.Shards {
 		fmt.Fprintf(&b, "  %s\n", sh)
 	}
@@ -152,6 +162,9 @@ func (sh *Shard) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "shard %d v%d t%d w%d slots", sh.ID, sh.Version, sh.Term, sh.WriteQuorum)
 	writeRanges(&b, sh.Slots)
+	if sh.Key != nil {
+		fmt.Fprintf(&b, " key %s", sh.Key)
+	}
 	if sh.Epoch != 0 {
 		fmt.Fprintf(&b, " since epoch %d", sh.Epoch)
 	}

@@ -206,6 +206,8 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"vectors.v1.golden":           catalog.EncodeCommands(vectorCommands(t)),
 		"commands.v1.removing.golden": catalog.EncodeCommands(removingCommands()),
 		"state.v1.removing.golden":    catalog.EncodeState(removingState(t)),
+		"commands.v1.keys.golden":     catalog.EncodeCommands(keyCommands(t)),
+		"state.v1.keys.golden":        catalog.EncodeState(keyState(t)),
 		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
 		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {

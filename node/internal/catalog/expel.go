@@ -153,6 +153,7 @@ func loseShard(s *State, ref ShardRef, sh *Shard, placer *Placer, keep PeerID) (
 	if keep != 0 {
 		return Loss{Ref: ref, Version: sh.Version, Keep: keep}, nil
 	}
+	placer = placer.among(c.keyOf(sh))
 	if len(placer.peers) == 0 {
 		return Loss{}, fault.New(fault.Unavailable, "no other peer is there on which shard %d of `%s` could begin anew", ref.Shard, c.Name)
 	}

@@ -9,6 +9,7 @@ const (
 	MaxMetadataBytes     = 64 << 10
 	MaxMetadataDepth     = 32
 	MaxLabels            = 64   // of a peer
+	MaxKeyPeers          = 1024 // that a shard key's placement names
 	MaxFieldIndexes      = 256  // payload indexes of a collection
 	MaxFieldNameBytes    = 1024 // of the name of a payload index's field
 	maxHNSWDegree        = 2048

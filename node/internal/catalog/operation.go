@@ -229,23 +229,31 @@ func (e *edit) rebalance(cmd RebalancePeers) (OperationID, error) {
 	}
 	same := func(o *Operation) bool { return o.Kind == Rebalance && o.Collection == cmd.Collection }
 	if o, ok := e.next.RunningOperation(same); ok {
-		e.unpin(cmd.Collection)
+		e.unpin(cmd.Collection, all)
 		return o.ID, nil
 	}
 	id, err := e.start(Operation{Kind: Rebalance, Collection: cmd.Collection, Started: cmd.At})
 	if err == nil {
-		e.unpin(cmd.Collection)
+		e.unpin(cmd.Collection, all)
 	}
 	return id, err
 }
 
-// unpin lets the shards of a collection, or of all (0), be placed by the cluster again.
-func (e *edit) unpin(id CollectionID) {
+// unpin lets some shards of a collection, or of all (0), be placed by the cluster again.
+func (e *edit) unpin(id CollectionID, which func(*Collection, *Shard) bool) {
 	for ref, sh := range e.next.Shards() {
-		if len(sh.Pinned) > 0 && (id == 0 || ref.Collection == id) {
+		if len(sh.Pinned) > 0 && (id == 0 || ref.Collection == id) && which(e.next.Collections[ref.Collection], sh) {
 			next := e.shard(ref)
 			next.Pinned = nil
 			next.Version++
 		}
 	}
+}
+
+func all(*Collection, *Shard) bool { return true }
+
+// follows reports whether the collection's number of replicas is a shard's.
+func follows(c *Collection, sh *Shard) bool {
+	k := c.keyOf(sh)
+	return k == nil || k.ReplicationFactor == 0
 }

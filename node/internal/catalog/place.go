@@ -24,11 +24,11 @@ func Place(s *State, shards, factor int, alive func(PeerID) bool) [][]PeerID {
 
 // PlaceReplica chooses a peer for one more replica of a shard, or reports that every peer that is alive has one.
 func PlaceReplica(s *State, ref ShardRef, alive func(PeerID) bool) (PeerID, bool) {
-	_, sh, ok := s.Shard(ref)
+	c, sh, ok := s.Shard(ref)
 	if !ok {
 		return 0, false
 	}
-	return NewPlacer(s, alive).Replica(sh)
+	return NewPlacer(s, c.keyOf(sh).within(alive)).Replica(sh)
 }
 
 // Prepare fills in, on the Raft leader, what a command needs from outside its pure application: the defaults of a
@@ -37,6 +37,8 @@ func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 	switch {
 	case cmd.CreateCollection != nil && cmd.CreateCollection.Placement == nil:
 		return prepareCreate(s, cmd, alive)
+	case cmd.CreateShardKey != nil && cmd.CreateShardKey.Placement == nil:
+		return prepareKey(s, cmd, alive)
 	case cmd.Reshard != nil && cmd.Reshard.Placement == nil:
 		reshard := *cmd.Reshard
 		var err error
@@ -78,12 +80,43 @@ func prepareCreate(s *State, cmd Command, alive func(PeerID) bool) (Command, err
 		return cmd, err
 	}
 	create.Config = config
+	if config.Custom() {
+		cmd.CreateCollection = &create
+		return cmd, nil
+	}
 	create.Placement = Place(s, int(config.ShardNumber), int(config.ReplicationFactor), alive)
 	if create.Placement == nil {
 		return cmd, fault.New(fault.Unavailable, "no peer is alive to place collection `%s` on", create.Name)
 	}
 	cmd.CreateCollection = &create
 	return cmd, nil
+}
+
+// prepareKey fills in the number of a shard key's shards, and places them on its peers.
+func prepareKey(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
+	create := *cmd.CreateShardKey
+	c, ok := s.Collections[create.Collection]
+	if !ok || create.check() != nil {
+		return cmd, nil // Apply tells what is wrong
+	}
+	if create.ShardNumber == 0 {
+		create.ShardNumber = c.Config.ShardNumber
+	}
+	if slices.ContainsFunc(create.Peers, s.Gone) {
+		cmd.CreateShardKey = &create
+		return cmd, nil // Apply tells which
+	}
+	create.Placement = Place(s, int(create.ShardNumber), c.Copies(&create.ShardKey), create.within(alive))
+	if create.Placement == nil {
+		return cmd, fault.New(fault.Unavailable, "no peer is alive to place shard key %s of collection `%s` on", create.Key, c.Name)
+	}
+	cmd.CreateShardKey = &create
+	return cmd, nil
+}
+
+// within narrows a choice of peers to those that a key's copies may be on.
+func (k *ShardKey) within(alive func(PeerID) bool) func(PeerID) bool {
+	return func(id PeerID) bool { return k.allows(id) && alive(id) }
 }
 
 // Placer chooses peers for replicas and remembers what it chose, so that many choices stay balanced. Replicas of a
@@ -114,6 +147,13 @@ func NewPlacer(s *State, alive func(PeerID) bool) *Placer {
 		}
 	}
 	return p
+}
+
+// among returns a Placer that chooses of a shard key's peers alone, and counts together with p.
+func (p *Placer) among(k *ShardKey) *Placer {
+	part := *p
+	part.peers = slices.DeleteFunc(slices.Clone(p.peers), func(id PeerID) bool { return !k.allows(id) })
+	return &part
 }
 
 // Replica chooses a peer for one more replica of a shard.

@@ -17,7 +17,7 @@ type Moving struct {
 
 // Rest reports whether nothing is left to do and nothing is under way.
 func (m *Moving) Rest(c *Collection) bool {
-	return m.Left == 0 && len(m.Drop) == 0 && len(c.Moves) == 0 && len(c.Shards) <= int(c.Config.ShardNumber)
+	return m.Left == 0 && len(m.Drop) == 0 && len(c.Moves) == 0 && (c.Config.Custom() || len(c.Shards) <= int(c.Config.ShardNumber))
 }
 
 // PlanMoves tells how a collection's slots come to lie as declared: spread over shard_number shards so that any two own
@@ -35,6 +35,9 @@ func PlanMoves(c *Collection) Moving {
 
 // even tells quickly of most collections that nothing is to be done.
 func (c *Collection) even() bool {
+	if c.Config.Custom() {
+		return true // a key's shards stay as they were created
+	}
 	if len(c.Moves) > 0 || len(c.Shards) != int(c.Config.ShardNumber) {
 		return false
 	}

@@ -95,7 +95,7 @@ func TestPlacementBalancesReplicasAndPrimaries(t *testing.T) {
 func genCommand(t *rapid.T, s *catalog.State) catalog.Command {
 	peer := catalog.PeerID(rapid.IntRange(1, 6).Draw(t, "peer"))
 	name := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name")
-	switch rapid.IntRange(0, 16).Draw(t, "kind") {
+	switch rapid.IntRange(0, 19).Draw(t, "kind") {
 	case 16:
 		cmd := catalog.ExpelPeer{ID: peer}
 		for ref := range s.Shards() {
@@ -105,6 +105,8 @@ func genCommand(t *rapid.T, s *catalog.State) catalog.Command {
 			cmd = prepared
 		}
 		return catalog.Command{ExpelPeer: &cmd}
+	case 17, 18, 19:
+		return genKeys(t, s, name)
 	case 14:
 		return catalog.Command{CreateFieldIndex: &catalog.CreateFieldIndex{
 			Name: name, ID: s.Names[name], Field: rapid.SampledFrom([]string{"f", "g"}).Draw(t, "field"),

@@ -57,7 +57,7 @@ func (w *world) prepare(cmd catalog.Command) (catalog.Command, error) {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding", "removing"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding", "removing", "keys"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -145,6 +145,8 @@ func (w *world) line(line string) string {
 		return w.field(verb, plain, args)
 	case "shard":
 		return w.shard(plain, args)
+	case "key", "unkey":
+		return w.keys(verb, plain, args)
 	case "reshard", "move", "drop-shard", "follow":
 		return w.slots(verb, plain, args)
 	}
@@ -184,6 +186,8 @@ func configOf(args map[string]string, c catalog.Config) catalog.Config {
 	for key, value := range args {
 		n := number[uint32](value)
 		switch key {
+		case "sharding":
+			c.Sharding = catalog.Sharding(strings.TrimSuffix(value, "auto"))
 		case "shards":
 			c.ShardNumber = n
 		case "replicas":

@@ -9,6 +9,7 @@ package catalog
 import (
 	"time"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -107,17 +108,20 @@ type Collection struct {
 	// NextShard is at least the id of the next shard, if some have been dropped.
 	NextShard ShardID `json:"next_shard,omitempty"`
 	Moves     []*Move `json:"moves,omitempty"` // ordered by id
+	// Keys are the shard keys of a collection with custom sharding, ordered. Each has shards of its own, which own all slots among them.
+	Keys []*ShardKey `json:"keys,omitempty"`
 }
 
 // Shard is what the metadata says of one shard (replication.md, first section).
 type Shard struct {
-	ID          ShardID      `json:"id"`
-	Slots       []slot.Range `json:"slots"`
-	Version     uint64       `json:"version"` // every change is a compare-and-set on it
-	Term        uint64       `json:"term"`
-	Primary     PeerID       `json:"primary"`
-	Replicas    []Replica    `json:"replicas"` // ordered by peer
-	WriteQuorum uint32       `json:"write_quorum"`
+	ID          ShardID         `json:"id"`
+	Key         *point.ShardKey `json:"key,omitempty"` // of collections with custom sharding
+	Slots       []slot.Range    `json:"slots"`
+	Version     uint64          `json:"version"` // every change is a compare-and-set on it
+	Term        uint64          `json:"term"`
+	Primary     PeerID          `json:"primary"`
+	Replicas    []Replica       `json:"replicas"` // ordered by peer
+	WriteQuorum uint32          `json:"write_quorum"`
 	// UnsafePromotions counts what may have lost committed entries: promotions with fewer answers than R6 asks for (W = 1 only), and
 	// copies given up on request (ExpelPeer.Lose).
 	UnsafePromotions uint64 `json:"unsafe_promotions,omitempty"`
@@ -172,6 +176,7 @@ type Config struct {
 	WAL                    WAL                     `json:"wal"`
 	Metadata               map[string]any          `json:"metadata,omitempty"` // JSON values, as point.Payload
 	Quantization           *Quantization           `json:"quantization,omitempty"`
+	Sharding               Sharding                `json:"sharding,omitempty"`
 	SparseVectors          map[string]SparseParams `json:"sparse_vectors,omitempty"` // no name is also in Vectors
 }
 
@@ -183,6 +188,15 @@ type SparseParams struct {
 	Datatype          vec.Datatype `json:"datatype,omitempty"` // of the weights in the index
 	Incarnation       uint64       `json:"incarnation,omitempty"`
 }
+
+// Sharding says what a point's shard follows from.
+type Sharding string
+
+// The ways of sharding.
+const (
+	AutoSharding   Sharding = ""       // from its id
+	CustomSharding Sharding = "custom" // from the shard key that a write names, and within that from its id
+)
 
 // VectorParams declares one named vector.
 type VectorParams struct {

@@ -173,7 +173,7 @@ func (n *Node) ApplyHere(ctx context.Context, cmds []catalog.Command) (uint64, [
 
 // needsPreparation tells which commands may place shards.
 func needsPreparation(cmd catalog.Command) bool {
-	return cmd.CreateCollection != nil || cmd.ExpelPeer != nil || cmd.Reshard != nil || cmd.CancelOperation != nil
+	return cmd.CreateCollection != nil || cmd.ExpelPeer != nil || cmd.Reshard != nil || cmd.CancelOperation != nil || cmd.CreateShardKey != nil
 }
 
 // prepare fills the commands in; one that cannot be gets its result right away.

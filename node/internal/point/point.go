@@ -27,4 +27,6 @@ type Point struct {
 type Record struct {
 	Point
 	Version uint64
+	// ShardKey is the key of the shard that the point was read from; shards themselves leave it nil.
+	ShardKey *ShardKey
 }

@@ -103,7 +103,7 @@ func (p *planner) movable(from, to catalog.PeerID) []*look {
 		}
 		_, leaves := l.sh.Replica(from)
 		_, has := l.sh.Replica(to)
-		if leaves && !has && l.crowd(p, from, to)+1 <= l.inZone(p, p.zone(from)) && p.room(to, p.obs.Bytes[l.ref]) {
+		if leaves && !has && l.col.Allows(l.sh, to) && l.crowd(p, from, to)+1 <= l.inZone(p, p.zone(from)) && p.room(to, p.obs.Bytes[l.ref]) {
 			list = append(list, l)
 		}
 	}

@@ -71,7 +71,7 @@ func (p *planner) choose(l *look, of catalog.PeerID) (catalog.PeerID, bool) {
 	}
 	best, found := catalog.PeerID(0), false
 	for _, id := range candidates {
-		if _, has := l.sh.Replica(id); has || !p.room(id, bytes) {
+		if _, has := l.sh.Replica(id); has || !l.col.Allows(l.sh, id) || !p.room(id, bytes) {
 			continue
 		}
 		if !found || p.better(l, of, id, best) {

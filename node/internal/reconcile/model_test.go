@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
@@ -61,6 +62,32 @@ func (m *model) create(name string, shards, replicas, w uint32) {
 		m.t.Fatalf("%v", err)
 	}
 	m.apply(cmd)
+}
+
+// key declares a shard key of the collection with that name, made for it if there is none, or deletes it.
+func (m *model) key(name string, key point.ShardKey, number uint32, peers ...catalog.PeerID) {
+	if _, ok := m.state.Lookup(name); !ok {
+		config, err := catalog.Config{Sharding: catalog.CustomSharding, ReplicationFactor: 2}.Normalized(1)
+		if err != nil {
+			m.t.Fatalf("%v", err)
+		}
+		m.apply(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: name, Config: config}})
+	}
+	id := m.state.Names[name]
+	cmd := catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: id, Key: key}}
+	if number > 0 {
+		cmd = catalog.Command{CreateShardKey: &catalog.CreateShardKey{Collection: id, ShardKey: catalog.ShardKey{Key: key, ShardNumber: number, Peers: peers}}}
+		if len(peers) == 1 {
+			cmd.CreateShardKey.ReplicationFactor = 1
+		}
+	}
+	cmd, err := catalog.Prepare(m.state, cmd, func(id catalog.PeerID) bool { return m.obs.Peers[id].Alive })
+	if err != nil {
+		return // no peer is alive
+	}
+	if next, r := catalog.Apply(m.state, cmd); r.Err == nil {
+		m.state = next
+	}
 }
 
 func (m *model) factor(name string, replicas uint32) {
@@ -325,9 +352,12 @@ func (m *model) checkShard(ref catalog.ShardRef, sh *catalog.Shard) {
 	want, stay, spare := m.state.Collections[ref.Collection].Factor(sh), 0, false
 	for id := range m.state.Peers {
 		_, has := sh.Replica(id)
-		spare = spare || !has && m.place(id)
+		spare = spare || !has && m.place(id) && m.state.Collections[ref.Collection].Allows(sh, id)
 	}
 	for _, r := range sh.Replicas {
+		if !m.state.Gone(r.Peer) && !m.state.Collections[ref.Collection].Allows(sh, r.Peer) {
+			m.t.Fatalf("%s: its key may not be on peer %d: %s", ref, r.Peer, sh)
+		}
 		if m.alive(r.Peer) != (r.State == catalog.Active) {
 			m.t.Fatalf("%s: the replica on peer %d is %s: %s", ref, r.Peer, r.State, sh)
 		}
@@ -438,7 +468,7 @@ func (m *model) checkBalance() {
 					continue
 				}
 				_, has := sh.Replica(id)
-				if !has && len(sh.Pinned) == 0 && replicas[r.Peer]-replicas[id] >= max(2, total/peers/20) && !m.crowds(sh, r.Peer, id) {
+				if !has && col.Allows(sh, id) && len(sh.Pinned) == 0 && replicas[r.Peer]-replicas[id] >= max(2, total/peers/20) && !m.crowds(sh, r.Peer, id) {
 					m.t.Fatalf("%s: peer %d holds %d replicas, peer %d %d: %s\n%s%v", ref, r.Peer, replicas[r.Peer], id, replicas[id], sh, m.state.Describe(), m.obs)
 				}
 				if has && r.Peer == sh.Primary && primaries[r.Peer]-primaries[id] >= max(2, leads/peers/20) {

@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 func TestPlanScripts(t *testing.T) {
-	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause", "slots", "removed"} {
+	for _, script := range []string{"failover", "replicas", "replaced", "drain", "healing", "zones", "hand", "balance", "pause", "slots", "removed", "keys"} {
 		t.Run(script, func(t *testing.T) {
 			m := newModel(t)
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -142,6 +143,14 @@ func (m *model) line(f []string) {
 	case "place": // place C/S FROM TO
 		_, sh, _ := m.state.Shard(ref)
 		m.apply(catalog.Command{PlaceShard: &catalog.PlaceShard{Ref: ref, Version: sh.Version, From: catalog.PeerID(n[1]), To: catalog.PeerID(n[2])}})
+	case "key": // key NAME NUMBER SHARDS [PEER]
+		var peers []catalog.PeerID
+		for _, word := range f[4:] {
+			var id catalog.PeerID
+			fmt.Sscan(word, &id)
+			peers = append(peers, id)
+		}
+		m.key(f[1], point.ShardKey{Number: n[1]}, uint32(n[2]), peers...)
 	case "rebalance":
 		m.apply(catalog.Command{Rebalance: &catalog.RebalancePeers{}})
 	case "cancel": // cancel OPERATION
@@ -199,6 +208,9 @@ func genModel(t *rapid.T) *model {
 			m.reshard("c0", rapid.Uint32Range(1, 6).Draw(t, "number"))
 		}
 		genDeclared(t, m)
+		if rapid.Bool().Draw(t, "keyed") {
+			genKey(t, m)
+		}
 	}
 	genHealth(t, m)
 	return m
@@ -238,6 +250,17 @@ func genDeclared(t *rapid.T, m *model) {
 			m.obs.Bytes[ref] = uint64(rapid.IntRange(0, 2000).Draw(t, "size")) << 20
 		}
 	}
+}
+
+func genKey(t *rapid.T, m *model) {
+	var peers []catalog.PeerID
+	for _, p := range m.state.SortedPeers() {
+		if !p.Replaced && rapid.IntRange(0, 2).Draw(t, "allowed") == 0 {
+			peers = append(peers, p.ID)
+		}
+	}
+	slices.Sort(peers)
+	m.key("keyed", point.ShardKey{Number: rapid.Uint64Range(0, 2).Draw(t, "key")}, rapid.Uint32Range(0, 3).Draw(t, "shards"), peers...)
 }
 
 func genHealth(t *rapid.T, m *model) {

@@ -1,0 +1,128 @@
+package catalog
+
+import (
+	"slices"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
+)
+
+// keyed finds a collection whose shard keys are to change.
+func (e *edit) keyed(id CollectionID) (*Collection, error) {
+	c, ok := e.next.Collections[id]
+	switch {
+	case !ok:
+		return nil, fault.New(fault.NotFound, "collection %d does not exist", id)
+	case !c.Config.Custom():
+		return nil, invalid("collection `%s` has no shard keys: it was created with Auto sharding method", c.Name)
+	}
+	return c, nil
+}
+
+func (e *edit) createShardKey(cmd CreateShardKey) error {
+	c, err := e.keyed(cmd.Collection)
+	if err != nil {
+		return err
+	}
+	if err := cmd.check(); err != nil {
+		return err
+	}
+	at, exists := c.findKey(cmd.Key)
+	switch {
+	case exists:
+		return invalid("Sharding key %s already exists for collection `%s`", cmd.Key, c.Name)
+	case cmd.ShardNumber < 1:
+		return outside("shards_number", cmd.ShardNumber, 1, MaxShards)
+	case len(c.Shards)+int(cmd.ShardNumber) > MaxShards:
+		return refuse("collection `%s` has %d shards and would have %d, at most %d are allowed",
+			c.Name, len(c.Shards), len(c.Shards)+int(cmd.ShardNumber), MaxShards)
+	}
+	if err := e.checkKeyPlacement(c, &cmd); err != nil {
+		return err
+	}
+	next := e.collection(c.ID)
+	key := cmd.ShardKey
+	next.Keys = slices.Insert(slices.Clone(next.Keys), at, &key)
+	ranges := slot.Spread(len(cmd.Placement))
+	for i, peers := range cmd.Placement {
+		sh := e.newShard(next.nextShard(), ranges[i:i+1], peers, next.Config.WriteConsistencyFactor)
+		sh.Key = &point.ShardKey{Keyword: key.Key.Keyword, Number: key.Key.Number}
+		next.NextShard = sh.ID + 1
+		next.Shards = append(next.Shards, sh)
+	}
+	return nil
+}
+
+// checkKeyPlacement refuses with Conflict what was placed on an older state: placed again, it may well succeed.
+func (e *edit) checkKeyPlacement(c *Collection, cmd *CreateShardKey) error {
+	for _, id := range cmd.Peers {
+		if e.next.Gone(id) {
+			return invalid("Peer %d does not exist", id)
+		}
+	}
+	if err := c.checkCopies(&cmd.ShardKey); err != nil {
+		return err
+	}
+	if len(cmd.Placement) != int(cmd.ShardNumber) {
+		return fault.New(fault.Conflict, "%d shards are placed, shards_number is %d: try again", len(cmd.Placement), cmd.ShardNumber)
+	}
+	for _, peers := range cmd.Placement {
+		for _, id := range peers {
+			if !cmd.allows(id) {
+				return invalid("shard key %s is placed on peer %d, which is not one of its peers", cmd.Key, id)
+			}
+		}
+	}
+	return e.checkPeers(cmd.Placement, c.Copies(&cmd.ShardKey), c.nextShard())
+}
+
+func (e *edit) deleteShardKey(cmd DeleteShardKey) error {
+	c, err := e.keyed(cmd.Collection)
+	if err != nil {
+		return err
+	}
+	at, ok := c.findKey(cmd.Key)
+	if !ok {
+		return invalid("Sharding key %s does not exist for collection `%s`", cmd.Key, c.Name)
+	}
+	next := e.collection(c.ID)
+	next.NextShard = next.nextShard()
+	next.Keys = slices.Delete(slices.Clone(next.Keys), at, at+1)
+	next.Shards = slices.DeleteFunc(next.Shards, func(sh *Shard) bool {
+		if *sh.Key != cmd.Key {
+			return false
+		}
+		delete(e.shards, ShardRef{Collection: c.ID, Shard: sh.ID})
+		return true
+	})
+	return nil
+}
+
+// rekey lets a peer take the place of another one of its name where shard keys name it; 0 is none.
+func (e *edit) rekey(old, by PeerID) {
+	for id, c := range e.next.Collections {
+		for i, k := range c.Keys {
+			if !slices.Contains(k.Peers, old) {
+				continue
+			}
+			next := e.collection(id)
+			key := *k
+			key.Peers = repinned(k.Peers, old, by)
+			next.Keys = slices.Clone(next.Keys)
+			next.Keys[i] = &key
+		}
+	}
+}
+
+// needs returns a shard key that may be on no other peer.
+func (s *State) needs(id PeerID) (*Collection, *ShardKey) {
+	for _, c := range s.Sorted() {
+		for _, k := range c.Keys {
+			if len(k.Peers) == 1 && k.Peers[0] == id {
+				return c, k
+			}
+		}
+	}
+	return nil, nil
+}
