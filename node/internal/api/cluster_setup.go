@@ -55,6 +55,10 @@ func (s setup) command(r *qdrant.UpdateCollectionClusterSetupRequest) (*catalog.
 	case *qdrant.UpdateCollectionClusterSetupRequest_RestartTransfer:
 		m := o.RestartTransfer
 		return s.restart(ends{m.GetShardId(), m.GetFromPeerId(), m.GetToPeerId(), m.ToShardId}, m.GetMethod())
+	case *qdrant.UpdateCollectionClusterSetupRequest_CreateShardKey:
+		return createKey(s.col, o.CreateShardKey)
+	case *qdrant.UpdateCollectionClusterSetupRequest_DeleteShardKey:
+		return deleteKey(s.col, o.DeleteShardKey)
 	}
 	return nil, invalid("cluster setup: the operation is of a kind that this server does not know")
 }

@@ -116,13 +116,13 @@ func (s *collectionsService) CollectionClusterInfo(ctx context.Context, r *qdran
 			}
 			if replica.Peer == s.Self {
 				resp.LocalShards = append(resp.LocalShards, &qdrant.LocalShardInfo{
-					ShardId: uint32(sh.ID), State: state,
+					ShardId: uint32(sh.ID), State: state, ShardKey: shardKeyTo(sh.Key),
 					PointsCount: s.LocalPoints(catalog.ShardRef{Collection: found.ID, Shard: sh.ID}),
 				})
 				continue
 			}
 			resp.RemoteShards = append(resp.RemoteShards, &qdrant.RemoteShardInfo{
-				ShardId: uint32(sh.ID), PeerId: uint64(replica.Peer), State: state,
+				ShardId: uint32(sh.ID), PeerId: uint64(replica.Peer), State: state, ShardKey: shardKeyTo(sh.Key),
 			})
 		}
 	}

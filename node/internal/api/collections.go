@@ -137,22 +137,3 @@ func (s *collectionsService) CollectionExists(ctx context.Context, r *qdrant.Col
 	}
 	return &qdrant.CollectionExistsResponse{Result: &qdrant.CollectionExists{Exists: err == nil}, Time: since(start)}, nil
 }
-
-// CreateShardKey is not built.
-func (s *collectionsService) CreateShardKey(context.Context, *qdrant.CreateShardKeyRequest) (*qdrant.CreateShardKeyResponse, error) {
-	return nil, missing(nounShardKeys, "Collections.CreateShardKey")
-}
-
-// DeleteShardKey is not built.
-func (s *collectionsService) DeleteShardKey(context.Context, *qdrant.DeleteShardKeyRequest) (*qdrant.DeleteShardKeyResponse, error) {
-	return nil, missing(nounShardKeys, "Collections.DeleteShardKey")
-}
-
-// ListShardKeys lists none: every collection is sharded by the ids of its points.
-func (s *collectionsService) ListShardKeys(ctx context.Context, r *qdrant.ListShardKeysRequest) (*qdrant.ListShardKeysResponse, error) {
-	start := time.Now()
-	if _, _, err := s.find(ctx, r.GetCollectionName()); err != nil {
-		return nil, err
-	}
-	return &qdrant.ListShardKeysResponse{Time: since(start)}, nil
-}

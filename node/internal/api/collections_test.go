@@ -170,7 +170,6 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		{params(func(p *qdrant.VectorParams) { p.Datatype = new(qdrant.Datatype_Turbo4) }), codes.Unimplemented, "vectors of type Turbo4 (VectorParams.datatype)"},
 		{params(func(p *qdrant.VectorParams) { p.Memory = new(qdrant.Memory_Cold) }), codes.Unimplemented, "memory placement"},
 		{with(func(c *qdrant.CreateCollection) { c.VectorsConfig = &qdrant.VectorsConfig{} }), codes.InvalidArgument, "vectors_config"},
-		{with(func(c *qdrant.CreateCollection) { c.ShardingMethod = new(qdrant.ShardingMethod_Custom) }), codes.Unimplemented, "custom sharding"},
 		{with(func(c *qdrant.CreateCollection) { c.QuantizationConfig = &qdrant.QuantizationConfig{} }), codes.InvalidArgument, "quantization_config: it is given, but empty"},
 		{with(func(c *qdrant.CreateCollection) {
 			c.QuantizationConfig = &qdrant.QuantizationConfig{Quantization: &qdrant.QuantizationConfig_Turboquant{Turboquant: &qdrant.TurboQuantization{}}}

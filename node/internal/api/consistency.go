@@ -30,8 +30,18 @@ func consistencyHeader(ctx context.Context) (strong bool, err error) {
 	return strong, nil
 }
 
-// readOptions reads how many replicas a read is to be answered from.
-func readOptions(ctx context.Context, r *qdrant.ReadConsistency) (coordinator.ReadOptions, error) {
+// readOptions reads which shard keys a read is for, and how many replicas it is to be answered from.
+func readOptions(ctx context.Context, r *qdrant.ReadConsistency, s *qdrant.ShardKeySelector) (coordinator.ReadOptions, error) {
+	keys, err := keysFrom(s)
+	if err != nil {
+		return coordinator.ReadOptions{}, err
+	}
+	o, err := consistencyOptions(ctx, r)
+	o.Keys = keys
+	return o, err
+}
+
+func consistencyOptions(ctx context.Context, r *qdrant.ReadConsistency) (coordinator.ReadOptions, error) {
 	strong, err := consistencyHeader(ctx)
 	if err != nil {
 		return coordinator.ReadOptions{}, err

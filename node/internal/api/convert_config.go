@@ -12,7 +12,7 @@ import (
 func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
 	c := catalog.DefaultConfig()
 	if r.GetShardingMethod() == qdrant.ShardingMethod_Custom {
-		return c, missing(nounShardKeys, "CreateCollection.sharding_method")
+		c.Sharding = catalog.CustomSharding
 	}
 	var err error
 	if c.Vectors, err = vectorParamsFrom(r.GetVectorsConfig()); err != nil {

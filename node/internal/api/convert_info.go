@@ -27,6 +27,9 @@ func paramsTo(c catalog.Config) *qdrant.CollectionParams {
 		ReplicationFactor: &c.ReplicationFactor, WriteConsistencyFactor: &c.WriteConsistencyFactor,
 		ReadFanOutFactor: c.ReadFanOutFactor, SparseVectorsConfig: sparseConfigTo(c.SparseVectors),
 	}
+	if c.Custom() {
+		p.ShardingMethod = qdrant.ShardingMethod_Custom.Enum()
+	}
 	if c.ReadFanOutDelay != nil {
 		ms := uint64(c.ReadFanOutDelay.Milliseconds())
 		p.ReadFanOutDelayMs = &ms

@@ -28,6 +28,7 @@ type query struct {
 	byID              *point.ID // the search's vector is this point's, which the result leaves out
 	sizes             shapes    // of a multivector that is searched for
 	scroll            bool      // no search: points in the order of their ids
+	keys              *coordinator.Keys
 }
 
 // unscored tells whether points are compared with nothing.
@@ -54,6 +55,9 @@ func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
 	}
+	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
+		return query{}, err
+	}
 	if r.SparseIndices != nil {
 		if q.Sparse, err = sparseFrom(r.SparseIndices.GetData(), q.Vector); err != nil {
 			return query{}, err
@@ -77,6 +81,9 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
 	q.setParams(r.GetParams())
 	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
+		return query{}, err
+	}
+	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
 		return query{}, err
 	}
 	if err := c.setTarget(&q, r.GetQuery()); err != nil {

@@ -16,7 +16,7 @@ func retrievedTo(records []point.Record, declared *catalog.Config) ([]*qdrant.Re
 		if err != nil {
 			return nil, err
 		}
-		out[i] = &qdrant.RetrievedPoint{Id: idTo(r.ID), Payload: payload, Vectors: vectorsTo(r.VectorSet(), declared)}
+		out[i] = &qdrant.RetrievedPoint{Id: idTo(r.ID), Payload: payload, Vectors: vectorsTo(r.VectorSet(), declared), ShardKey: shardKeyTo(r.ShardKey)}
 	}
 	return out, nil
 }
@@ -31,6 +31,7 @@ func scoredTo(results []shard.Scored, declared *catalog.Config) ([]*qdrant.Score
 		}
 		out[i] = &qdrant.ScoredPoint{
 			Id: idTo(r.ID), Payload: payload, Vectors: vectorsTo(r.VectorSet(), declared), Score: r.Score, Version: r.Version,
+			ShardKey: shardKeyTo(r.ShardKey),
 		}
 	}
 	return out, nil

@@ -94,12 +94,11 @@ func (c *cluster) Propose(ctx context.Context, commands ...catalog.Command) ([]c
 	}
 	var results []catalog.Result
 	for _, cmd := range commands {
-		if create := cmd.CreateCollection; create != nil {
-			placed := *create
-			placed.Placement = catalog.Place(c.mu.state, int(placed.Config.ShardNumber), int(placed.Config.ReplicationFactor),
-				func(catalog.PeerID) bool { return true })
-			cmd.CreateCollection = &placed
+		prepared, err := catalog.Prepare(c.mu.state, cmd, func(catalog.PeerID) bool { return true })
+		if err != nil {
+			return nil, err
 		}
+		cmd = prepared
 		next, result := catalog.Apply(c.mu.state, cmd)
 		c.mu.state = next
 		results = append(results, result)
@@ -430,6 +429,9 @@ func (c *cluster) Write(ctx context.Context, collection string, op point.Op, o c
 	c.note(ctx, op)
 	if o.Wait {
 		c.mu.calls = append(c.mu.calls, "wait")
+	}
+	if o.Keys != nil {
+		c.mu.calls = append(c.mu.calls, *o.Keys)
 	}
 	if c.writeErr != nil {
 		return coordinator.WriteResult{}, c.writeErr

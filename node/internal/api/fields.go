@@ -11,30 +11,7 @@ import (
 // notBuilt lists the fields that stand for what is not built, by full name, with the noun that names it to users. A
 // field in this table never reaches a handler; a field that is in no table must be honoured there.
 var notBuilt = map[protoreflect.FullName]string{
-	"qdrant.UpsertPoints.shard_key_selector":                           nounShardKeys,
-	"qdrant.DeletePoints.shard_key_selector":                           nounShardKeys,
-	"qdrant.GetPoints.shard_key_selector":                              nounShardKeys,
-	"qdrant.UpdatePointVectors.shard_key_selector":                     nounShardKeys,
-	"qdrant.DeletePointVectors.shard_key_selector":                     nounShardKeys,
-	"qdrant.SetPayloadPoints.shard_key_selector":                       nounShardKeys,
-	"qdrant.DeletePayloadPoints.shard_key_selector":                    nounShardKeys,
-	"qdrant.ClearPayloadPoints.shard_key_selector":                     nounShardKeys,
-	"qdrant.SearchPoints.shard_key_selector":                           nounShardKeys,
-	"qdrant.ScrollPoints.shard_key_selector":                           nounShardKeys,
-	"qdrant.CountPoints.shard_key_selector":                            nounShardKeys,
-	"qdrant.FacetCounts.shard_key_selector":                            nounShardKeys,
-	"qdrant.QueryPoints.shard_key_selector":                            nounShardKeys,
-	"qdrant.PointsUpdateOperation.PointStructList.shard_key_selector":  nounShardKeys,
-	"qdrant.PointsUpdateOperation.SetPayload.shard_key_selector":       nounShardKeys,
-	"qdrant.PointsUpdateOperation.OverwritePayload.shard_key_selector": nounShardKeys,
-	"qdrant.PointsUpdateOperation.DeletePayload.shard_key_selector":    nounShardKeys,
-	"qdrant.PointsUpdateOperation.UpdateVectors.shard_key_selector":    nounShardKeys,
-	"qdrant.PointsUpdateOperation.DeleteVectors.shard_key_selector":    nounShardKeys,
-	"qdrant.PointsUpdateOperation.DeletePoints.shard_key_selector":     nounShardKeys,
-	"qdrant.PointsUpdateOperation.ClearPayload.shard_key_selector":     nounShardKeys,
 
-	"qdrant.UpdateCollectionClusterSetupRequest.create_shard_key": nounShardKeys,
-	"qdrant.UpdateCollectionClusterSetupRequest.delete_shard_key": nounShardKeys,
 	"qdrant.UpdateCollectionClusterSetupRequest.replicate_points": "copying points from one shard key to another",
 
 	"qdrant.Vector.document":      nounInference,
@@ -47,25 +24,20 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.FieldCondition.geo_polygon": "geo polygon filter",
 	"qdrant.Condition.slice":            "slice filter",
 
-	"qdrant.SearchParams.idf":                        "IDF corpus of sparse vectors",
-	"qdrant.QueryPoints.lookup_from":                 "lookup of a query's ids in another collection",
-	"qdrant.DiscoverPoints.shard_key_selector":       nounShardKeys,
-	"qdrant.DiscoverPoints.lookup_from":              "lookup of a query's ids in another collection",
-	"qdrant.Rrf.weights":                             "weights of prefetches",
-	"qdrant.PrefetchQuery.lookup_from":               "lookup of a query's ids in another collection",
-	"qdrant.RecommendPoints.shard_key_selector":      nounShardKeys,
-	"qdrant.RecommendPointGroups.shard_key_selector": nounShardKeys,
-	"qdrant.SearchPointGroups.shard_key_selector":    nounShardKeys,
-	"qdrant.QueryPointGroups.shard_key_selector":     nounShardKeys,
-	"qdrant.RecommendPoints.lookup_from":             "lookup of a query's ids in another collection",
-	"qdrant.RecommendPointGroups.lookup_from":        "lookup of a query's ids in another collection",
-	"qdrant.QueryPointGroups.lookup_from":            "lookup of a query's ids in another collection",
-	"qdrant.RecommendPointGroups.with_lookup":        "lookup of groups in another collection",
-	"qdrant.SearchPointGroups.with_lookup":           "lookup of groups in another collection",
-	"qdrant.QueryPointGroups.with_lookup":            "lookup of groups in another collection",
-	"qdrant.Query.formula":                           "formula query",
-	"qdrant.Query.nearest_with_mmr":                  "maximal marginal relevance",
-	"qdrant.Query.relevance_feedback":                "relevance feedback query",
+	"qdrant.SearchParams.idf":                 "IDF corpus of sparse vectors",
+	"qdrant.QueryPoints.lookup_from":          "lookup of a query's ids in another collection",
+	"qdrant.DiscoverPoints.lookup_from":       "lookup of a query's ids in another collection",
+	"qdrant.Rrf.weights":                      "weights of prefetches",
+	"qdrant.PrefetchQuery.lookup_from":        "lookup of a query's ids in another collection",
+	"qdrant.RecommendPoints.lookup_from":      "lookup of a query's ids in another collection",
+	"qdrant.RecommendPointGroups.lookup_from": "lookup of a query's ids in another collection",
+	"qdrant.QueryPointGroups.lookup_from":     "lookup of a query's ids in another collection",
+	"qdrant.RecommendPointGroups.with_lookup": "lookup of groups in another collection",
+	"qdrant.SearchPointGroups.with_lookup":    "lookup of groups in another collection",
+	"qdrant.QueryPointGroups.with_lookup":     "lookup of groups in another collection",
+	"qdrant.Query.formula":                    "formula query",
+	"qdrant.Query.nearest_with_mmr":           "maximal marginal relevance",
+	"qdrant.Query.relevance_feedback":         "relevance feedback query",
 
 	"qdrant.StopwordsSet.languages":     "stop words by language (list them as custom ones)",
 	"qdrant.StemmingAlgorithm.snowball": "stemming",
@@ -96,7 +68,6 @@ var notBuilt = map[protoreflect.FullName]string{
 
 // The nouns that several fields share.
 const (
-	nounShardKeys = "custom sharding"
 	nounInference = "inference"
 	nounOrderBy   = "ordering by a payload field"
 	nounTurbo     = "TurboQuant quantization"
@@ -115,6 +86,8 @@ var bounds = map[protoreflect.FullName]limits{
 	"qdrant.CreateCollection.replication_factor":           {1, catalog.MaxReplicas},
 	"qdrant.CreateCollection.write_consistency_factor":     positive,
 	"qdrant.CollectionParamsDiff.replication_factor":       {1, catalog.MaxReplicas},
+	"qdrant.CreateShardKey.shards_number":                  {1, catalog.MaxShards},
+	"qdrant.CreateShardKey.replication_factor":             {1, catalog.MaxReplicas},
 	"qdrant.CollectionParamsDiff.write_consistency_factor": positive,
 	"qdrant.VectorParams.size":                             {1, catalog.MaxVectorSize},
 	"qdrant.DenseVectorCreationConfig.size":                {1, catalog.MaxVectorSize},

@@ -132,6 +132,8 @@ func addWrites(add func(string, ...proto.Message)) {
 	add("Points.OverwritePayload", &qdrant.SetPayloadPoints{CollectionName: "c", PointsSelector: ids(), Payload: somePayload()})
 	add("Points.DeletePayload", &qdrant.DeletePayloadPoints{CollectionName: "c", PointsSelector: ids(), Keys: []string{"k"}})
 	add("Points.ClearPayload", &qdrant.ClearPayloadPoints{CollectionName: "c", Points: ids()})
+	selected := &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{word}, Fallback: qdrant.NewShardKeyNum(7)}
+	add("Points.Upsert", &qdrant.UpsertPoints{CollectionName: "k", Points: points[1:2], ShardKeySelector: selected})
 	for _, op := range []*qdrant.PointsUpdateOperation{
 		{Operation: &qdrant.PointsUpdateOperation_Upsert{Upsert: &qdrant.PointsUpdateOperation_PointStructList{Points: points}}},
 		{Operation: &qdrant.PointsUpdateOperation_DeleteDeprecated{DeleteDeprecated: ids()}},
@@ -160,6 +162,7 @@ func addReads(add func(string, ...proto.Message)) {
 		&qdrant.GetPoints{CollectionName: "c", WithPayload: qdrant.NewWithPayload(true), WithVectors: qdrant.NewWithVectors(true)})
 	add("Points.Scroll", &qdrant.ScrollPoints{CollectionName: "c", Offset: qdrant.NewIDNum(1)})
 	add("Points.Count", &qdrant.CountPoints{CollectionName: "c"})
+	add("Points.Count", &qdrant.CountPoints{CollectionName: "k", ShardKeySelector: &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{qdrant.NewShardKeyNum(7)}}})
 	add("Points.Facet", &qdrant.FacetCounts{CollectionName: "c", Key: "s", Filter: someFilters()[0]})
 	add("Points.Search", search, &qdrant.SearchPoints{
 		CollectionName: "c", Vector: []float32{1, 2}, SparseIndices: &qdrant.SparseIndices{Data: []uint32{3, 1}}, VectorName: new("s"), Limit: 3,
@@ -282,7 +285,11 @@ func addCollections(add func(string, ...proto.Message)) {
 	add("Collections.List", &qdrant.ListCollectionsRequest{})
 	add("Collections.CollectionExists", &qdrant.CollectionExistsRequest{CollectionName: "c"})
 	add("Collections.CollectionClusterInfo", &qdrant.CollectionClusterInfoRequest{CollectionName: "c"})
-	add("Collections.ListShardKeys", &qdrant.ListShardKeysRequest{CollectionName: "c"})
+	add("Collections.ListShardKeys", &qdrant.ListShardKeysRequest{CollectionName: "c"}, &qdrant.ListShardKeysRequest{CollectionName: "k"})
+	add("Collections.CreateShardKey", &qdrant.CreateShardKeyRequest{CollectionName: "k", Request: &qdrant.CreateShardKey{
+		ShardKey: qdrant.NewShardKeyKeyword("new"), Placement: []uint64{uint64(self)},
+	}})
+	add("Collections.DeleteShardKey", &qdrant.DeleteShardKeyRequest{CollectionName: "k", Request: &qdrant.DeleteShardKey{ShardKey: word}})
 	addSetup(add)
 	add("Collections.ListAliases", &qdrant.ListAliasesRequest{})
 	add("Collections.ListCollectionAliases", &qdrant.ListCollectionAliasesRequest{CollectionName: "c"})
@@ -298,11 +305,16 @@ func addCollections(add func(string, ...proto.Message)) {
 func addSetup(add func(string, ...proto.Message)) {
 	a, b, c := uint64(self), uint64(other), uint64(third)
 	for _, operation := range []any{
+		&qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyNum(9)}, &qdrant.DeleteShardKey{ShardKey: word},
 		&qdrant.MoveShard{FromPeerId: a, ToPeerId: c}, &qdrant.ReplicateShard{FromPeerId: b, ToPeerId: c}, &qdrant.Replica{PeerId: b},
 		&qdrant.AbortShardTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c}, &qdrant.RestartTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c},
 	} {
 		request := setupOf(operation)
 		request.CollectionName = "c"
+		switch operation.(type) {
+		case *qdrant.CreateShardKey, *qdrant.DeleteShardKey:
+			request.CollectionName = "k"
+		}
 		add("Collections.UpdateCollectionClusterSetup", request)
 	}
 }
@@ -325,9 +337,17 @@ func prepared(t testing.TB) *local {
 		}),
 	}}})
 	l.halfWay()
+	l.must("Collections.Create", &qdrant.CreateCollection{
+		CollectionName: "k", ShardingMethod: qdrant.ShardingMethod_Custom.Enum(), VectorsConfig: qdrant.NewVectorsConfigMap(vectors),
+	})
+	for _, key := range []*qdrant.ShardKey{word, qdrant.NewShardKeyNum(7), qdrant.NewShardKeyNum(14)} {
+		l.must("Collections.CreateShardKey", &qdrant.CreateShardKeyRequest{CollectionName: "k", Request: &qdrant.CreateShardKey{ShardKey: key}})
+	}
 	l.taken()
 	return l
 }
+
+var word = qdrant.NewShardKeyKeyword("eu")
 
 // halfWay adds a third peer, and lets one more copy of shard 1 of "c" be made there, by hand.
 func (l *local) halfWay() {
@@ -549,6 +569,8 @@ var fillers = map[protoreflect.FullName]proto.Message{
 	"qdrant.VectorParamsDiff":       &qdrant.VectorParamsDiff{OnDisk: new(true)},
 	"qdrant.PointId":                qdrant.NewIDNum(77),
 	"qdrant.Filter":                 &qdrant.Filter{},
+	"qdrant.ShardKey":               qdrant.NewShardKeyNum(14),
+	"qdrant.ShardKeySelector":       &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{qdrant.NewShardKeyNum(14)}},
 	"qdrant.WithPayloadSelector":    qdrant.NewWithPayloadInclude("i"),
 	"qdrant.SparseVectorConfig":     qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {}}),
 	"qdrant.WithVectorsSelector":    qdrant.NewWithVectors(true),

@@ -29,7 +29,7 @@ func (s *pointsService) Facet(ctx context.Context, r *qdrant.FacetCounts) (*qdra
 	if err := s.checkLimit(limit, 0); err != nil {
 		return nil, err
 	}
-	o, err := readOptions(ctx, r.GetReadConsistency())
+	o, err := readOptions(ctx, r.GetReadConsistency(), r.GetShardKeySelector())
 	if err != nil {
 		return nil, err
 	}

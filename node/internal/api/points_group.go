@@ -63,6 +63,7 @@ type searchRequest interface {
 	GetWithPayload() *qdrant.WithPayloadSelector
 	GetWithVectors() *qdrant.WithVectorsSelector
 	GetParams() *qdrant.SearchParams
+	keyed
 }
 
 func (c *core) recommended(r recommendRequest, limit, offset uint64) (query, error) {
@@ -117,6 +118,9 @@ func (c *core) searchBase(r searchRequest, using string, limit, offset uint64) (
 	q.setParams(r.GetParams())
 	if t, ok := r.(interface{ GetScoreThreshold() float32 }); ok {
 		q.ScoreThreshold = thresholdOf(r, t.GetScoreThreshold())
+	}
+	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
+		return query{}, err
 	}
 	q.Filter, err = filterFrom(r.GetFilter())
 	return q, err
@@ -175,6 +179,7 @@ func (s *pointsService) QueryGroups(ctx context.Context, r *qdrant.QueryPointGro
 	q, err := s.queryFrom(&qdrant.QueryPoints{
 		Prefetch: r.GetPrefetch(), Query: r.GetQuery(), Using: r.Using, Filter: r.GetFilter(), Params: r.GetParams(), ScoreThreshold: r.ScoreThreshold,
 		WithPayload: r.GetWithPayload(), WithVectors: r.GetWithVectors(),
+		ShardKeySelector: r.GetShardKeySelector(),
 	})
 	if err != nil {
 		return nil, err

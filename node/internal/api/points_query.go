@@ -91,7 +91,7 @@ type batchPart struct {
 // together, so they have one read consistency: the head's, or the one that parts have and none contradicts.
 func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []batchPart) ([]*qdrant.BatchResult, error) {
 	if len(parts) == 0 {
-		_, err := readOptions(ctx, head.consistency)
+		_, err := consistencyOptions(ctx, head.consistency)
 		return nil, err
 	}
 	if err := s.checkBatch(len(parts)); err != nil {
@@ -129,6 +129,40 @@ func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []ba
 
 // run answers queries.
 func (s *pointsService) run(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) ([]*qdrant.BatchResult, error) {
+	results := make([]*qdrant.BatchResult, len(queries))
+	for _, group := range byKeys(queries) {
+		part := make([]query, len(group))
+		for i, at := range group {
+			part[i] = queries[at]
+		}
+		answers, err := s.runAlike(ctx, collection, consistency, part)
+		if err != nil {
+			return nil, err
+		}
+		for i, at := range group {
+			results[at] = answers[i]
+		}
+	}
+	return results, nil
+}
+
+// byKeys groups the places of queries that are for the same shard keys, in the order of their first.
+func byKeys(queries []query) (groups [][]int) {
+	known := map[string]int{}
+	for i := range queries {
+		name := queries[i].keys.String()
+		at, ok := known[name]
+		if !ok {
+			at = len(groups)
+			known[name], groups = at, append(groups, nil)
+		}
+		groups[at] = append(groups[at], i)
+	}
+	return groups
+}
+
+// runAlike answers queries that are for the same shard keys.
+func (s *pointsService) runAlike(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) ([]*qdrant.BatchResult, error) {
 	e, err := s.prepare(ctx, collection, consistency, queries)
 	if err != nil {
 		return nil, err
@@ -153,15 +187,16 @@ func (s *pointsService) run(ctx context.Context, collection string, consistency 
 	return results, nil
 }
 
-// prepare puts vectors in the place of ids, and checks queries.
+// prepare puts vectors in the place of ids, and checks queries, which are for the same shard keys.
 func (s *pointsService) prepare(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) (*evaluation, error) {
 	if collection == "" {
 		return nil, invalidBody("collection_name", "value \"\" invalid, must not be empty")
 	}
-	o, err := readOptions(ctx, consistency)
+	o, err := consistencyOptions(ctx, consistency)
 	if err != nil {
 		return nil, err
 	}
+	o.Keys = queries[0].keys
 	var all []*query
 	for i := range queries {
 		queries[i].each(func(q *query) { all = append(all, q) })

@@ -18,7 +18,7 @@ func (s *pointsService) Get(ctx context.Context, r *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
-	o, err := readOptions(ctx, r.GetReadConsistency())
+	o, err := readOptions(ctx, r.GetReadConsistency(), r.GetShardKeySelector())
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	if err != nil {
 		return nil, err
 	}
-	o, err := readOptions(ctx, r.GetReadConsistency())
+	o, err := readOptions(ctx, r.GetReadConsistency(), r.GetShardKeySelector())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *pointsService) Count(ctx context.Context, r *qdrant.CountPoints) (*qdra
 	if err != nil {
 		return nil, err
 	}
-	o, err := readOptions(ctx, r.GetReadConsistency())
+	o, err := readOptions(ctx, r.GetReadConsistency(), r.GetShardKeySelector())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -25,23 +26,33 @@ type writeRequest interface {
 	GetWait() bool
 }
 
+// keyedWrite is a writeRequest that makes one change.
+type keyedWrite interface {
+	writeRequest
+	keyed
+}
+
 // write checks and sends one operation whose conversion may have failed with err.
-func (s *pointsService) write(ctx context.Context, r writeRequest, timeout *uint64, op point.Op, sizes shapes, err error) (*qdrant.PointsOperationResponse, error) {
+func (s *pointsService) write(ctx context.Context, r keyedWrite, timeout *uint64, op point.Op, sizes shapes, err error) (*qdrant.PointsOperationResponse, error) {
 	start := time.Now()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := deadline(ctx, timeout, s.Timeout)
 	defer cancel()
-	results, err := s.writeAll(ctx, r, []point.Op{op}, sizes)
+	keys, err := keysFrom(r.GetShardKeySelector())
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.writeAll(ctx, r, []point.Op{op}, []*coordinator.Keys{keys}, sizes)
 	if err != nil {
 		return nil, err
 	}
 	return &qdrant.PointsOperationResponse{Result: results[0], Time: since(start)}, nil
 }
 
-// writeAll checks all operations before it sends the first, then sends one after the other.
-func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op, sizes shapes) ([]*qdrant.UpdateResult, error) {
+// writeAll checks all operations before it sends the first, then sends one after the other. keys[i] are those of ops[i].
+func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op, keys []*coordinator.Keys, sizes shapes) ([]*qdrant.UpdateResult, error) {
 	if err := s.checkShapes(ctx, r.GetCollectionName(), sizes); err != nil {
 		return nil, err
 	}
@@ -51,15 +62,45 @@ func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []poin
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
 	}
+	if err := s.checkKeys(ctx, r.GetCollectionName(), keys); err != nil {
+		return nil, err
+	}
 	results := make([]*qdrant.UpdateResult, len(ops))
 	for i, op := range ops {
-		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, coordinator.WriteOptions{Wait: r.GetWait()})
+		result, err := s.Points.Write(ctx, r.GetCollectionName(), op, coordinator.WriteOptions{Wait: r.GetWait(), Keys: keys[i]})
 		if err != nil {
 			return nil, half(numbered(err, i, len(ops), "those before it are applied"), i)
 		}
 		results[i] = updateResult(result, r.GetWait())
 	}
 	return results, nil
+}
+
+// checkKeys refuses writes for shard keys that the collection does not have, or for none where it has some.
+func (c *core) checkKeys(ctx context.Context, collection string, keys []*coordinator.Keys) error {
+	found, known := c.Metadata.State().Lookup(collection)
+	if !known {
+		return nil // whether it exists is for the coordinator to say
+	}
+	current := false
+	for i := 0; i < len(keys); i++ {
+		err := keys[i].Check(found, true)
+		if fault.Is(err, fault.NotFound) && !current {
+			if err := c.CatchUp(ctx); err != nil {
+				return within(err, "a shard key is not known here")
+			}
+			if found, known = c.Metadata.State().Lookup(collection); !known {
+				return catalog.ErrMissingCollection(collection)
+			}
+			current = true
+			i--
+			continue
+		}
+		if err != nil {
+			return numbered(err, i, len(keys), "nothing of the batch is applied")
+		}
+	}
+	return nil
 }
 
 // checkShapes compares the sizes of vectors of multivectors with what the collection declares, which only the API can.
@@ -163,17 +204,19 @@ func (s *pointsService) UpdateBatch(ctx context.Context, r *qdrant.UpdateBatchPo
 		return nil, err
 	}
 	var sizes shapes
-	ops := make([]point.Op, len(r.GetOperations()))
+	ops, keys := make([]point.Op, len(r.GetOperations())), make([]*coordinator.Keys, len(r.GetOperations()))
 	for i, u := range r.GetOperations() {
-		op, err := updateFrom(u, &sizes)
+		var err error
+		if ops[i], err = updateFrom(u, &sizes); err == nil {
+			keys[i], err = keysOf(u)
+		}
 		if err != nil {
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
-		ops[i] = op
 	}
 	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
 	defer cancel()
-	results, err := s.writeAll(ctx, r, ops, sizes)
+	results, err := s.writeAll(ctx, r, ops, keys, sizes)
 	if err != nil {
 		return nil, err
 	}

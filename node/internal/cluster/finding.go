@@ -58,9 +58,33 @@ func (q *question) placeable(s *catalog.State, col *catalog.Collection) {
 		q.found(clusterpb.PlanFinding_WARNING, "zones_too_few", "replication_factor",
 			"%s is to have %d copies in %s: the loss of one zone takes several of them; add peers in other zones", col.Name, factor, count(len(zones), "zone"))
 	}
+	q.placeableKeys(peers, col, w)
 	if factor == 1 {
 		q.found(clusterpb.PlanFinding_WARNING, "single_copy", "replication_factor",
 			"%s is to have one copy: a lost node loses what it held; declare replication_factor 2 or more", col.Name)
+	}
+}
+
+// placeableKeys does the same for the shard keys that may be on some peers only.
+func (q *question) placeableKeys(peers []*catalog.Peer, col *catalog.Collection, w int) {
+	for _, k := range col.Keys {
+		if len(k.Peers) == 0 {
+			continue
+		}
+		n := 0
+		for _, p := range peers {
+			if slices.Contains(k.Peers, p.ID) {
+				n++
+			}
+		}
+		switch {
+		case w > n:
+			q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
+				"a write of shard key %s of %s needs %d copies, and %s of its placement can hold one", k.Key, col.Name, w, count(n, "peer"))
+		case col.Copies(k) > n:
+			q.found(clusterpb.PlanFinding_ERROR, "replicas_exceed_peers", "replication_factor",
+				"shard key %s of %s is to have %d copies, and %s of its placement can hold one each", k.Key, col.Name, col.Copies(k), count(n, "peer"))
+		}
 	}
 }
 

@@ -153,12 +153,12 @@ func (s *Service) reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*
 	if req.GetCollection() == "" {
 		return nil, fault.New(fault.Invalid, "reshard: name a collection")
 	}
+	if req.GetShardKey() != nil { // before anything else: who wants to know whether it is built asks for a collection that cannot exist
+		return nil, fault.New(fault.Unsupported, "the shards of a shard key cannot be cut anew: create another key")
+	}
 	_, cols, err := s.find(ctx, []string{req.GetCollection()})
 	if err != nil {
 		return nil, err
-	}
-	if req.GetShardKey() != nil {
-		return nil, fault.New(fault.Unsupported, "collection `%s` has no shard keys: its shards are cut by shard_number alone", cols[0].Name)
 	}
 	return s.propose(ctx, catalog.Command{Reshard: &catalog.Reshard{Collection: cols[0].ID, ShardNumber: req.GetShardNumber(), At: now()}})
 }

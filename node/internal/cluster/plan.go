@@ -203,6 +203,10 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 	}
 	next, s := q.col.Config, q.state
 	var ok bool
+	if c.GetShardKey() != nil {
+		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: a shard key of %s stays as it was created; create another", q.col.Name)
+		return s, false
+	}
 	if c.ReplicationFactor != nil {
 		next.ReplicationFactor = c.GetReplicationFactor()
 	}

@@ -166,7 +166,7 @@ func (l look) missing() string {
 // spare reports whether a live peer has no copy of the shard.
 func (l look) spare() bool {
 	for id := range l.state.Peers {
-		if _, has := l.sh.Replica(id); !has && !l.state.Gone(id) && l.obs.Alive(id) {
+		if _, has := l.sh.Replica(id); !has && !l.state.Gone(id) && l.obs.Alive(id) && l.col.Allows(l.sh, id) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
@@ -52,6 +53,7 @@ func Placement(state *catalog.State, col *catalog.Collection, obs Observations) 
 		WriteConsistencyFactor: col.Config.WriteConsistencyFactor, Warnings: Warnings(state, col, obs),
 		Epoch: col.Epoch, TargetShardNumber: col.Config.ShardNumber,
 	}
+	showKeys(p, col)
 	for _, sh := range col.Shards {
 		l := look{state, col, sh, obs}
 		p.Shards = append(p.Shards, shardPlacement(l))
@@ -65,6 +67,36 @@ func Placement(state *catalog.State, col *catalog.Collection, obs Observations) 
 		}
 	}
 	return p
+}
+
+// showKeys shows what is declared of shard keys. A collection that has them is to have the shards of all.
+func showKeys(p *clusterpb.CollectionPlacement, col *catalog.Collection) {
+	if !col.Config.Custom() {
+		return
+	}
+	p.TargetShardNumber = 0
+	for _, k := range col.Keys {
+		peers := make([]uint64, len(k.Peers))
+		for i, id := range k.Peers {
+			peers[i] = uint64(id)
+		}
+		p.TargetShardNumber += k.ShardNumber
+		p.ShardKeys = append(p.ShardKeys, &clusterpb.ShardKeyPlacement{
+			Key: keyToWire(&k.Key), ShardNumber: k.ShardNumber, TargetShardNumber: k.ShardNumber,
+			ReplicationFactor: uint32(col.Copies(k)), Placement: peers,
+		})
+	}
+}
+
+// keyToWire returns nil for no key.
+func keyToWire(k *point.ShardKey) *clusterpb.ShardKey {
+	switch {
+	case k == nil:
+		return nil
+	case k.Keyword != "":
+		return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: k.Keyword}}
+	}
+	return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: k.Number}}
 }
 
 // size is what the primary's copy holds, or, when it does not tell, the most that any copy does.
@@ -84,7 +116,7 @@ func shardPlacement(l look) *clusterpb.ShardPlacement {
 	p := &clusterpb.ShardPlacement{
 		ShardId: uint32(l.sh.ID), DeclaredReplicas: uint32(l.col.Factor(l.sh)), Slots: uint32(l.sh.Owns()), Pinned: len(l.sh.Pinned) > 0, ActiveReplicas: uint32(l.active()),
 		Primary: uint64(l.sh.Primary), Term: l.sh.Term, WriteQuorum: l.sh.WriteQuorum, Writable: l.writable(),
-		Problem: l.problem(), Version: l.sh.Version, UnsafePromotions: l.sh.UnsafePromotions,
+		Problem: l.problem(), Version: l.sh.Version, UnsafePromotions: l.sh.UnsafePromotions, ShardKey: keyToWire(l.sh.Key),
 	}
 	for _, r := range l.sh.Replicas {
 		st, _ := l.obs.status(l.ref(), r)

@@ -28,6 +28,7 @@ const (
 type ReadOptions struct {
 	Consistency Consistency
 	Factor      uint32 // for Factor; 0 counts as 1
+	Keys        *Keys
 }
 
 // answers is how many replicas of a shard have to answer, of so many that are declared.

@@ -70,8 +70,9 @@ func (c *Coordinator) newer(ctx context.Context, id catalog.CollectionID, s *sta
 	}
 }
 
-// consistently makes a read of which every part is of one epoch, and begins it anew when slots change their owner meanwhile.
-func consistently[T any](ctx context.Context, c *Coordinator, collection string, read func(context.Context, *catalog.Collection) (T, error)) (T, error) {
+// consistently makes a read of which every part is of one epoch, and begins it anew when slots change their owner meanwhile. The
+// read gets the collection with the shards of the keys alone that it is for.
+func consistently[T any](ctx context.Context, c *Coordinator, collection string, o ReadOptions, read func(context.Context, *catalog.Collection) (T, error)) (T, error) {
 	var none T
 	col, err := c.Lookup(ctx, collection)
 	if err != nil {
@@ -80,7 +81,11 @@ func consistently[T any](ctx context.Context, c *Coordinator, collection string,
 	ctx, cancel := c.deadline(ctx)
 	defer cancel()
 	for {
-		result, err := read(ctx, col)
+		part, err := c.route(ctx, col, o.Keys, false, o.fresh())
+		if err != nil {
+			return none, err
+		}
+		result, err := read(ctx, part)
 		var old *stale
 		if !errors.As(err, &old) {
 			return result, err
@@ -91,19 +96,28 @@ func consistently[T any](ctx context.Context, c *Coordinator, collection string,
 	}
 }
 
-// look is how the shards of a collection are looked at.
-func (o ReadOptions) look(col *catalog.Collection) shard.Look {
+// fresh reports whether a read has to see what was committed before it.
+func (o ReadOptions) fresh() bool {
 	switch o.Consistency {
 	case Quorum, Majority, All, Linearizable:
-		return shard.Look{Epoch: col.Epoch, Fresh: true}
+		return true
 	case One, Factor:
 	}
-	return shard.Look{Epoch: col.Epoch}
+	return false
+}
+
+// look is how the shards of a collection are looked at.
+func (o ReadOptions) look(col *catalog.Collection) shard.Look {
+	return shard.Look{Epoch: col.Epoch, Fresh: o.fresh()}
 }
 
 // splitAgain cuts what of a part was surely not done into parts of the shards that own its slots now. An operation with a filter stays
 // within the slots that it was for: what other shards have done is not done twice.
 func splitAgain(was, now *catalog.Collection, left part, maxBytes int) ([]part, error) {
+	now, err := ofKey(was, now, left.shard)
+	if err != nil {
+		return nil, err
+	}
 	var parts []part
 	add := func(id catalog.ShardID, ops ...[]byte) {
 		for i := range parts {

@@ -24,7 +24,7 @@ func (c *Coordinator) Facet(ctx context.Context, collection string, req shard.Fa
 	if limit == 0 {
 		return nil, fault.New(fault.Invalid, "limit must be at least 1")
 	}
-	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([]payload.Facet, error) {
+	return consistently(ctx, c, collection, o, func(ctx context.Context, col *catalog.Collection) ([]payload.Facet, error) {
 		facets, err := c.facetOnce(ctx, col, req, o)
 		return facets[:min(uint64(len(facets)), limit)], err
 	})

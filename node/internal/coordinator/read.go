@@ -66,7 +66,7 @@ func (s source) count(ctx context.Context, req shard.CountRequest) (uint64, uint
 // Search runs queries over all shards of a collection, all of them in one call per shard. The result for each query is
 // sorted best first, equal scores by id.
 func (c *Coordinator) Search(ctx context.Context, collection string, queries []Query, o ReadOptions) ([][]shard.Scored, error) {
-	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([][]shard.Scored, error) {
+	return consistently(ctx, c, collection, o, func(ctx context.Context, col *catalog.Collection) ([][]shard.Scored, error) {
 		return c.searchOnce(ctx, col, queries, o)
 	})
 }
@@ -110,13 +110,20 @@ func (c *Coordinator) searchOnce(ctx context.Context, col *catalog.Collection, q
 // mergeHits merges what the shards found.
 func mergeHits(col *catalog.Collection, q *Query, lists [][]shard.Scored) []shard.Scored {
 	if q.Order != nil || q.Sample != nil {
-		return merge(lists, byRank(q.Order != nil && q.Order.Desc), q.Offset, q.Limit)
+		return mergeHit(col, lists, byRank(q.Order != nil && q.Order.Desc), q)
 	}
 	d := col.Config.Comparison(q.Using)
 	if q.Explore != nil {
 		d = vec.Dot
 	}
-	return cutScores(d, merge(lists, byScore(d), q.Offset, q.Limit), q.ScoreThreshold)
+	return cutScores(d, mergeHit(col, lists, byScore(d), q), q.ScoreThreshold)
+}
+
+func mergeHit(col *catalog.Collection, lists [][]shard.Scored, before func(a, b *shard.Scored) bool, q *Query) []shard.Scored {
+	if several(col) {
+		return mergeDistinct(lists, before, func(s *shard.Scored) point.ID { return s.ID }, q.Offset, q.Limit)
+	}
+	return merge(lists, before, q.Offset, q.Limit)
 }
 
 // window is how many results each shard must give so that limit results after offset are right.
@@ -137,7 +144,7 @@ func (c *Coordinator) Scroll(ctx context.Context, collection string, req shard.S
 	}
 	limit := min(req.Limit, maxWindow-1)
 	req.Limit = limit + 1 // one more tells whether, and where, another page starts
-	page, err := consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
+	page, err := consistently(ctx, c, collection, o, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
 		return c.scrollOnce(ctx, col, req, o)
 	})
 	if err != nil || uint64(len(page)) <= limit {
@@ -162,7 +169,13 @@ func (c *Coordinator) scrollOnce(ctx context.Context, col *catalog.Collection, r
 	if err != nil {
 		return nil, err
 	}
-	records := merge(lists, byID, 0, req.Limit)
+	keyed(col.Owners(), lists)
+	var records []point.Record
+	if several(col) {
+		records = mergeDistinct(lists, byID, func(r *point.Record) point.ID { return r.ID }, 0, req.Limit)
+	} else {
+		records = merge(lists, byID, 0, req.Limit)
+	}
 	names.showAll(records)
 	return records, nil
 }
@@ -170,7 +183,7 @@ func (c *Coordinator) scrollOnce(ctx context.Context, col *catalog.Collection, r
 // Count returns how many points match; a nil filter matches all. Where several replicas have to answer, the count of each shard is
 // that of the replica that had applied most.
 func (c *Coordinator) Count(ctx context.Context, collection string, f *filter.Filter, o ReadOptions) (uint64, error) {
-	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) (uint64, error) {
+	return consistently(ctx, c, collection, o, func(ctx context.Context, col *catalog.Collection) (uint64, error) {
 		return c.countOnce(ctx, col, f, o)
 	})
 }
@@ -193,7 +206,7 @@ func (c *Coordinator) countOnce(ctx context.Context, col *catalog.Collection, f 
 
 // Get returns points in the order asked for, as often as asked for; absent ones are left out.
 func (c *Coordinator) Get(ctx context.Context, collection string, req shard.GetRequest, o ReadOptions) ([]point.Record, error) {
-	return consistently(ctx, c, collection, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
+	return consistently(ctx, c, collection, o, func(ctx context.Context, col *catalog.Collection) ([]point.Record, error) {
 		return c.getOnce(ctx, col, req, o)
 	})
 }
@@ -205,16 +218,18 @@ func (c *Coordinator) getOnce(ctx context.Context, col *catalog.Collection, req 
 	}
 	names := innerOf(col)
 	req.Vectors = names.look(req.Vectors)
-	groups, err := group(col, distinct(req.IDs), func(id *point.ID) point.ID { return *id })
-	if err != nil {
-		return nil, err
-	}
 	var owners []*catalog.Shard // only these need to be readable
 	wanted := map[catalog.ShardID][]point.ID{}
-	for i, ids := range groups {
-		if len(ids) > 0 {
-			owners = append(owners, col.Shards[i])
-			wanted[col.Shards[i].ID] = ids
+	for _, one := range byKey(col) {
+		groups, err := group(one, distinct(req.IDs), func(id *point.ID) point.ID { return *id })
+		if err != nil {
+			return nil, err
+		}
+		for i, ids := range groups {
+			if len(ids) > 0 {
+				owners = append(owners, one.Shards[i])
+				wanted[one.Shards[i].ID] = ids
+			}
 		}
 	}
 	lists, err := fanOut(ctx, c, col, owners, question[[]point.Record]{opts: o, kind: kindGet, version: newestRecord,
@@ -227,6 +242,7 @@ func (c *Coordinator) getOnce(ctx context.Context, col *catalog.Collection, req 
 	if err != nil {
 		return nil, err
 	}
+	keyed(owners, lists)
 	records := slices.Concat(lists...)
 	names.showAll(records)
 	return inOrder(req.IDs, records), nil
@@ -253,7 +269,9 @@ func newestRecord(records []point.Record) (version uint64) {
 func inOrder(ids []point.ID, found []point.Record) []point.Record {
 	byID := make(map[point.ID]point.Record, len(found))
 	for _, r := range found {
-		byID[r.ID] = r
+		if _, again := byID[r.ID]; !again {
+			byID[r.ID] = r
+		}
 	}
 	records := make([]point.Record, 0, len(found))
 	for _, id := range ids {

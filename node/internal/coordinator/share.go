@@ -31,6 +31,13 @@ func sharesOf(owners []*catalog.Shard) shares {
 // searchParts has each shard search its part, and those again that turn out to hold more than their share of the nearest.
 func (c *Coordinator) searchParts(ctx context.Context, col *catalog.Collection, queries []Query, reqs []shard.SearchRequest, o ReadOptions) ([][]shard.Scored, error) {
 	owners := col.Owners()
+	if several(col) { // one shard key may have many more points than another
+		perShard, err := c.searchShards(ctx, col, owners, nil, reqs, o)
+		if err != nil {
+			return nil, err
+		}
+		return mergeAll(col, queries, perShard), nil
+	}
 	perShard, err := c.searchShards(ctx, col, owners, sharesOf(owners), reqs, o)
 	if err != nil {
 		return nil, err
@@ -54,7 +61,7 @@ func (c *Coordinator) searchParts(ctx context.Context, col *catalog.Collection, 
 func (c *Coordinator) searchShards(
 	ctx context.Context, col *catalog.Collection, shards []*catalog.Shard, parts shares, reqs []shard.SearchRequest, o ReadOptions,
 ) ([][][]shard.Scored, error) {
-	return fanOut(ctx, c, col, shards, question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
+	perShard, err := fanOut(ctx, c, col, shards, question[[][]shard.Scored]{opts: o, kind: kindSearch, version: newestHit,
 		read: func(ctx context.Context, s source) ([][]shard.Scored, uint64, error) {
 			if parts == nil {
 				return s.search(ctx, reqs)
@@ -66,6 +73,10 @@ func (c *Coordinator) searchShards(
 			return s.search(ctx, own)
 		},
 	})
+	if err == nil {
+		keyedHits(shards, perShard)
+	}
+	return perShard, err
 }
 
 // mergeAll merges what the shards found for each query.

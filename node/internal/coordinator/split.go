@@ -13,6 +13,19 @@ type part struct {
 	ops   [][]byte // point.EncodeOp
 }
 
+// splitKeys is split for each shard key of a collection: each gets the whole operation.
+func splitKeys(col *catalog.Collection, op point.Op, maxBytes int) ([]part, error) {
+	var all []part
+	for _, one := range byKey(col) {
+		parts, err := split(one, op, maxBytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parts...)
+	}
+	return all, nil
+}
+
 // split cuts a checked operation into the parts of the shards. An operation on ids or points goes to the shards that
 // own them, in the given order within each; one on a filter goes to all shards.
 func split(col *catalog.Collection, op point.Op, maxBytes int) ([]part, error) {

@@ -18,6 +18,7 @@ import (
 // WriteOptions says how a write is answered.
 type WriteOptions struct {
 	Wait bool // once W replicas have applied it; else once W replicas hold it
+	Keys *Keys
 
 	raw bool // the operation is as shards take it
 }
@@ -59,12 +60,15 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 		}
 		op = innerOf(col).op(col, op)
 	}
-	parts, err := split(col, op, c.opts.MaxOpBytes)
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	if col, err = c.routeWrite(ctx, col, opts); err != nil {
+		return WriteResult{}, err
+	}
+	parts, err := splitKeys(col, op, c.opts.MaxOpBytes)
 	if err != nil {
 		return WriteResult{}, err
 	}
-	ctx, cancel := c.deadline(ctx)
-	defer cancel()
 	total := WriteResult{Completed: true}
 	for len(parts) > 0 {
 		left, old, err := c.writeParts(ctx, col, parts, c.full(op), opts.Wait, &total)
@@ -76,6 +80,9 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 		}
 		now, err := c.newer(ctx, col.ID, old)
 		if err != nil {
+			return WriteResult{}, err
+		}
+		if now, err = c.routeWrite(ctx, now, opts); err != nil {
 			return WriteResult{}, err
 		}
 		parts = nil

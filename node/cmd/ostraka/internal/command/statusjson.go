@@ -73,6 +73,7 @@ type shardJSON struct {
 	UnsafePromotions uint64        `json:"unsafe_promotions"`
 	Version          uint64        `json:"version"`
 	Replicas         []replicaJSON `json:"replicas"`
+	ShardKey         any           `json:"shard_key,omitempty"` // a word, or a number
 }
 
 type replicaJSON struct {
@@ -124,6 +125,11 @@ func (s situation) collectionJSON(c client.CollectionPlacement) collectionJSON {
 			ID: shard.ID, DeclaredReplicas: shard.DeclaredReplicas, ActiveReplicas: shard.ActiveReplicas, Primary: uint64(shard.Primary),
 			Term: shard.Term, WriteQuorum: shard.WriteQuorum, Writable: shard.Writable, Points: shardPoints(shard), Problem: shard.Problem,
 			UnsafePromotions: shard.UnsafePromotions, Version: shard.Version, Replicas: []replicaJSON{},
+		}
+		if k := shard.Key; k != nil && k.Keyword != "" {
+			sh.ShardKey = k.Keyword
+		} else if k != nil {
+			sh.ShardKey = k.Number
 		}
 		for _, r := range shard.Replicas {
 			sh.Replicas = append(sh.Replicas, replicaJSON{Peer: uint64(r.Peer), Name: s.peerName(r.Peer), State: string(r.State), Alive: r.Alive,

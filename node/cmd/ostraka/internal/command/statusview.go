@@ -156,7 +156,11 @@ func (s situation) printShards(p *printer) {
 			case !shard.AsDeclared():
 				state.colour = yellow
 			}
-			rows = append(rows, []cell{{text: fmt.Sprintf("%s/%d", c.Collection, shard.ID)}, {text: grouped(shardPoints(shard))},
+			name := fmt.Sprintf("%s/%d", c.Collection, shard.ID)
+			if shard.Key != nil {
+				name += fmt.Sprintf(" (%s)", shard.Key)
+			}
+			rows = append(rows, []cell{{text: name}, {text: grouped(shardPoints(shard))},
 				{text: fmt.Sprintf("%d of %d", shard.ActiveReplicas, shard.DeclaredReplicas)}, {text: fmt.Sprint(shard.Term)}, state,
 				{text: s.replicas(shard)}})
 		}
