@@ -105,7 +105,7 @@ func TestAccShardKeyCreateChangeDriftAndImport(t *testing.T) {
 	s.run([]resource.TestStep{
 		{Config: customers("shards_number = 1"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate), Check: is("replication_factor", "1")},
 		{ResourceName: keyAddress, ImportState: true, ImportStateId: "docs/eu", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "key"},
-		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, s.inPlaceIf(s.reshards())), Check: is("shards_number", "3")},
+		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, s.inPlaceIf(s.reshardsKeys())), Check: is("shards_number", "3")},
 		{PreConfig: remove, Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate)},
 		{Config: customers("shards_number = 3\n replication_factor = 2"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("replication_factor", "2")},
 	})

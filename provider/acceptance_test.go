@@ -164,6 +164,13 @@ func (s *stage) reshards() bool {
 	return can(err)
 }
 
+func (s *stage) reshardsKeys() bool {
+	_, err := clusterpb.NewClusterClient(s.outsider.GetConnection()).Reshard(context.Background(), &clusterpb.ReshardRequest{
+		Collection: "?", ShardNumber: 1, ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "k"}},
+	})
+	return can(err)
+}
+
 func (s *stage) addsVectors() bool {
 	_, err := s.outsider.GetPointsClient().CreateVectorName(context.Background(), &qdrant.CreateVectorNameRequest{
 		CollectionName: "?", VectorName: "v",

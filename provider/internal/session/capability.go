@@ -15,7 +15,9 @@ const nowhere = "?"
 type Capabilities struct {
 	Ostraka bool // there is a cluster service: peers, placement
 	Reshard bool // shard_number changes in place
-	Vectors bool // vectors are added and removed in place
+	// ReshardKeys says that the number of a shard key's shards changes in place.
+	ReshardKeys bool
+	Vectors     bool // vectors are added and removed in place
 }
 
 // Capabilities asks, once, what the servers can do. An error says that they could not be asked.
@@ -31,6 +33,11 @@ func (d *Data) Capabilities(ctx context.Context) (Capabilities, error) {
 	if unasked(err) {
 		return Capabilities{}, err
 	}
+	_, err = d.Client.Reshard(ctx, nowhere, 1, &client.ShardKey{Keyword: "k"})
+	if unasked(err) {
+		return Capabilities{}, err
+	}
+	c.ReshardKeys = !client.IsUnsupported(err)
 	err = d.Client.CreateVector(ctx, nowhere, "v", client.VectorParams{Size: 1, Distance: client.Dot})
 	if unasked(err) {
 		return Capabilities{}, err

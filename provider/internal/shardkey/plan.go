@@ -37,7 +37,7 @@ func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 		!state.Placement.Equal(plan.Placement) || !state.ReplicationFactor.Equal(plan.ReplicationFactor)
 	if !replaces && !plan.ShardsNumber.IsUnknown() && !state.ShardsNumber.Equal(plan.ShardsNumber) {
 		can, err := s.session.Capabilities(ctx)
-		if replaces = err == nil && !can.Reshard; replaces {
+		if replaces = err == nil && !can.ReshardKeys; replaces {
 			resp.RequiresReplace.Append(path.Root("shards_number"))
 			if s.session.First("replaced", state.id()) {
 				resp.Diagnostics.AddAttributeWarning(path.Root("shards_number"), "The change replaces the shard key", fmt.Sprintf(
