@@ -3,37 +3,15 @@ package provider_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"github.com/qdrant/go-client/qdrant"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 const tenantAddress = "ostraka_payload_index.tenant"
-
-// needs skips a test of what the nodes have not got: probe asks them for it.
-func (s *stage) needs(what string, probe func() error) {
-	s.t.Helper()
-	if os.Getenv("TF_ACC") == "" {
-		return // skipped anyway
-	}
-	if err := probe(); status.Code(err) == codes.Unimplemented {
-		s.t.Skipf("the nodes have no %s yet: %v", what, err)
-	}
-}
-
-func (s *stage) needsIndexes() {
-	s.t.Helper()
-	s.needs("payload indexes", func() error {
-		_, err := s.outsider.CreateFieldIndex(context.Background(), keywordIndex("nothing", nil))
-		return err
-	})
-}
 
 func keywordIndex(collection string, params *qdrant.PayloadIndexParams) *qdrant.CreateFieldIndexCollection {
 	return &qdrant.CreateFieldIndexCollection{
@@ -56,7 +34,6 @@ func tenantAction(a plancheck.ResourceActionType) resource.ConfigPlanChecks {
 
 func TestAccPayloadIndexCreateChangeDriftAndImport(t *testing.T) {
 	s := newStage(t)
-	s.needsIndexes()
 	outside := func(do func(ctx context.Context) error) func() {
 		return func() {
 			if err := do(context.Background()); err != nil {
@@ -88,7 +65,6 @@ func TestAccPayloadIndexCreateChangeDriftAndImport(t *testing.T) {
 
 func TestAccPayloadIndexImportByIdentity(t *testing.T) {
 	s := newStage(t)
-	s.needsIndexes()
 	s.run([]resource.TestStep{
 		{Config: tenant("bool = {}")},
 		{ResourceName: tenantAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithResourceIdentity},

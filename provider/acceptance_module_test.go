@@ -19,7 +19,7 @@ func TestAccModules(t *testing.T) {
 	if cli == "" {
 		t.Skip("set TF_ACC_TERRAFORM_PATH")
 	}
-	s := newStage(t)
+	startCluster(t) // and says in the environment where its nodes are
 	env := cliEnvironment(t)
 	modules, err := filepath.Glob("../examples/modules/*/main.tf")
 	if err != nil || len(modules) == 0 {
@@ -40,9 +40,6 @@ func TestAccModules(t *testing.T) {
 			for _, file := range tests {
 				name := filepath.Base(file)
 				t.Run(strings.TrimSuffix(name, ".tftest.hcl"), func(t *testing.T) {
-					if name == "keys.tftest.hcl" {
-						(&stage{t: t, outsider: s.outsider}).needsShardKeys()
-					}
 					runCLI(t, cli, dir, env, "test", "-no-color", "-filter="+filepath.Join("tests", name))
 				})
 			}

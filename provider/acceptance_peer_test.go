@@ -15,21 +15,6 @@ func (s *stage) clusterService() clusterpb.ClusterClient {
 	return clusterpb.NewClusterClient(s.outsider.GetConnection())
 }
 
-func (s *stage) needsPeers() {
-	s.t.Helper()
-	s.needs("changes of peers", func() error {
-		_, err := s.clusterService().UpdatePeer(context.Background(), &clusterpb.UpdatePeerRequest{Peer: 1})
-		return err
-	})
-}
-
-func (s *stage) needsShardKeys() {
-	s.t.Helper()
-	s.needs("shard keys", func() error {
-		return s.outsider.CreateShardKey(context.Background(), "?", &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKey("x")})
-	})
-}
-
 const nodeAddress, keyAddress = "ostraka_peer.node", "ostraka_shard_key.eu"
 
 func at(address string, a plancheck.ResourceActionType) resource.ConfigPlanChecks {
@@ -46,7 +31,6 @@ func node(extra string) string {
 
 func TestAccPeerAdoptChangeDriftAndImport(t *testing.T) {
 	s := newStage(t)
-	s.needsPeers()
 	relabel := func() {
 		cluster, err := s.clusterService().GetCluster(context.Background(), &clusterpb.GetClusterRequest{})
 		if err != nil {
@@ -93,7 +77,6 @@ resource "ostraka_shard_key" "eu" {
 
 func TestAccShardKeyCreateChangeDriftAndImport(t *testing.T) {
 	s := newStage(t)
-	s.needsShardKeys()
 	remove := func() {
 		if err := s.outsider.DeleteShardKey(context.Background(), "docs", &qdrant.DeleteShardKey{ShardKey: qdrant.NewShardKey("eu")}); err != nil {
 			t.Fatal(err)
@@ -105,7 +88,7 @@ func TestAccShardKeyCreateChangeDriftAndImport(t *testing.T) {
 	s.run([]resource.TestStep{
 		{Config: customers("shards_number = 1"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate), Check: is("replication_factor", "1")},
 		{ResourceName: keyAddress, ImportState: true, ImportStateId: "docs/eu", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "key"},
-		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, s.inPlaceIf(s.reshardsKeys())), Check: is("shards_number", "3")},
+		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("shards_number", "3")},
 		{PreConfig: remove, Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate)},
 		{Config: customers("shards_number = 3\n replication_factor = 2"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("replication_factor", "2")},
 	})

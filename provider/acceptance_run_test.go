@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
-	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/devcluster"
 )
 
@@ -163,16 +162,12 @@ func TestAccTheWholeLifeOfACollectionUnderLoad(t *testing.T) {
 		Config:    l.declared(4, 3, ""), ConfigPlanChecks: inPlace, Check: check(func() { l.until("as declared", l.full(4, 3)) }),
 	}}
 	shards := 4
-	if l.reshards() {
-		for _, n := range []int{8, 3} {
-			steps = append(steps, resource.TestStep{
-				PreConfig: l.phase(fmt.Sprintf("%d -> %d shards", shards, n), nothing), Config: l.declared(n, 3, ""),
-				ConfigPlanChecks: inPlace, Check: check(func() { l.until("as declared", l.full(n, 3)) }),
-			})
-			shards = n
-		}
-	} else {
-		t.Log("shards: left out, the nodes cannot cut them anew yet")
+	for _, n := range []int{8, 3} {
+		steps = append(steps, resource.TestStep{
+			PreConfig: l.phase(fmt.Sprintf("%d -> %d shards", shards, n), nothing), Config: l.declared(n, 3, ""),
+			ConfigPlanChecks: inPlace, Check: check(func() { l.until("as declared", l.full(n, 3)) }),
+		})
+		shards = n
 	}
 	steps = append(steps, l.nodes(shards)...)
 	steps = append(steps, resource.TestStep{
@@ -210,13 +205,6 @@ func (l *life) nodes(shards int) []resource.TestStep {
 		}),
 	}, {
 		PreConfig: l.phase("node-3 is adopted", nothing), Config: l.declared(shards, 3, peerOut(""))},
-	}
-	if _, err := l.clusterService().RemovePeer(context.Background(), &clusterpb.RemovePeerRequest{Peer: 1}); !can(err) {
-		l.t.Log("removal: left out, the nodes cannot remove a peer yet; it is drained only")
-		return append(steps, resource.TestStep{
-			PreConfig: l.phase("node-3 is drained", nothing), Config: l.declared(shards, 3, peerOut(`state = "draining"`)),
-			Check: check(func() { l.until("as declared", l.full(shards, 3)) }),
-		}, resource.TestStep{PreConfig: l.phase("node-3 is forgotten", nothing), Config: l.declared(shards, 3, peerOut("state = \"draining\"\n on_destroy = \"forget\""))})
 	}
 	return append(steps, resource.TestStep{
 		PreConfig: l.phase("node-3 is drained and removed", nothing), Config: same, Check: check(func() {

@@ -19,10 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"github.com/qdrant/go-client/qdrant"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
-	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/provider"
 )
 
@@ -143,9 +140,9 @@ func TestAccCreateChangeInPlaceReplaceAndImport(t *testing.T) {
 				resource.TestCheckResourceAttr(docsAddress, "on_disk_payload", "true"),
 				resource.TestCheckResourceAttr(docsAddress, "metadata.%", "0"),
 			)},
-		{Config: docs(`shard_number = 2`), ConfigPlanChecks: action(s.inPlaceIf(s.reshards()))},
+		{Config: docs(`shard_number = 2`), ConfigPlanChecks: action(plancheck.ResourceActionUpdate)},
 		{Config: strings.Replace(docs(`shard_number = 2`), "size = 8", "size = 9", 1), ConfigPlanChecks: action(plancheck.ResourceActionReplace)},
-		{Config: strings.Replace(docs(`shard_number = 2`), "{ v =", "{ w =", 1), ConfigPlanChecks: action(s.inPlaceIf(s.addsVectors()))},
+		{Config: strings.Replace(docs(`shard_number = 2`), "{ v =", "{ w =", 1), ConfigPlanChecks: action(plancheck.ResourceActionUpdate)},
 	})
 }
 
@@ -154,37 +151,6 @@ func TestAccImportByIdentity(t *testing.T) {
 		{Config: docs("")},
 		{ResourceName: docsAddress, ImportState: true, ImportStateKind: resource.ImportBlockWithResourceIdentity},
 	}, tfversion.SkipBelow(tfversion.Version1_12_0))
-}
-
-// can reports whether a request about a collection that cannot exist is at least known to the nodes.
-func can(err error) bool { return status.Code(err) != codes.Unimplemented }
-
-func (s *stage) reshards() bool {
-	_, err := clusterpb.NewClusterClient(s.outsider.GetConnection()).Reshard(context.Background(), &clusterpb.ReshardRequest{Collection: "?", ShardNumber: 1})
-	return can(err)
-}
-
-func (s *stage) reshardsKeys() bool {
-	_, err := clusterpb.NewClusterClient(s.outsider.GetConnection()).Reshard(context.Background(), &clusterpb.ReshardRequest{
-		Collection: "?", ShardNumber: 1, ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "k"}},
-	})
-	return can(err)
-}
-
-func (s *stage) addsVectors() bool {
-	_, err := s.outsider.GetPointsClient().CreateVectorName(context.Background(), &qdrant.CreateVectorNameRequest{
-		CollectionName: "?", VectorName: "v",
-		VectorConfig: &qdrant.CreateVectorNameRequest_DenseConfig{DenseConfig: &qdrant.DenseVectorCreationConfig{Size: 1, Distance: qdrant.Distance_Dot}},
-	})
-	return can(err)
-}
-
-// inPlaceIf is what is planned for a change that not every version of the nodes makes in place.
-func (s *stage) inPlaceIf(able bool) plancheck.ResourceActionType {
-	if able {
-		return plancheck.ResourceActionUpdate
-	}
-	return plancheck.ResourceActionReplace
 }
 
 // exactly demands that the plan changes these attributes of docs and no others.
@@ -372,7 +338,6 @@ func TestAccEveryExampleApplies(t *testing.T) {
 				t.Skip("OpenTofu has no actions")
 			}
 			s := newStage(t)
-			s.needsFor(file)
 			s.run([]resource.TestStep{{Config: endpoints.ReplaceAllString(example(t, file), "")}}, since(file))
 		})
 	}
@@ -384,19 +349,6 @@ func since(file string) tfversion.TerraformVersionCheck {
 		return tfversion.SkipBelow(tfversion.Version1_14_0)
 	}
 	return tfversion.SkipBelow(tfversion.Version1_8_0)
-}
-
-// needsFor skips the examples of what the nodes have not got yet.
-func (s *stage) needsFor(file string) {
-	s.t.Helper()
-	switch {
-	case strings.Contains(file, "ostraka_payload_index"):
-		s.needsIndexes()
-	case strings.Contains(file, "ostraka_peer"):
-		s.needsPeers()
-	case strings.Contains(file, "ostraka_shard_key"):
-		s.needsShardKeys()
-	}
 }
 
 func TestAccTheImportExampleAdoptsACollection(t *testing.T) {

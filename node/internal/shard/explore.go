@@ -50,15 +50,6 @@ func (x *Explore) Valid() bool {
 	return false
 }
 
-// examples are all vectors of it.
-func (x *Explore) examples() [][]float32 {
-	all := slices.Concat(x.Positive, x.Negative)
-	if x.Kind == Discover {
-		all = append(all, x.Target)
-	}
-	return all
-}
-
 // score combines similarities.
 func (x *Explore) score(similarity func([]float32) float64) float64 {
 	switch x.Kind {
