@@ -96,7 +96,7 @@ func prepareCreate(s *State, cmd Command, alive func(PeerID) bool) (Command, err
 func prepareKey(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 	create := *cmd.CreateShardKey
 	c, ok := s.Collections[create.Collection]
-	if !ok || create.check() != nil {
+	if valid := create.check() == nil; !ok || !valid {
 		return cmd, nil // Apply tells what is wrong
 	}
 	if create.ShardNumber == 0 {

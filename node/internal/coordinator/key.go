@@ -72,7 +72,8 @@ func (k *Keys) within(col *catalog.Collection, write bool) (part *catalog.Collec
 // behind anyway take the fallback without.
 func (c *Coordinator) route(ctx context.Context, col *catalog.Collection, k *Keys, write, fresh bool) (*catalog.Collection, error) {
 	part, fell, err := k.within(col, write)
-	if !fault.Is(err, fault.NotFound) && !(fell && (write || fresh)) {
+	doubtful := fault.Is(err, fault.NotFound) || fell && (write || fresh)
+	if !doubtful {
 		return part, err
 	}
 	if err := c.CatchUp(ctx); err != nil {
