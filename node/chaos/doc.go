@@ -11,6 +11,9 @@
 // TestManyCollections has Terraform declare many collections and measures what they cost, with 30 of them in `make check` and
 // 1,000 by `make scale`.
 //
+// TestReshardingPausesBriefly cuts a collection anew under load and measures for how long writes of slots wait when these change their
+// shard: `make bench-reshard`.
+//
 // The tests change nothing outside of their temporary directories but the network namespaces and mounts whose names begin
 // with ostraka-chaos- and their process id; those are removed in the end, or by the next run if this one dies.
 package chaos

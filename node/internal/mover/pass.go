@@ -116,7 +116,7 @@ func (d *driver) giveUp(why error) {
 	d.reopened++
 	wait := min(d.opts.RetryMin<<min(d.reopened, 10), d.opts.RetryMax)
 	d.notBefore = time.Now().Add(wait)
-	d.logger.Warn("the last pass did not end in time; writes go on", "attempts", d.reopened, "again_in", wait, "error", why)
+	d.logger.Warn("the last pass did not end in time; writes go on", "attempts", d.reopened, "pause", time.Since(d.sealing).Round(time.Millisecond), "again_in", wait, "error", why)
 	d.m.note(d.side.move, func(p *Progress) { p.Attempts, p.Problem = d.reopened, why.Error() })
 }
 
