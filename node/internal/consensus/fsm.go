@@ -26,8 +26,9 @@ type view struct {
 // fsm applies committed entries. raft.Raft calls Apply, Snapshot and Restore from one goroutine, one at a time; that
 // goroutine is the only writer of current. Readers load it at any time.
 type fsm struct {
-	logger  hclog.Logger
-	current atomic.Pointer[view]
+	logger    hclog.Logger
+	current   atomic.Pointer[view]
+	committed func(index, term uint64) // called with each entry that is applied; nil: nobody asks
 }
 
 func newFSM(logger hclog.Logger) *fsm {
@@ -66,6 +67,9 @@ func (f *fsm) Apply(entry *raft.Log) any {
 	}
 	next, results := catalog.ApplyAll(now.state, cmds)
 	f.publish(view{state: next, index: entry.Index})
+	if f.committed != nil {
+		f.committed(entry.Index, entry.Term)
+	}
 	return applied{results: results}
 }
 

@@ -88,6 +88,10 @@ func (n *Node) start(j journal) error {
 			Logger:          n.opts.Logger.Named("raft"),
 		})
 	}
+	if full, ok := transport.(fullTransport); ok {
+		a := newAnnouncer(full, n.spawn)
+		n.fsm.committed, transport = a.applied, a
+	}
 	r, err := raft.NewRaft(n.opts.config(), n.fsm, n.log, j, j, transport)
 	if err != nil {
 		return errors.Join(fmt.Errorf("start raft: %w", err), closeTransport(transport))
@@ -120,16 +124,23 @@ func (n *Node) Close() error {
 	return n.closeErr
 }
 
+// spawn runs f in a goroutine that Close waits for, unless it is closing already.
+func (n *Node) spawn(f func()) bool {
+	n.work.Lock()
+	defer n.work.Unlock()
+	if n.work.closed {
+		return false
+	}
+	n.work.wg.Go(f)
+	return true
+}
+
 // do runs f in a goroutine that Close waits for, and returns f's error, or ctx's if that ends first; f goes on then.
 func (n *Node) do(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
-	n.work.Lock()
-	if n.work.closed {
-		n.work.Unlock()
+	if !n.spawn(func() { done <- f() }) {
 		return raft.ErrRaftShutdown
 	}
-	n.work.wg.Go(func() { done <- f() })
-	n.work.Unlock()
 	select {
 	case err := <-done:
 		return err
