@@ -245,7 +245,7 @@ type cutPauses struct {
 	steps       map[string][]time.Duration
 }
 
-var pauseField = regexp.MustCompile(`\b([a-z_]+)=([0-9.]+(?:ns|µs|ms|s))\b`)
+var pauseField = regexp.MustCompile(`\b([a-z_]+)="?([0-9.]+(?:ns|µs|ms|s))\b`)
 
 func pausesOf(t *testing.T, nodes []*node) cutPauses {
 	t.Helper()

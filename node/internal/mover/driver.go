@@ -31,8 +31,11 @@ type driver struct {
 	small     bool      // the last pass had little to send
 	sealing   time.Time // since when the phase is sealing, as seen here
 	version   uint64    // of that phase
+	cut       time.Time // when the last pass had its cut of the sealed source
+	copied    time.Time // when what it brought was applied
 	reopened  int       // attempts at the last pass that failed
 	notBefore time.Time // the next attempt
+	yielding  time.Time // since when it has waited for other moves' flips
 }
 
 // look is what a driver knows when it decides.
@@ -104,6 +107,9 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 		if len(l.shard.Slots) == 0 && len(l.col.Shards) > int(l.col.Config.ShardNumber) {
 			return idle, nil // the shard itself is about to go
 		}
+		if wait := d.yield(l.state); wait > 0 {
+			return wait, nil
+		}
 		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Epoch: l.shard.Epoch, Limit: dropLimit})
 	case move.DoDone:
 		return 0, d.change(ctx, l, catalog.ChangeMove{SourceDone: true})
@@ -136,12 +142,60 @@ func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, e
 	case move.DoForget:
 		return 0, d.forget(ctx, l)
 	case move.DoDrop:
+		if wait := d.yield(l.state); wait > 0 {
+			return wait, nil
+		}
 		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Limit: dropLimit})
 	case move.DoDone:
 		return 0, d.change(ctx, l, catalog.ChangeMove{TargetDone: true})
 	case move.Wait, move.DoUnseal:
 	}
 	return idle, nil
+}
+
+// yieldFor bounds for how long at a time what can wait does so.
+const yieldFor = time.Second
+
+// yield is how long to wait, at most, for the flip of another move: while slots take no writes, disks and processors are for what ends
+// that, and one flip after the other pauses writes for a shorter time than several at once, of fewer slots. 0: go on.
+func (d *driver) yield(state *catalog.State) time.Duration {
+	if !sealing(state, d.side.move) {
+		d.yielding = time.Time{}
+		return 0
+	}
+	if d.yielding.IsZero() {
+		d.yielding = time.Now()
+	}
+	left := yieldFor - time.Since(d.yielding)
+	if left <= 0 {
+		d.yielding = time.Time{}
+	}
+	return max(0, left)
+}
+
+// giveWay waits as long as yield says.
+func (d *driver) giveWay(ctx context.Context) error {
+	for ctx.Err() == nil {
+		state, changed := d.opts.Metadata.Watch()
+		wait := d.yield(state)
+		if wait == 0 {
+			return nil
+		}
+		await(ctx, changed, wait)
+	}
+	return ctx.Err()
+}
+
+// sealing reports whether slots of another move than this one take no writes.
+func sealing(state *catalog.State, but catalog.MoveID) bool {
+	for _, col := range state.Collections {
+		for _, m := range col.Moves {
+			if m.ID != but && m.Phase == catalog.Sealing {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // forget ends the state of the move once every active replica has accepted the slots.

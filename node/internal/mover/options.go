@@ -31,6 +31,7 @@ type Replicas interface {
 type Logs interface {
 	Office(ref catalog.ShardRef) (replica.Office, bool)
 	Submit(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
+	SubmitHere(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
 	Control(ctx context.Context, ref catalog.ShardRef, term uint64, op move.Op) (uint64, error)
 	Settled(ctx context.Context, ref catalog.ShardRef) error
 	RowsIn(ref catalog.ShardRef, slots slot.Set) uint64

@@ -3,6 +3,7 @@ package mover
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -20,10 +21,15 @@ const (
 	stall = 30 * time.Second
 	// betweenPasses lets changes gather.
 	betweenPasses = 20 * time.Millisecond
+	// turnSpread keeps those who have waited for the same flip from beginning theirs at once.
+	turnSpread = 10 * time.Millisecond
 )
 
 // copying makes a pass or, after a small one, has the last one begin.
 func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err error) {
+	if wait := d.yield(l.state); wait > 0 {
+		return wait, nil
+	}
 	if !d.small {
 		p, err := d.pass(ctx, l, 0)
 		if err != nil {
@@ -47,6 +53,13 @@ func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err 
 	}
 	if p.begin.Full || p.begin.Changed > uint64(d.opts.Small) {
 		return betweenPasses, nil
+	}
+	if pause(ctx, rand.N(turnSpread)) != nil {
+		return 0, ctx.Err()
+	}
+	if now, _ := d.opts.Metadata.Watch(); d.yield(now) > 0 {
+		d.small = true
+		return 0, nil
 	}
 	return 0, d.change(ctx, l, catalog.ChangeMove{Seal: true})
 }
@@ -87,7 +100,10 @@ func (d *driver) last(ctx context.Context, l look) error {
 	bounded, cancel := context.WithTimeout(ctx, sealFor(d.opts.SealFor, l.move.Version)-time.Since(d.sealing))
 	defer cancel()
 	for {
-		_, err := d.pass(bounded, l, l.move.Version)
+		p, err := d.pass(bounded, l, l.move.Version)
+		if err == nil {
+			d.cut, d.copied = p.begun, time.Now()
+		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -126,8 +142,7 @@ func (d *driver) flip(ctx context.Context, l look) error {
 		SourceUnsafe: in.Unsafe, TargetUnsafe: l.Shard.UnsafePromotions, Index: in.Index,
 	}})
 	if err == nil {
-		d.opts.Metrics.flipped(time.Since(d.sealing))
-		d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slot.Total(l.move.Slots), "pause", time.Since(d.sealing).Round(time.Millisecond))
+		d.flipped(l)
 		return nil
 	}
 	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= sealFor(d.opts.SealFor, l.move.Version) {
@@ -137,12 +152,27 @@ func (d *driver) flip(ctx context.Context, l look) error {
 	return err
 }
 
+// flipped tells how long writes had to wait, and for what: until the source was sealed and had its cut, until what that brought was
+// applied here, until the catalog showed the flip here.
+func (d *driver) flipped(l look) {
+	now := time.Now()
+	d.opts.Metrics.flipped(now.Sub(d.sealing))
+	if d.cut.Before(d.sealing) { // by another primary
+		d.cut, d.copied = d.sealing, d.sealing
+	}
+	step := func(from, to time.Time) time.Duration { return to.Sub(from).Round(100 * time.Microsecond) }
+	d.logger.Info("slots have changed their shard", "from", uint32(l.move.Source), "slots", slot.Total(l.move.Slots),
+		"pause", step(d.sealing, now), "sealing", step(d.sealing, d.cut), "copying", step(d.cut, d.copied), "flipping", step(d.copied, now))
+}
+
 // pass is one stream from the source into the target's log.
 type pass struct {
 	d     *driver
 	l     look
 	ctx   context.Context
 	begin *replica.FeedBegin
+	begun time.Time // when that came
+	last  bool      // writes of the slots wait for its end
 	part  uint32
 	from  uint64 // cursor
 	done  bool
@@ -176,7 +206,7 @@ func (d *driver) pass(ctx context.Context, l look, seal uint64) (*pass, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &pass{d: d, l: l, ctx: ctx, from: in.Cursor}
+	p := &pass{d: d, l: l, ctx: ctx, from: in.Cursor, last: seal != 0}
 	p.stall = time.AfterFunc(stall, func() {
 		cancel(fault.New(fault.Unavailable, "nothing has come from shard %d for %s", l.move.Source, stall))
 	})
@@ -219,7 +249,7 @@ func (p *pass) receive(c replica.FeedChunk) error {
 	p.stall.Reset(stall)
 	switch {
 	case c.Begin != nil && p.begin == nil:
-		p.begin = c.Begin
+		p.begin, p.begun = c.Begin, time.Now()
 		if !c.Begin.Full {
 			return nil
 		}
@@ -249,6 +279,9 @@ func (p *pass) receive(c replica.FeedChunk) error {
 			Move: p.l.move.ID, After: p.from, To: p.begin.Cut, Part: p.part - 1, Last: c.Last, Sealed: sealed, Data: c.Data,
 		}, len(c.Data))
 	}
+	if err := p.d.giveWay(p.ctx); err != nil {
+		return err
+	}
 	if err := p.d.opts.Replicas.Throttle(p.ctx, len(c.Data)); err != nil {
 		return err
 	}
@@ -262,7 +295,11 @@ func (p *pass) submit(op move.Op, bytes int) error {
 			return err
 		}
 	}
-	entry, err := p.d.opts.Replicas.Submit(p.d.side.ref, p.l.Term, op)
+	submit := p.d.opts.Replicas.Submit
+	if p.last {
+		submit = p.d.opts.Replicas.SubmitHere
+	}
+	entry, err := submit(p.d.side.ref, p.l.Term, op)
 	if err != nil {
 		return err
 	}

@@ -198,7 +198,7 @@ func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) error {
 		return notLeading(st)
 	}
 	if seal, ok := r.shard.Moves().Seal(req.Move); !ok || seal.Version != req.Seal {
-		if _, err := m.Control(ctx, req.Ref, st.Term, move.Seal{Move: req.Move, Version: req.Seal, Slots: m.slotsOf(req)}); err != nil {
+		if err := m.appendSeal(ctx, r, st.Term, req); err != nil {
 			return err
 		}
 	}
@@ -212,6 +212,30 @@ func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) error {
 		}
 		return have >= need
 	})
+}
+
+// sealPatience is how long a seal waits for the catalog here to show that it may be appended. The target's primary, who made that so, may
+// know a moment earlier.
+const sealPatience = 200 * time.Millisecond
+
+// appendSeal seals the source as soon as the catalog here shows that phase.
+func (m *Manager) appendSeal(ctx context.Context, r *runner, term uint64, req FeedRequest) error {
+	patience := time.NewTimer(sealPatience)
+	defer patience.Stop()
+	for {
+		news := r.mark.listen()
+		_, err := m.Control(ctx, req.Ref, term, move.Seal{Move: req.Move, Version: req.Seal, Slots: m.slotsOf(req)})
+		if !fault.Is(err, fault.StaleEpoch) {
+			return err
+		}
+		select {
+		case <-news:
+		case <-patience.C:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (m *Manager) slotsOf(req FeedRequest) []slot.Range {
@@ -301,11 +325,21 @@ type Submitted struct {
 
 // Submit is Control for who waits later. Entries stand in the log in the order in which they were submitted.
 func (m *Manager) Submit(ref catalog.ShardRef, term uint64, op move.Op) (*Submitted, error) {
+	return m.submit(ref, term, op, true)
+}
+
+// SubmitHere is Submit for who is in a hurry: the entry is waited for until it is committed and has been applied here, by whomever else or not.
+// What is applied here tells whether it was in its place.
+func (m *Manager) SubmitHere(ref catalog.ShardRef, term uint64, op move.Op) (*Submitted, error) {
+	return m.submit(ref, term, op, false)
+}
+
+func (m *Manager) submit(ref catalog.ShardRef, term uint64, op move.Op, wait bool) (*Submitted, error) {
 	r, err := m.runner(ref)
 	if err != nil {
 		return nil, err
 	}
-	w := &write{shard: ref.Shard, term: replication.Term(term), control: op, op: move.Encode(op), wait: true, done: make(chan outcome, 1)}
+	w := &write{shard: ref.Shard, term: replication.Term(term), control: op, op: move.Encode(op), wait: wait, done: make(chan outcome, 1)}
 	if len(w.op) > maxControl {
 		return nil, fault.New(fault.Invalid, "an entry of %d bytes is too large for the log: the limit is %d", len(w.op), maxControl)
 	}
@@ -315,14 +349,34 @@ func (m *Manager) Submit(ref catalog.ShardRef, term uint64, op move.Op) (*Submit
 	return &Submitted{r: r, w: w}, nil
 }
 
-// Wait returns the entry's index once W replicas have applied it.
+// Wait returns the entry's index once W replicas have applied it or, of SubmitHere, this one has.
 func (s *Submitted) Wait(ctx context.Context) (uint64, error) {
 	select {
 	case out := <-s.w.done:
+		if out.err == nil && !s.w.wait {
+			out.err = s.r.reached(ctx, out.index)
+		}
 		return out.index, out.err
 	case <-ctx.Done():
 		index, _, err := s.r.late(s.w, ctx.Err())
 		return index, err
+	}
+}
+
+// reached waits until an index is applied here.
+func (r *runner) reached(ctx context.Context, index uint64) error {
+	for {
+		news := r.mark.listen()
+		if r.mark.get() >= index {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fault.New(fault.ClassOf(ctx.Err()), "shard %d: entry %d is committed, and not applied in time on this node", r.ref.Shard, index)
+		case <-r.proposer.ctx.Done():
+			return errClosed
+		}
 	}
 }
 
