@@ -23,19 +23,24 @@ type Metadata interface {
 
 // Replicas are the replicas on this node.
 type Replicas interface {
+	Offices
 	Logs
 	Traffic
 }
 
-// Logs are the logs of the shards that are led here.
-type Logs interface {
+// Offices tell what is known of the shards that are led here.
+type Offices interface {
 	Office(ref catalog.ShardRef) (replica.Office, bool)
-	Submit(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
-	SubmitHere(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
-	Control(ctx context.Context, ref catalog.ShardRef, term uint64, op move.Op) (uint64, error)
 	Settled(ctx context.Context, ref catalog.ShardRef) error
 	RowsIn(ref catalog.ShardRef, slots slot.Set) uint64
 	Stray(ref catalog.ShardRef, o replica.Office, limit uint32) move.Op
+}
+
+// Logs are the logs of the shards that are led here.
+type Logs interface {
+	Submit(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
+	SubmitHere(ref catalog.ShardRef, term uint64, op move.Op) (*replica.Submitted, error)
+	Control(ctx context.Context, ref catalog.ShardRef, term uint64, op move.Op) (uint64, error)
 }
 
 // Traffic is what comes to this node, and what goes from it.
