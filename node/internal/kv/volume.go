@@ -217,13 +217,19 @@ func (f *volumeFile) WriteAt(p []byte, at int64) (int, error) {
 }
 
 func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err error) {
+	var after synced
+	if f.sum != nil {
+		after = f.sum.with(p) // before it is written: a file may do with p what it likes
+	}
 	err = f.v.change(f.wal, "write", f.name, func() error { n, err = write(); return err })
 	if err == nil {
 		n = len(p) // or swallowed
 	}
 	f.written.Add(int64(n))
-	if f.sum != nil {
-		f.sum.wrote(p[:n])
+	if f.sum != nil && n == len(p) {
+		f.sum.wrote(after)
+	} else if f.sum != nil {
+		f.sum.lost()
 	}
 	return n, err
 }

@@ -76,11 +76,21 @@ type running struct {
 	}
 }
 
-func (r *running) wrote(p []byte) {
+// with is what will have been written after p.
+func (r *running) with(p []byte) synced {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mu.Sum = crc32.Update(r.mu.Sum, castagnoli, p)
-	r.mu.Bytes += int64(len(p))
+	s := r.mu.synced
+	s.Sum = crc32.Update(s.Sum, castagnoli, p)
+	s.Bytes += int64(len(p))
+	return s
+}
+
+// wrote takes note of what with has told. A file has one writer.
+func (r *running) wrote(s synced) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.synced = s
 }
 
 func (r *running) lost() {
