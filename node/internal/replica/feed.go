@@ -2,7 +2,6 @@ package replica
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -60,8 +59,9 @@ func (m *Manager) Feed(ctx context.Context, req FeedRequest, send func(FeedChunk
 	if err != nil {
 		return err
 	}
+	sealed := uint64(0)
 	if req.Seal != 0 {
-		if err := m.seal(ctx, r, req); err != nil {
+		if sealed, err = m.seal(ctx, r, req); err != nil {
 			return err
 		}
 	}
@@ -69,6 +69,7 @@ func (m *Manager) Feed(ctx context.Context, req FeedRequest, send func(FeedChunk
 	if err != nil {
 		return err
 	}
+	f.sealed = replication.Index(sealed)
 	if f.begin.Full {
 		if !m.traffic.out.try() {
 			f.cut.Close()
@@ -109,6 +110,7 @@ type feeding struct {
 	req    FeedRequest
 	cut    *shard.SlotCut
 	begin  FeedBegin
+	sealed replication.Index // of a last pass: an index at which the source is sealed
 	chunks chan FeedChunk
 	err    error // once chunks is closed
 }
@@ -161,7 +163,14 @@ func (f *feeding) run(ctx context.Context) error {
 	}
 	size := f.m.opts.Transfers.ChunkBytes
 	if !f.begin.Full {
-		return f.cut.Changes(ctx, size, func(p shard.Piece) error { return f.send(ctx, FeedChunk{Piece: p, CRC: checksum(p.Data)}) })
+		return f.cut.Changes(ctx, size, func(p shard.Piece) error {
+			if p.Last && f.req.Seal != 0 {
+				if err := f.spread(ctx); err != nil {
+					return err
+				}
+			}
+			return f.send(ctx, FeedChunk{Piece: p, CRC: checksum(p.Data)})
+		})
 	}
 	have := shard.Have{Through: f.req.Through, Index: f.req.Since}
 	if f.begin.Unsafe != f.req.Unsafe {
@@ -191,22 +200,26 @@ func (f *feeding) send(ctx context.Context, c FeedChunk) error {
 // Intact reports whether a chunk is as it was sent.
 func (c FeedChunk) Intact() bool { return checksum(c.Data) == c.CRC }
 
-// seal seals the source for a version of a move, and returns once as many replicas have applied that as quorum reads rest on (M9).
-func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) error {
+// seal seals the source for a version of a move, and returns an index at which it is and that is applied here.
+func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) (uint64, error) {
 	st := r.status.Load()
 	if !st.Leading {
-		return notLeading(st)
+		return 0, notLeading(st)
 	}
-	if seal, ok := r.shard.Moves().Seal(req.Move); !ok || seal.Version != req.Seal {
-		if err := m.appendSeal(ctx, r, st.Term, req); err != nil {
-			return err
-		}
+	if seal, ok := r.shard.Moves().Seal(req.Move); ok && seal.Version == req.Seal {
+		return r.mark.get(), nil
 	}
-	return r.spread(ctx, func(s replication.Status, applied replication.Index) bool {
-		need := min(st.declared/2+1, len(s.View.Active))
+	return m.appendSeal(ctx, r, st.Term, req)
+}
+
+// spread waits until W replicas have applied the seal, and as many as quorum reads rest on (M9). What the target needs for a flip is sent after that.
+func (f *feeding) spread(ctx context.Context) error {
+	st := f.r.status.Load()
+	return f.r.spread(ctx, func(s replication.Status) bool {
+		need := min(max(st.declared/2+1, int(st.WriteQuorum)), len(s.View.Active))
 		have := 1
 		for _, p := range s.Peers {
-			if p.Role == "active" && p.Applied >= applied {
+			if p.Role == "active" && p.Applied >= f.sealed {
 				have++
 			}
 		}
@@ -219,21 +232,25 @@ func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) error {
 const sealPatience = 200 * time.Millisecond
 
 // appendSeal seals the source as soon as the catalog here shows that phase.
-func (m *Manager) appendSeal(ctx context.Context, r *runner, term uint64, req FeedRequest) error {
+func (m *Manager) appendSeal(ctx context.Context, r *runner, term uint64, req FeedRequest) (uint64, error) {
 	patience := time.NewTimer(sealPatience)
 	defer patience.Stop()
 	for {
 		news := r.mark.listen()
-		_, err := m.Control(ctx, req.Ref, term, move.Seal{Move: req.Move, Version: req.Seal, Slots: m.slotsOf(req)})
+		entry, err := m.SubmitHere(req.Ref, term, move.Seal{Move: req.Move, Version: req.Seal, Slots: m.slotsOf(req)})
+		if err != nil {
+			return 0, err
+		}
+		index, err := entry.Wait(ctx)
 		if !fault.Is(err, fault.StaleEpoch) {
-			return err
+			return index, err
 		}
 		select {
 		case <-news:
 		case <-patience.C:
-			return err
+			return 0, err
 		case <-ctx.Done():
-			return err
+			return 0, err
 		}
 	}
 }
@@ -255,7 +272,7 @@ func (m *Manager) Settled(ctx context.Context, ref catalog.ShardRef) error {
 		return err
 	}
 	var mark replication.Index
-	return r.spread(ctx, func(s replication.Status, _ replication.Index) bool {
+	return r.spread(ctx, func(s replication.Status) bool {
 		if mark == 0 {
 			mark = s.LastIndex
 		}
@@ -266,42 +283,6 @@ func (m *Manager) Settled(ctx context.Context, ref catalog.ShardRef) error {
 		}
 		return s.DurableIndex >= mark
 	})
-}
-
-// spreadPause is how often a replica's knowledge of the others is looked at.
-const spreadPause = 2 * time.Millisecond
-
-// spread waits until what a primary knows of the other replicas is enough. applied is what was applied here at the call.
-func (r *runner) spread(ctx context.Context, enough func(replication.Status, replication.Index) bool) error {
-	applied := replication.Index(r.mark.get())
-	for {
-		answer := make(chan bool, 1)
-		leads := false
-		err := r.inbox.put(func(ev *events) error {
-			ev.asks = append(ev.asks, func() {
-				leads = r.core.Leading()
-				answer <- leads && enough(r.core.Status(), applied)
-			})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		select {
-		case ok := <-answer:
-			if ok {
-				return nil
-			}
-			if !leads {
-				return fault.New(fault.NotPrimary, "shard %d is led from this node no more", r.ref.Shard)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("shard %d: its replicas are behind: %w", r.ref.Shard, ctx.Err())
-		}
-		if err := pauseFor(ctx, spreadPause); err != nil {
-			return fmt.Errorf("shard %d: its replicas are behind: %w", r.ref.Shard, err)
-		}
-	}
 }
 
 // maxControl bounds an entry of a move, encoded.

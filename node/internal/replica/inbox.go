@@ -32,8 +32,8 @@ type events struct {
 	away     []catalog.PeerID
 	back     []catalog.PeerID // may be: of replicas that do not count, peers that answer
 	tick     bool
-	asks     []func() // run by the runner, which they must not hold up
-	damage   error    // found by somebody who read the shard
+	watches  []*watch
+	damage   error // found by somebody who read the shard
 }
 
 // inbox is the door to a runner: many callers put, the runner takes all at once, so that writes which arrive

@@ -48,7 +48,8 @@ type runner struct {
 	fences    []*fence
 	yielding  yielding
 	stops     []*stop
-	confirms  []*confirmation    // reads that wait, by round
+	confirms  []*confirmation // reads that wait, by round
+	watches   []*watch
 	pending   *replication.Ready // being made durable
 	applying  bool
 	wanted    *shard.Schema // that the shard is to follow, nil if it does
@@ -123,9 +124,8 @@ func (r *runner) close() error {
 	r.proposer.close()
 	r.givers.close()
 	left := r.inbox.close()
-	for _, ask := range left.asks {
-		ask()
-	}
+	r.watches = append(r.watches, left.watches...)
+	r.endWatches(errClosed)
 	r.refuse(left.writes, errClosed)
 	answerFences(append(r.fences, left.fences...), errClosed)
 	r.yielding.abandon(r, errClosed)
@@ -154,6 +154,7 @@ func (r *runner) run(ctx context.Context) {
 		if r.failure == nil {
 			r.pump(ctx)
 		}
+		r.watched()
 		r.publish()
 	}
 }
@@ -219,9 +220,7 @@ func (r *runner) handle(ev events) {
 	for _, q := range ev.confirms {
 		r.confirm(q)
 	}
-	for _, ask := range ev.asks {
-		ask()
-	}
+	r.watches = append(r.watches, ev.watches...)
 	r.stops = append(r.stops, ev.stops...)
 	r.stopsDue()
 	if ev.damage != nil {
@@ -240,9 +239,7 @@ func (r *runner) turnAway(ev events) {
 	r.refuse(ev.writes, r.failure)
 	answerFences(ev.fences, r.failure)
 	answerStops(ev.stops, r.failure)
-	for _, ask := range ev.asks {
-		ask()
-	}
+	r.watches = append(r.watches, ev.watches...)
 	refuseConfirmations(ev.confirms, fault.Wrap(fault.Unavailable, r.failure, "this replica has failed"))
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
@@ -130,4 +131,58 @@ func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
 	if _, err := count(ref, 1); !fault.Is(err, fault.StaleEpoch) || fault.Hint(err, move.HintWait) != "" {
 		t.Errorf("a reader of the old epoch: %v", err)
 	}
+}
+
+// TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook: with W = 1 the primary's own disk is enough for all but that.
+func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
+	c := newCluster(t, 3)
+	brakes := map[catalog.PeerID]*brake{2: {}, 3: {}}
+	c.disk = brakes
+	for id := range brakes {
+		c.stop(id)
+		c.start(id)
+	}
+	ref := c.create(1, 1, 2, 3)
+	up, low := upperAndLower()
+	c.write(ref, upsert(up, low))
+	c.equal(ref, 1, 2, 3)
+	_, id := c.second(ref, 2, 1)
+	m := c.mu.up[1].manager
+	pass := func(ctx context.Context, req replica.FeedRequest) (pieces int, last bool, cut uint64, err error) {
+		req.Ref, req.Move = ref, id
+		err = m.Feed(ctx, req, func(chunk replica.FeedChunk) error {
+			if chunk.Begin != nil {
+				cut = chunk.Begin.Cut
+				return nil
+			}
+			pieces, last = pieces+1, chunk.Last
+			return nil
+		})
+		return pieces, last, cut, err
+	}
+	var cursor uint64
+	c.eventually("the slots are copied", func() (err error) {
+		_, _, cursor, err = pass(context.Background(), replica.FeedRequest{})
+		return err
+	})
+	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 1, Seal: true}})
+	c.frozen.Store(true) // those that do not answer stay active
+	for _, b := range brakes {
+		b.Lock()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	last := replica.FeedRequest{Cursor: cursor, Seal: 2}
+	if _, ended, cut, err := pass(ctx, last); err == nil || ended || cut == 0 {
+		t.Errorf("one replica of three has applied the seal: the last pass ended: %t, cut %d, %v", ended, cut, err)
+	}
+	brakes[2].Unlock()
+	c.eventually("two have", func() error {
+		_, ended, _, err := pass(context.Background(), last)
+		if err == nil && !ended {
+			err = errors.New("it did not end")
+		}
+		return err
+	})
+	brakes[3].Unlock()
 }
