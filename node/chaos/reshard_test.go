@@ -24,6 +24,7 @@ var (
 	reshardRounds = flag.Int("reshard.rounds", 10, "how often the collection is cut into 8 shards and then into 3")
 	reshardNodes  = flag.Int("reshard.nodes", 3, "how many nodes")
 	reshardPoints = flag.Int("reshard.points", 6000, "how many points the clients write at most")
+	reshardEvery  = flag.Duration("reshard.every", 10*time.Millisecond, "how long each of the writers, two per node, rests between two calls")
 	reshardPause  = flag.Duration("reshard.pause", 100*time.Millisecond, "for how long a flip may pause writes of its slots, at the 99th percentile; 0: as long as it likes")
 )
 
@@ -157,7 +158,7 @@ func TestReshardingPausesBriefly(t *testing.T) {
 	var clients sync.WaitGroup
 	for _, o := range writers {
 		clients.Go(func() {
-			for rest(loading, 10*time.Millisecond) {
+			for rest(loading, *reshardEvery) {
 				o.step(ctx)
 			}
 		})

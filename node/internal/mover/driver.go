@@ -16,7 +16,10 @@ import (
 
 const (
 	stepTimeout = 5 * time.Second
-	dropLimit   = 2000
+	// dropLimit and dropGently bound how many points are dropped at once: the latter while other moves are under way, whose flips wait for
+	// what is being applied.
+	dropLimit  = 2000
+	dropGently = 250
 	// dropPause is between two drops, which share the log with writes.
 	dropPause = 10 * time.Millisecond
 )
@@ -110,7 +113,7 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 		if wait := d.yield(l.state); wait > 0 {
 			return wait, nil
 		}
-		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Epoch: l.shard.Epoch, Limit: dropLimit})
+		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Epoch: l.shard.Epoch, Limit: d.dropLimit(l.state)})
 	case move.DoDone:
 		return 0, d.change(ctx, l, catalog.ChangeMove{SourceDone: true})
 	default:
@@ -145,7 +148,7 @@ func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, e
 		if wait := d.yield(l.state); wait > 0 {
 			return wait, nil
 		}
-		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Limit: dropLimit})
+		return dropPause, d.control(ctx, l, move.Drop{Move: l.move.ID, Slots: l.move.Slots, Limit: d.dropLimit(l.state)})
 	case move.DoDone:
 		return 0, d.change(ctx, l, catalog.ChangeMove{TargetDone: true})
 	case move.Wait, move.DoUnseal:
@@ -159,7 +162,7 @@ const yieldFor = time.Second
 // yield is how long to wait, at most, for the flip of another move: while slots take no writes, disks and processors are for what ends
 // that, and one flip after the other pauses writes for a shorter time than several at once, of fewer slots. 0: go on.
 func (d *driver) yield(state *catalog.State) time.Duration {
-	if !sealing(state, d.side.move) {
+	if !d.others(state, func(m *catalog.Move) bool { return m.Phase == catalog.Sealing }) {
 		d.yielding = time.Time{}
 		return 0
 	}
@@ -186,16 +189,23 @@ func (d *driver) giveWay(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sealing reports whether slots of another move than this one take no writes.
-func sealing(state *catalog.State, but catalog.MoveID) bool {
+// others reports whether there is another move of a kind.
+func (d *driver) others(state *catalog.State, kind func(*catalog.Move) bool) bool {
 	for _, col := range state.Collections {
 		for _, m := range col.Moves {
-			if m.ID != but && m.Phase == catalog.Sealing {
+			if m.ID != d.side.move && kind(m) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func (d *driver) dropLimit(state *catalog.State) uint32 {
+	if d.others(state, (*catalog.Move).Running) {
+		return dropGently
+	}
+	return dropLimit
 }
 
 // forget ends the state of the move once every active replica has accepted the slots.

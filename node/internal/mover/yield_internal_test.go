@@ -21,9 +21,15 @@ func TestWhatCanWaitYieldsToOneFlip(t *testing.T) {
 	if d.yield(in(catalog.Sealing, catalog.Copying, catalog.Moved)) != 0 {
 		t.Error("it yields to its own flip, or to none")
 	}
+	if got := d.dropLimit(in(catalog.Moved, catalog.Withdrawn)); got != dropLimit {
+		t.Errorf("%d points are dropped at once when no move is under way", got)
+	}
 	another := in(catalog.Copying, catalog.Sealing)
 	if wait := d.yield(another); wait <= 0 || wait > yieldFor {
 		t.Errorf("it yields for %s", wait)
+	}
+	if got := d.dropLimit(another); got != dropGently {
+		t.Errorf("%d points are dropped at once beside another move", got)
 	}
 	d.yielding = d.yielding.Add(-yieldFor + time.Hour/1e6)
 	if wait := d.yield(another); wait > time.Hour/1e6 {
