@@ -33,6 +33,7 @@ type leadership struct {
 
 // Propose appends operations to the log and returns the index of the first; the others follow it. All of them or, with an
 // error, none. NotPrimary (hints "primary" and "term"): it does not lead. FailedPrecondition: fewer than W replicas count.
+// Unavailable: likewise, but a lower W is on its way with which enough do, as after a handover.
 // Exhausted: too much is proposed and not committed. An appended operation is not yet committed, and is lost if this replica
 // stops leading first.
 func (c *Core) Propose(data ...[]byte) (first Index, err error) {
@@ -40,6 +41,9 @@ func (c *Core) Propose(data ...[]byte) (first Index, err error) {
 		return 0, c.notPrimary()
 	}
 	if n, w := c.counted(), c.writeQuorum(); n < w {
+		if c.quorum > 0 && c.quorum <= n {
+			return 0, fault.New(fault.Unavailable, "needs %d replicas until the metadata show that %d will do, %d count; nothing was logged", w, c.quorum, n)
+		}
 		return 0, tooFew(w, max(w, c.view.replicas()), n, "")
 	}
 	l, bytes := c.lead, 0
