@@ -14,13 +14,8 @@ func (s *pointsService) Discover(ctx context.Context, r *qdrant.DiscoverPoints) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
-	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.DiscoverResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+	result, err := s.runOne(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, q)
+	return &qdrant.DiscoverResponse{Result: result, Time: since(start)}, err
 }
 
 // DiscoverBatch answers several discoveries of one collection, in order. An empty batch has an empty answer.
@@ -28,15 +23,15 @@ func (s *pointsService) DiscoverBatch(ctx context.Context, r *qdrant.DiscoverBat
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetDiscoverPoints()))
 	for i, p := range r.GetDiscoverPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.discoverFrom(p) }}
+		parts[i] = batchPart{requestHead{p.GetCollectionName(), p.Timeout, p.GetReadConsistency()}, func() (query, error) { return s.discoverFrom(p) }}
 	}
-	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	results, err := s.runBatch(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.DiscoverBatchResponse{Result: results, Time: since(start)}, err
 }
 
 // discoverFrom reads a Discover. Without a target it is a context query.
 func (c *core) discoverFrom(r *qdrant.DiscoverPoints) (query, error) {
-	q, err := c.searchBase(r, r.GetUsing(), r.GetLimit(), r.GetOffset())
+	q, err := c.searchBase(r, r.GetUsing(), nil, r.GetLimit(), r.GetOffset())
 	if err != nil {
 		return query{}, err
 	}

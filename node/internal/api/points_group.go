@@ -16,13 +16,8 @@ func (s *pointsService) Recommend(ctx context.Context, r *qdrant.RecommendPoints
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
-	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.RecommendResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+	result, err := s.runOne(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, q)
+	return &qdrant.RecommendResponse{Result: result, Time: since(start)}, err
 }
 
 // RecommendBatch answers several recommendations of one collection, in order. An empty batch has an empty answer.
@@ -30,15 +25,15 @@ func (s *pointsService) RecommendBatch(ctx context.Context, r *qdrant.RecommendB
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetRecommendPoints()))
 	for i, p := range r.GetRecommendPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.recommendFrom(p) }}
+		parts[i] = batchPart{requestHead{p.GetCollectionName(), p.Timeout, p.GetReadConsistency()}, func() (query, error) { return s.recommendFrom(p) }}
 	}
-	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	results, err := s.runBatch(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.RecommendBatchResponse{Result: results, Time: since(start)}, err
 }
 
 // recommendFrom reads a Recommend.
 func (c *core) recommendFrom(r *qdrant.RecommendPoints) (query, error) {
-	return c.recommended(r, r.GetLimit(), r.GetOffset())
+	return c.recommended(r, r.ScoreThreshold, r.GetLimit(), r.GetOffset())
 }
 
 // recommendRequest is what Recommend and RecommendGroups share.
@@ -66,8 +61,8 @@ type searchRequest interface {
 	keyed
 }
 
-func (c *core) recommended(r recommendRequest, limit, offset uint64) (query, error) {
-	q, err := c.searchBase(r, r.GetUsing(), limit, offset)
+func (c *core) recommended(r recommendRequest, threshold *float32, limit, offset uint64) (query, error) {
+	q, err := c.searchBase(r, r.GetUsing(), threshold, limit, offset)
 	if err != nil {
 		return query{}, err
 	}
@@ -108,7 +103,7 @@ func inputsFrom(ids []*qdrant.PointId, vectors []*qdrant.Vector) ([]*qdrant.Vect
 }
 
 // searchBase reads what all searches of old say.
-func (c *core) searchBase(r searchRequest, using string, limit, offset uint64) (query, error) {
+func (c *core) searchBase(r searchRequest, using string, threshold *float32, limit, offset uint64) (query, error) {
 	v, err := viewFrom(r.GetWithPayload(), false, r.GetWithVectors())
 	if err != nil {
 		return query{}, err
@@ -116,9 +111,7 @@ func (c *core) searchBase(r searchRequest, using string, limit, offset uint64) (
 	q := query{Query: coordinator.Query{Offset: offset}}
 	q.Using, q.Limit, q.Payload, q.Vectors = using, limit, v.payload, v.vectors
 	q.setParams(r.GetParams())
-	if t, ok := r.(interface{ GetScoreThreshold() float32 }); ok {
-		q.ScoreThreshold = thresholdOf(r, t.GetScoreThreshold())
-	}
+	q.ScoreThreshold = threshold
 	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
 		return query{}, err
 	}
@@ -126,26 +119,10 @@ func (c *core) searchBase(r searchRequest, using string, limit, offset uint64) (
 	return q, err
 }
 
-func thresholdOf(r searchRequest, value float32) *float32 {
-	given := false
-	switch r := r.(type) {
-	case *qdrant.RecommendPoints:
-		given = r.ScoreThreshold != nil
-	case *qdrant.RecommendPointGroups:
-		given = r.ScoreThreshold != nil
-	case *qdrant.SearchPointGroups:
-		given = r.ScoreThreshold != nil
-	}
-	if !given {
-		return nil
-	}
-	return &value
-}
-
 // SearchGroups returns the points nearest to a vector, by groups.
 func (s *pointsService) SearchGroups(ctx context.Context, r *qdrant.SearchPointGroups) (*qdrant.SearchGroupsResponse, error) {
 	start := time.Now()
-	q, err := s.searchBase(r, r.GetVectorName(), 1, 0)
+	q, err := s.searchBase(r, r.GetVectorName(), r.ScoreThreshold, 1, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -158,18 +135,18 @@ func (s *pointsService) SearchGroups(ctx context.Context, r *qdrant.SearchPointG
 	if err := first(finite(q.Vector), s.checkQuery(q)); err != nil {
 		return nil, err
 	}
-	result, err := s.inGroups(ctx, groupsRequest{r.GetCollectionName(), r.Timeout, r.GetReadConsistency(), r.GetGroupBy(), uint64(r.GetLimit()), uint64(r.GetGroupSize())}, q)
+	result, err := s.inGroups(ctx, groupsRequest{requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, r.GetGroupBy(), uint64(r.GetLimit()), uint64(r.GetGroupSize())}, q)
 	return &qdrant.SearchGroupsResponse{Result: result, Time: since(start)}, err
 }
 
 // RecommendGroups is Recommend by groups.
 func (s *pointsService) RecommendGroups(ctx context.Context, r *qdrant.RecommendPointGroups) (*qdrant.RecommendGroupsResponse, error) {
 	start := time.Now()
-	q, err := s.recommended(r, 1, 0)
+	q, err := s.recommended(r, r.ScoreThreshold, 1, 0)
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.inGroups(ctx, groupsRequest{r.GetCollectionName(), r.Timeout, r.GetReadConsistency(), r.GetGroupBy(), uint64(r.GetLimit()), uint64(r.GetGroupSize())}, q)
+	result, err := s.inGroups(ctx, groupsRequest{requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, r.GetGroupBy(), uint64(r.GetLimit()), uint64(r.GetGroupSize())}, q)
 	return &qdrant.RecommendGroupsResponse{Result: result, Time: since(start)}, err
 }
 
@@ -190,15 +167,13 @@ func (s *pointsService) QueryGroups(ctx context.Context, r *qdrant.QueryPointGro
 	limit, size := uint64(defaultGroups), uint64(defaultGroupSize)
 	setValue(&limit, r.Limit)
 	setValue(&size, r.GroupSize)
-	result, err := s.inGroups(ctx, groupsRequest{r.GetCollectionName(), r.Timeout, r.GetReadConsistency(), r.GetGroupBy(), limit, size}, q)
+	result, err := s.inGroups(ctx, groupsRequest{requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, r.GetGroupBy(), limit, size}, q)
 	return &qdrant.QueryGroupsResponse{Result: result, Time: since(start)}, err
 }
 
 // groupsRequest is what all requests for groups share.
 type groupsRequest struct {
-	collection  string
-	timeout     *uint64
-	consistency *qdrant.ReadConsistency
+	requestHead
 	by          string
 	limit, size uint64
 }

@@ -25,13 +25,8 @@ func (s *pointsService) Query(ctx context.Context, r *qdrant.QueryPoints) (*qdra
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
-	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.QueryResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+	result, err := s.runOne(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, q)
+	return &qdrant.QueryResponse{Result: result, Time: since(start)}, err
 }
 
 // QueryBatch answers several queries of one collection, in order. An empty batch has an empty answer.
@@ -39,9 +34,9 @@ func (s *pointsService) QueryBatch(ctx context.Context, r *qdrant.QueryBatchPoin
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetQueryPoints()))
 	for i, p := range r.GetQueryPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.queryFrom(p) }}
+		parts[i] = batchPart{requestHead{p.GetCollectionName(), p.Timeout, p.GetReadConsistency()}, func() (query, error) { return s.queryFrom(p) }}
 	}
-	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	results, err := s.runBatch(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.QueryBatchResponse{Result: results, Time: since(start)}, err
 }
 
@@ -52,13 +47,8 @@ func (s *pointsService) Search(ctx context.Context, r *qdrant.SearchPoints) (*qd
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
-	defer cancel()
-	results, err := s.run(ctx, r.GetCollectionName(), r.GetReadConsistency(), []query{q})
-	if err != nil {
-		return nil, err
-	}
-	return &qdrant.SearchResponse{Result: results[0].GetResult(), Time: since(start)}, nil
+	result, err := s.runOne(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, q)
+	return &qdrant.SearchResponse{Result: result, Time: since(start)}, err
 }
 
 // SearchBatch answers several searches of one collection, in order. An empty batch has an empty answer.
@@ -66,14 +56,14 @@ func (s *pointsService) SearchBatch(ctx context.Context, r *qdrant.SearchBatchPo
 	start := time.Now()
 	parts := make([]batchPart, len(r.GetSearchPoints()))
 	for i, p := range r.GetSearchPoints() {
-		parts[i] = batchPart{p.GetCollectionName(), p.Timeout, p.GetReadConsistency(), func() (query, error) { return s.searchFrom(p) }}
+		parts[i] = batchPart{requestHead{p.GetCollectionName(), p.Timeout, p.GetReadConsistency()}, func() (query, error) { return s.searchFrom(p) }}
 	}
-	results, err := s.runBatch(ctx, batchHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
+	results, err := s.runBatch(ctx, requestHead{r.GetCollectionName(), r.Timeout, r.GetReadConsistency()}, parts)
 	return &qdrant.SearchBatchResponse{Result: results, Time: since(start)}, err
 }
 
-// batchHead is what a batch says for all of its parts.
-type batchHead struct {
+// requestHead is what a request says beside its queries.
+type requestHead struct {
 	collection  string
 	timeout     *uint64
 	consistency *qdrant.ReadConsistency
@@ -81,15 +71,24 @@ type batchHead struct {
 
 // batchPart is one query of a batch, before its conversion.
 type batchPart struct {
-	collection  string
-	timeout     *uint64
-	consistency *qdrant.ReadConsistency
-	convert     func() (query, error)
+	requestHead
+	convert func() (query, error)
+}
+
+// runOne answers a request of one query.
+func (s *pointsService) runOne(ctx context.Context, head requestHead, q query) ([]*qdrant.ScoredPoint, error) {
+	ctx, cancel := deadline(ctx, head.timeout, s.Timeout)
+	defer cancel()
+	results, err := s.run(ctx, head.collection, head.consistency, []query{q})
+	if err != nil {
+		return nil, err
+	}
+	return results[0].GetResult(), nil
 }
 
 // runBatch answers the parts, which are all of the head's collection; the shortest of all timeouts counts. They are read
 // together, so they have one read consistency: the head's, or the one that parts have and none contradicts.
-func (s *pointsService) runBatch(ctx context.Context, head batchHead, parts []batchPart) ([]*qdrant.BatchResult, error) {
+func (s *pointsService) runBatch(ctx context.Context, head requestHead, parts []batchPart) ([]*qdrant.BatchResult, error) {
 	if len(parts) == 0 {
 		_, err := consistencyOptions(ctx, head.consistency)
 		return nil, err

@@ -2,8 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"google.golang.org/grpc"
 
@@ -46,18 +44,7 @@ func (p *Pool) Feed(ctx context.Context, from catalog.PeerID, req replica.FeedRe
 	if err != nil {
 		return a.fault(ctx, err)
 	}
-	for {
-		w, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return a.fault(ctx, err)
-		}
-		if err := receive(feedChunkFromWire(w)); err != nil {
-			return err
-		}
-	}
+	return receiveAll(ctx, &a, stream, func(w *peerpb.FeedChunk) error { return receive(feedChunkFromWire(w)) })
 }
 
 func feedToWire(r replica.FeedRequest) *peerpb.FeedRequest {

@@ -2,8 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
-	"io"
 	"time"
 
 	"google.golang.org/grpc"
@@ -49,18 +47,7 @@ func (p *Pool) Snapshot(ctx context.Context, from catalog.PeerID, req replica.Sn
 	if err != nil {
 		return a.fault(ctx, err)
 	}
-	for {
-		w, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return a.fault(ctx, err)
-		}
-		if err := receive(chunkFromWire(w)); err != nil {
-			return err
-		}
-	}
+	return receiveAll(ctx, &a, stream, func(w *peerpb.SnapshotChunk) error { return receive(chunkFromWire(w)) })
 }
 
 func snapshotToWire(r replica.SnapshotRequest) *peerpb.SnapshotRequest {
