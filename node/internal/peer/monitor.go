@@ -11,7 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
-// Pinger asks peers whether they live. Reset is told of a peer that died, so that calls which wait for it end.
+// Pinger asks peers whether they live. Reset is told when a dead one has not answered, so that calls which wait for it end.
 type Pinger interface {
 	Ping(ctx context.Context, to catalog.PeerID) (Pong, error)
 	// Refuses reports whether the peer's machine answers for it that nobody listens at its address.
@@ -75,6 +75,7 @@ type watched struct {
 	alive    bool
 	draining bool
 	left     bool // it has said that it ends; set back when it answers in its next life
+	cut      bool // calls to it were ended since it died
 	gauge    Gauge
 }
 
@@ -252,9 +253,8 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refus
 	now := time.Now()
 	passed := min(now.Sub(w.noted), m.opts.Timeout+m.opts.Interval)
 	w.noted = now
-	if answered && w.left && pong.Draining {
-		answered = false // a last word of the life that it has ended
-	}
+	lastWord := answered && w.left && pong.Draining // of the life that it has ended
+	answered = answered && !lastWord
 	if answered {
 		w.silent, w.refused, w.gone = 0, 0, false
 		w.seen, w.alive, w.draining, w.left, w.gauge = now, true, pong.Draining, false, pong.Gauge
@@ -266,14 +266,18 @@ func (m *Monitor) note(id catalog.PeerID, w *watched, pong Pong, answered, refus
 		}
 	}
 	alive, silence := w.alive, w.silent
+	cut := !alive && !w.cut && !lastWord
+	w.cut = !alive && (w.cut || cut)
 	if alive != wasAlive || w.draining != wasDraining || w.gauge.DiskFull != wasFull {
 		m.changedLocked()
 	}
 	m.mu.Unlock()
+	if cut {
+		m.opts.Pinger.Reset(id)
+	}
 	switch {
 	case wasAlive && !alive:
 		m.opts.Logger.Warn("peer does not answer", "peer", uint64(id), "silence", silence)
-		m.opts.Pinger.Reset(id)
 	case alive && !wasAlive:
 		m.opts.Logger.Info("peer answers again", "peer", uint64(id))
 	}

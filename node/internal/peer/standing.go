@@ -50,7 +50,8 @@ func (p *Pool) Announce(ctx context.Context, s Standing) {
 }
 
 // Heard takes what a peer says about itself. One that leaves counts as dead from now on, and not only when it has been silent
-// for the grace; it lives again when it answers without saying that it is shutting down.
+// for the grace; it lives again when it answers without saying that it is shutting down. What it was asked before, it still
+// answers: calls to it are ended once it does not answer a ping.
 func (m *Monitor) Heard(id catalog.PeerID, s Standing) {
 	m.mu.Lock()
 	w, ok := m.mu.peers[id]
@@ -69,6 +70,5 @@ func (m *Monitor) Heard(id catalog.PeerID, s Standing) {
 	m.mu.Unlock()
 	if s == Leaving {
 		m.opts.Logger.Info("peer has shut down", "peer", uint64(id))
-		m.opts.Pinger.Reset(id)
 	}
 }

@@ -105,18 +105,18 @@ func (s *Server) serveGRPC(what string, server *grpc.Server, accepts net.Listene
 			s.fail(fmt.Errorf("%s: %w", what, err))
 		}
 	}()
-	s.opened(what, func() error { stopGRPC(server, l); return nil })
+	s.opened(what, func() error { stopGRPC(server, l, doorGrace); return nil })
 	return l
 }
 
 // stopGRPC lets the calls inside end, for a while. Streams of other peers never end by themselves.
-func stopGRPC(server *grpc.Server, l *listener) {
+func stopGRPC(server *grpc.Server, l *listener, grace time.Duration) {
 	l.hush()
 	done := make(chan struct{})
 	go func() { server.GracefulStop(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(doorGrace):
+	case <-time.After(grace):
 		server.Stop()
 		<-done
 	}

@@ -29,6 +29,9 @@ func Run(ctx context.Context, opts Options) error {
 // announceTimeout bounds how long the others are told about a shutdown: who does not hear it notices a silence later.
 const announceTimeout = 500 * time.Millisecond
 
+// lastAnswers is how long the other nodes wait at most for answers to what they had asked before they heard that this one ends.
+const lastAnswers = 250 * time.Millisecond
+
 // Shutdown ends this node so that nobody notices. It tells the others, hands Raft leadership over and waits until they lead what
 // they can lead (DrainTimeout at most), finishes the requests of its clients, tells the others that it ends now, so that they
 // neither wait for its replicas nor ask them, and closes. Leadership goes first: it is the Raft leader that moves primaries.
@@ -47,8 +50,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.cancel() // ends what clients follow
 	err := s.closeDownTo(clientDoor)
 	s.tell(ctx, peer.Leaving)
-	s.peerDoor.hush()
-	s.peers.Stop() // at once: a replica that went on answering would be taken for one that is back
+	_ = s.network.sender.Close() // a replica that went on answering its primary would be taken for one that is back
+	stopGRPC(s.peers, s.peerDoor, lastAnswers)
 	return errors.Join(err, s.Close())
 }
 
