@@ -82,13 +82,21 @@ func TestAccShardKeyCreateChangeDriftAndImport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	recut := func() {
+		eu := &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "eu"}}
+		if _, err := s.clusterService().Reshard(context.Background(), &clusterpb.ReshardRequest{Collection: "docs", ShardKey: eu, ShardNumber: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	is := func(path, value string) resource.TestCheckFunc {
 		return resource.TestCheckResourceAttr(keyAddress, path, value)
 	}
 	s.run([]resource.TestStep{
 		{Config: customers("shards_number = 1"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate), Check: is("replication_factor", "1")},
 		{ResourceName: keyAddress, ImportState: true, ImportStateId: "docs/eu", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "key"},
-		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("shards_number", "3")},
+		{Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionUpdate), Check: is("shards_number", "3")},
+		{PreConfig: recut, Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionUpdate), Check: is("shards_number", "3")},
+		{Config: customers("shards_number = 1"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionUpdate), Check: is("shards_number", "1")},
 		{PreConfig: remove, Config: customers("shards_number = 3"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionCreate)},
 		{Config: customers("shards_number = 3\n replication_factor = 2"), ConfigPlanChecks: at(keyAddress, plancheck.ResourceActionReplace), Check: is("replication_factor", "2")},
 	})

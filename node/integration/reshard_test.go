@@ -21,6 +21,8 @@ import (
 // tenant writes, deletes by filter and reads points of its own, and knows which ones there are.
 type tenant struct {
 	id     int64
+	first  uint64                   // of its ids
+	key    *qdrant.ShardKeySelector // where its points are; nil: the collection has no keys
 	client *qdrant.Client
 	points map[uint64]int64 // round in which a point was last written
 	next   uint64
@@ -63,7 +65,7 @@ func (w *tenant) round(ctx context.Context) error {
 	ids := slices.Sorted(maps.Keys(w.points))
 	ids = ids[:min(len(ids), batch/4)]
 	for range batch {
-		ids = append(ids, uint64(w.id)*tenantSpan+w.next)
+		ids = append(ids, w.first+w.next)
 		w.next++
 	}
 	var points []*qdrant.PointStruct
@@ -75,7 +77,7 @@ func (w *tenant) round(ctx context.Context) error {
 		})
 	}
 	err := persist(ctx, "upsert", func(ctx context.Context) error {
-		_, err := w.client.Upsert(ctx, &qdrant.UpsertPoints{CollectionName: "docs", Points: points, Wait: qdrant.PtrOf(true)})
+		_, err := w.client.Upsert(ctx, &qdrant.UpsertPoints{CollectionName: "docs", Points: points, Wait: qdrant.PtrOf(true), ShardKeySelector: w.key})
 		return err
 	})
 	if err == nil {
@@ -86,7 +88,7 @@ func (w *tenant) round(ctx context.Context) error {
 	}
 	victim := w.rounds - 3
 	err = persist(ctx, "delete", func(ctx context.Context) error {
-		_, err := w.client.Delete(ctx, &qdrant.DeletePoints{CollectionName: "docs", Wait: qdrant.PtrOf(true), Points: qdrant.NewPointsSelectorFilter(
+		_, err := w.client.Delete(ctx, &qdrant.DeletePoints{CollectionName: "docs", Wait: qdrant.PtrOf(true), ShardKeySelector: w.key, Points: qdrant.NewPointsSelectorFilter(
 			&qdrant.Filter{Must: []*qdrant.Condition{w.owner(), qdrant.NewMatchInt("round", victim)}})})
 		return err
 	})
@@ -103,7 +105,7 @@ func (w *tenant) look(ctx context.Context) error {
 	var n uint64
 	filter := &qdrant.Filter{Must: []*qdrant.Condition{w.owner()}}
 	err := persist(ctx, "count", func(ctx context.Context) (err error) {
-		n, err = w.client.Count(ctx, &qdrant.CountPoints{CollectionName: "docs", Filter: filter, Exact: qdrant.PtrOf(true)})
+		n, err = w.client.Count(ctx, &qdrant.CountPoints{CollectionName: "docs", Filter: filter, Exact: qdrant.PtrOf(true), ShardKeySelector: w.key})
 		return err
 	})
 	if err == nil && n != uint64(len(w.points)) {
@@ -119,6 +121,7 @@ func (w *tenant) look(ctx context.Context) error {
 		err := persist(ctx, "scroll", func(ctx context.Context) (err error) {
 			page, next, err = w.client.ScrollAndOffset(ctx, &qdrant.ScrollPoints{
 				CollectionName: "docs", Filter: filter, Offset: offset, Limit: qdrant.PtrOf(uint32(97)), WithPayload: qdrant.NewWithPayload(true),
+				ShardKeySelector: w.key,
 			})
 			return err
 		})
@@ -158,12 +161,20 @@ func unlike(got, want map[uint64]int64) error {
 // underTenants lets tenants work through one node until all that is to happen has happened.
 func underTenants(t *testing.T, client *qdrant.Client, happen func(tenants []*tenant)) []*tenant {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
 	var tenants []*tenant
 	for i := range 3 {
-		w := &tenant{id: int64(i + 1), client: client, points: map[uint64]int64{}}
-		tenants = append(tenants, w)
+		tenants = append(tenants, &tenant{id: int64(i + 1), first: uint64(i+1) * tenantSpan, client: client, points: map[uint64]int64{}})
+	}
+	underLoad(t, tenants, happen)
+	return tenants
+}
+
+// underLoad is underTenants for those that are given.
+func underLoad(t *testing.T, tenants []*tenant, happen func(tenants []*tenant)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for _, w := range tenants {
 		wg.Go(func() {
 			for ctx.Err() == nil && !t.Failed() {
 				if err := w.round(t.Context()); err != nil { // a round that has begun comes to its end
@@ -174,14 +185,19 @@ func underTenants(t *testing.T, client *qdrant.Client, happen func(tenants []*te
 	}
 	defer func() { cancel(); wg.Wait() }()
 	happen(tenants)
-	return tenants
 }
 
 func reshard(t *testing.T, cluster clusterpb.ClusterClient, shards uint32) *clusterpb.Operation {
 	t.Helper()
+	return reshardKey(t, cluster, nil, shards)
+}
+
+// reshardKey is reshard for the shards of one key.
+func reshardKey(t *testing.T, cluster clusterpb.ClusterClient, key *clusterpb.ShardKey, shards uint32) *clusterpb.Operation {
+	t.Helper()
 	var op *clusterpb.Operation
 	eventually(t, fmt.Sprintf("%d shards are declared", shards), func(ctx context.Context) error {
-		resp, err := cluster.Reshard(ctx, &clusterpb.ReshardRequest{Collection: "docs", ShardNumber: shards})
+		resp, err := cluster.Reshard(ctx, &clusterpb.ReshardRequest{Collection: "docs", ShardNumber: shards, ShardKey: key})
 		op = resp.GetOperation()
 		return err
 	})
@@ -205,6 +221,21 @@ func underWay(t *testing.T, cluster clusterpb.ClusterClient, id uint64) {
 // cut waits until a collection has so many shards and all is at rest.
 func cut(t *testing.T, cluster clusterpb.ClusterClient, op *clusterpb.Operation, shards uint32) {
 	t.Helper()
+	done(t, cluster, op)
+	placement := placed(t, cluster, "docs", 2)
+	if placement.GetShardNumber() != shards || len(placement.GetShards()) != int(shards) || placement.GetTargetShardNumber() != shards {
+		t.Fatalf("there are %d shards, %d of them own slots, want %d", len(placement.GetShards()), placement.GetShardNumber(), shards)
+	}
+	for _, s := range placement.GetShards() {
+		if n := s.GetSlots(); n != 4096/shards && n != 4096/shards+1 {
+			t.Errorf("shard %d owns %d slots", s.GetShardId(), n)
+		}
+	}
+}
+
+// done waits for the end of an operation.
+func done(t *testing.T, cluster clusterpb.ClusterClient, op *clusterpb.Operation) {
+	t.Helper()
 	var last *clusterpb.Operation
 	deadline := time.Now().Add(5 * time.Minute) // for a machine that does much else
 	for last.GetState() != clusterpb.OperationState_OPERATION_STATE_DONE {
@@ -221,15 +252,6 @@ func cut(t *testing.T, cluster clusterpb.ClusterClient, op *clusterpb.Operation,
 			t.FailNow()
 		}
 		<-time.After(20 * time.Millisecond)
-	}
-	placement := placed(t, cluster, "docs", 2)
-	if placement.GetShardNumber() != shards || len(placement.GetShards()) != int(shards) || placement.GetTargetShardNumber() != shards {
-		t.Fatalf("there are %d shards, %d of them own slots, want %d", len(placement.GetShards()), placement.GetShardNumber(), shards)
-	}
-	for _, s := range placement.GetShards() {
-		if n := s.GetSlots(); n != 4096/shards && n != 4096/shards+1 {
-			t.Errorf("shard %d owns %d slots", s.GetShardId(), n)
-		}
 	}
 }
 
@@ -280,15 +302,17 @@ func TestAReshardIsTurnedRoundAndRefusedWhereItCannotBe(t *testing.T) {
 	create(t, client, "docs", 2, 2, 1)
 	placed(t, cluster, "docs", 2)
 	fill(t, client, "docs", 0, 500)
-	keyword := &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "a"}}
 	for want, req := range map[codes.Code]*clusterpb.ReshardRequest{
 		codes.NotFound:        {Collection: "none", ShardNumber: 1},
 		codes.InvalidArgument: {Collection: "docs"},
-		codes.Unimplemented:   {Collection: "docs", ShardNumber: 3, ShardKey: keyword},
 	} {
 		if _, err := cluster.Reshard(t.Context(), req); status.Code(err) != want {
 			t.Errorf("%v: %v, want %s", req, err, want)
 		}
+	}
+	_, err := cluster.Reshard(t.Context(), &clusterpb.ReshardRequest{Collection: "docs", ShardNumber: 3, ShardKey: keyword("a")})
+	if status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a key of a collection without keys: %v", err)
 	}
 	if op := reshard(t, cluster, 2); op != nil {
 		t.Errorf("as many as there are began %v", op)

@@ -70,8 +70,10 @@ func (c *cluster) whole() error {
 		return err
 	}
 	for _, col := range state.Collections {
-		if plan := catalog.PlanMoves(col); !plan.Rest(col) || len(col.Shards) != int(col.Config.ShardNumber) {
-			return fmt.Errorf("%s has %d shards, %d are declared, %d slots are yet to move, of the moves there are %d", col.Name, len(col.Shards), col.Config.ShardNumber, plan.Left, len(col.Moves))
+		for _, g := range col.Groups() {
+			if plan := g.Plan(); !plan.Rest() || len(g.Shards) != int(g.Number) {
+				return fmt.Errorf("%s has %d shards%s, %d are declared, %d slots are yet to move, of the moves there are %d", col.Name, len(g.Shards), g.Of(), g.Number, plan.Left, len(g.Moves))
+			}
 		}
 		for _, sh := range col.Shards {
 			if err := c.settled(state, col, sh); err != nil {

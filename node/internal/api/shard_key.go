@@ -87,5 +87,5 @@ func deleteKey(found *catalog.Collection, r *qdrant.DeleteShardKey) (*catalog.Co
 	if err != nil {
 		return nil, err
 	}
-	return &catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: found.ID, Key: key}}, nil
+	return &catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: found.ID, Key: key, At: time.Now().UnixMilli()}}, nil
 }

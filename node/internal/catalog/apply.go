@@ -158,6 +158,8 @@ func (c Command) Check() error {
 		return c.CreateShardKey.check()
 	case c.DeleteShardKey != nil:
 		return checkKey(c.DeleteShardKey.Key)
+	case c.Reshard != nil && c.Reshard.Key != nil:
+		return checkKey(*c.Reshard.Key)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func (e *edit) keyed(id CollectionID) (*Collection, error) {
 	case !ok:
 		return nil, fault.New(fault.NotFound, "collection %d does not exist", id)
 	case !c.Config.Custom():
-		return nil, invalid("collection `%s` has no shard keys: it was created with Auto sharding method", c.Name)
+		return nil, errNotKeyed(c)
 	}
 	return c, nil
 }
@@ -35,8 +35,7 @@ func (e *edit) createShardKey(cmd CreateShardKey) error {
 	case cmd.ShardNumber < 1:
 		return outside("shards_number", cmd.ShardNumber, 1, MaxShards)
 	case len(c.Shards)+int(cmd.ShardNumber) > MaxShards:
-		return refuse("collection `%s` has %d shards and would have %d, at most %d are allowed",
-			c.Name, len(c.Shards), len(c.Shards)+int(cmd.ShardNumber), MaxShards)
+		return tooManyShards(c, len(c.Shards)+int(cmd.ShardNumber))
 	}
 	if err := e.checkKeyPlacement(c, &cmd); err != nil {
 		return err
@@ -86,8 +85,12 @@ func (e *edit) deleteShardKey(cmd DeleteShardKey) error {
 	if !ok {
 		return invalid("Sharding key %s does not exist for collection `%s`", cmd.Key, c.Name)
 	}
+	if o, running := e.resharding(c.ID, &cmd.Key); running {
+		e.finish(o.ID, Cancelled, "the shard key was deleted", cmd.At)
+	}
 	next := e.collection(c.ID)
 	next.NextShard = next.nextShard()
+	next.Moves = slices.DeleteFunc(slices.Clone(next.Moves), func(m *Move) bool { return c.keyOfMove(m) == cmd.Key })
 	next.Keys = slices.Delete(slices.Clone(next.Keys), at, at+1)
 	next.Shards = slices.DeleteFunc(next.Shards, func(sh *Shard) bool {
 		if *sh.Key != cmd.Key {

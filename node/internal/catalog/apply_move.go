@@ -5,43 +5,41 @@ import (
 	"strconv"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
-// reshard changes the declared number of shards and makes those that are missing, without slots. The slots follow, move by
+// reshard changes the declared number of a group's shards and makes those that are missing, without slots. The slots follow, move by
 // move. Another number that was declared before is no longer waited for.
 func (e *edit) reshard(cmd Reshard) (OperationID, error) {
 	c, ok := e.next.Collections[cmd.Collection]
 	if !ok {
 		return 0, fault.New(fault.NotFound, "collection %d does not exist", cmd.Collection)
 	}
-	if c.Config.Custom() {
-		return 0, fault.New(fault.Unsupported, "collection `%s` has shard keys, whose shards cannot be cut anew: create another key", c.Name)
+	g, err := c.Group(cmd.Key)
+	if err != nil {
+		return 0, err
 	}
 	if cmd.ShardNumber < 1 || cmd.ShardNumber > MaxShards {
 		return 0, outside("shard_number", cmd.ShardNumber, 1, MaxShards)
 	}
-	if c.Config.ShardNumber == cmd.ShardNumber {
-		if o, running := e.resharding(c.ID); running {
+	if g.Number == cmd.ShardNumber {
+		if o, running := e.resharding(c.ID, cmd.Key); running {
 			return o.ID, nil
 		}
 		return 0, nil
 	}
-	return e.renumber(c, cmd, "another number of shards was declared")
-}
-
-func (e *edit) resharding(id CollectionID) (*Operation, bool) {
-	return e.next.RunningOperation(func(o *Operation) bool { return o.Kind == Resharding && o.Collection == id })
+	return e.renumber(c, g, cmd, "another number of shards was declared")
 }
 
 // renumber declares another number of shards, makes those that are missing, and begins an operation in the place of the one that runs.
-func (e *edit) renumber(c *Collection, cmd Reshard, why string) (OperationID, error) {
-	if err := e.checkMissing(c, cmd.ShardNumber, cmd.Placement); err != nil {
+func (e *edit) renumber(c *Collection, g Group, cmd Reshard, why string) (OperationID, error) {
+	if err := e.checkMissing(c, g, cmd.ShardNumber, cmd.Placement); err != nil {
 		return 0, err
 	}
-	before, running := e.resharding(c.ID)
+	before, running := e.resharding(c.ID, cmd.Key)
 	id, err := e.start(Operation{
-		Kind: Resharding, Collection: c.ID, Started: cmd.At, Reshard: &Renumbering{From: c.Config.ShardNumber, To: cmd.ShardNumber},
+		Kind: Resharding, Collection: c.ID, Started: cmd.At, Reshard: &Renumbering{Key: cmd.Key, From: g.Number, To: cmd.ShardNumber},
 	})
 	if err != nil {
 		return 0, err
@@ -49,30 +47,32 @@ func (e *edit) renumber(c *Collection, cmd Reshard, why string) (OperationID, er
 	if running {
 		e.finish(before.ID, Cancelled, why, cmd.At)
 	}
+	e.declare(c.ID, cmd.Key, cmd.ShardNumber)
 	next := e.collection(c.ID)
-	next.Config.ShardNumber = cmd.ShardNumber
 	for _, peers := range cmd.Placement {
 		sh := e.newShard(next.nextShard(), nil, peers, next.Config.WriteConsistencyFactor)
+		sh.Key = cmd.Key
 		next.NextShard = sh.ID + 1
 		next.Shards = append(next.Shards, sh)
+	}
+	e.measure(next, id, cmd.Key)
+	return id, nil
+}
+
+// measure notes how many slots an operation is to move.
+func (e *edit) measure(c *Collection, id OperationID, key *point.ShardKey) {
+	g, err := c.Group(key)
+	if err != nil {
+		return
 	}
 	for i, o := range e.next.Operations { // a list of its own, by start
 		if o.ID == id {
 			counted := *o
-			counted.Total = uint32(PlanMoves(next).Left)
+			plan := g.Plan()
+			counted.Total = uint32(plan.Left)
 			e.next.Operations[i] = &counted
 		}
 	}
-	return id, nil
-}
-
-// checkMissing checks the placement of the shards that a collection lacks to have so many. One that was made on an older state
-// may well succeed when it is made again.
-func (e *edit) checkMissing(c *Collection, number uint32, placement [][]PeerID) error {
-	if missing := max(int(number)-len(c.Shards), 0); len(placement) != missing {
-		return fault.New(fault.Conflict, "%d shards are placed, %d have to be made: try again", len(placement), missing)
-	}
-	return e.checkPeers(placement, int(c.Config.ReplicationFactor), c.nextShard())
 }
 
 func (e *edit) changeMove(cmd ChangeMove) (MoveID, error) {
@@ -166,8 +166,11 @@ func (e *edit) endMoves(id CollectionID) {
 func (e *edit) beginMove(c *Collection, b BeginMove) (MoveID, error) {
 	source, ok1 := c.Shard(b.Source)
 	target, ok2 := c.Shard(b.Target)
-	if !ok1 || !ok2 || source == target || c.Config.Custom() {
+	switch {
+	case !ok1 || !ok2 || source == target:
 		return 0, refuse("slots cannot move from shard %d to shard %d of collection %d: those are not two shards of it", b.Source, b.Target, c.ID)
+	case !source.Key.Same(target.Key):
+		return 0, refuse("slots cannot move from shard %d to shard %d of collection %d: those are of two shard keys", b.Source, b.Target, c.ID)
 	}
 	for _, r := range b.Slots {
 		if r.From > r.To || r.To >= slot.Count {
@@ -178,7 +181,7 @@ func (e *edit) beginMove(c *Collection, b BeginMove) (MoveID, error) {
 	if slots.Empty() || !slots.Within(&owned) {
 		return 0, refuse("shard %d does not own the slots that are to move to shard %d", b.Source, b.Target)
 	}
-	for _, m := range c.Moves {
+	for _, m := range c.GroupOf(source).Moves {
 		other := slot.SetOf(m.Slots...)
 		if slots.Meets(&other) {
 			return 0, refuse("move %d is about some of these slots already", m.ID)
@@ -231,13 +234,11 @@ func (e *edit) dropShard(ref ShardRef) error {
 	if !ok {
 		return fault.New(fault.NotFound, "shard %d of collection %d does not exist", ref.Shard, ref.Collection)
 	}
-	switch {
+	switch g := c.GroupOf(sh); {
 	case len(sh.Slots) > 0:
 		return refuse("shard %d of collection %d owns slots", ref.Shard, ref.Collection)
-	case c.Config.Custom():
-		return refuse("collection %d has shard keys: its shards go with them", ref.Collection)
-	case len(c.Shards) <= int(c.Config.ShardNumber):
-		return refuse("collection %d is to have %d shards and has %d", ref.Collection, c.Config.ShardNumber, len(c.Shards))
+	case g.Excess() == 0:
+		return refuse("collection %d is to have %d shards%s and has %d", ref.Collection, g.Number, g.Of(), len(g.Shards))
 	case slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.Running() && m.about(ref.Shard) }):
 		return refuse("slots are to move to or from shard %d of collection %d", ref.Shard, ref.Collection)
 	}

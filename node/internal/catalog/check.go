@@ -96,8 +96,8 @@ func (s *State) checkShards(c *Collection) error {
 
 // checkKeys checks the declarations of shard keys.
 func (c *Collection) checkKeys() error {
-	if !c.Config.Custom() && len(c.Keys) > 0 || c.Config.Custom() && len(c.Moves) > 0 {
-		return invalid("collection %q: it has %d shard keys, %d moves", c.Name, len(c.Keys), len(c.Moves))
+	if !c.Config.Custom() && len(c.Keys) > 0 {
+		return invalid("collection %q: it has %d shard keys and no custom sharding", c.Name, len(c.Keys))
 	}
 	for i, k := range c.Keys {
 		if k == nil || k.check() != nil || k.ShardNumber < 1 || i > 0 && c.Keys[i-1].Key.Compare(k.Key) >= 0 {
@@ -108,25 +108,26 @@ func (c *Collection) checkKeys() error {
 }
 
 func (s *State) checkMoves(c *Collection) error {
-	var about slot.Set
+	about := map[point.ShardKey]slot.Set{}
 	running := map[ShardID]bool{}
 	for i, m := range c.Moves {
 		if m == nil || i > 0 && c.Moves[i-1].ID >= m.ID || m.ID > s.NextMove || m.Version < 1 || m.Source == m.Target {
 			return invalid("collection %q: move %d of %d is not valid", c.Name, i, len(c.Moves))
 		}
-		slots := slot.SetOf(m.Slots...)
-		if slots.Empty() || slots.Meets(&about) {
+		slots, key := slot.SetOf(m.Slots...), c.keyOfMove(m)
+		others := about[key]
+		if slots.Empty() || slots.Meets(&others) {
 			return invalid("collection %q: move %d is about no slots, or about those of another", c.Name, m.ID)
 		}
-		about = about.Or(slots)
+		about[key] = others.Or(slots)
 		owner := m.Source
 		if m.Phase == Moved {
 			owner = m.Target
 		}
 		sh, ok := c.Shard(owner)
 		if m.Running() {
-			_, there := c.Shard(m.Target)
-			if ok = ok && there && !running[m.Source] && !running[m.Target]; ok {
+			target, there := c.Shard(m.Target)
+			if ok = ok && there && sh.Key.Same(target.Key) && !running[m.Source] && !running[m.Target]; ok {
 				running[m.Source], running[m.Target] = true, true
 			}
 		}

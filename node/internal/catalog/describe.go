@@ -83,6 +83,9 @@ func (o *Operation) String() string {
 	}
 	if r := o.Reshard; r != nil {
 		text += fmt.Sprintf(" from %d to %d shards", r.From, r.To)
+		if r.Key != nil {
+			text += " of key " + r.Key.String()
+		}
 	}
 	text += fmt.Sprintf(" total %d at %d", o.Total, o.Started)
 	if o.Ended != 0 {

@@ -208,6 +208,8 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"state.v1.removing.golden":    catalog.EncodeState(removingState(t)),
 		"commands.v1.keys.golden":     catalog.EncodeCommands(keyCommands(t)),
 		"state.v1.keys.golden":        catalog.EncodeState(keyState(t)),
+		"commands.v1.cutting.golden":  catalog.EncodeCommands(cuttingCommands()),
+		"state.v1.cutting.golden":     catalog.EncodeState(cuttingState(t)),
 		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
 		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {

@@ -29,6 +29,7 @@ type CreateShardKey struct {
 type DeleteShardKey struct {
 	Collection CollectionID   `json:"collection"`
 	Key        point.ShardKey `json:"key"`
+	At         int64          `json:"at,omitempty"` // Unix milliseconds
 }
 
 // Custom reports whether the collection has shard keys.

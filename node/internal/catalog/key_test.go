@@ -143,9 +143,12 @@ func TestStatesWithWrongKeysAreRefused(t *testing.T) {
 			c.Keys[2] = &k
 		},
 		"no number": func(c *catalog.Collection) { k := *c.Keys[2]; k.ShardNumber = 0; c.Keys[2] = &k },
-		"a move":    func(c *catalog.Collection) { c.Moves = []*catalog.Move{{ID: 1, Version: 1}} },
+		"a move of two keys": func(c *catalog.Collection) {
+			c.Moves = []*catalog.Move{{ID: 1, Version: 1, Phase: catalog.Copying, Source: 2, Target: 3, Slots: []slot.Range{{From: 1, To: 2}}}}
+		},
 	} {
 		s := *keyState(t)
+		s.NextMove = 1
 		if err := s.Check(); err != nil {
 			t.Fatal(err)
 		}

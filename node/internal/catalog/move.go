@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
@@ -105,19 +106,21 @@ func (c *Collection) Owners() []*Shard {
 	return slices.DeleteFunc(slices.Clone(c.Shards), func(sh *Shard) bool { return len(sh.Slots) == 0 })
 }
 
-// Reshard declares into how many shards a collection is cut. Placement is filled in on the Raft leader (Prepare): the peers of
+// Reshard declares into how many shards a group is cut: a collection, or one shard key of it. Placement is filled in on the Raft leader (Prepare): the peers of
 // each shard that has to be made, its first primary first.
 type Reshard struct {
-	Collection  CollectionID `json:"collection"`
-	ShardNumber uint32       `json:"shard_number"`
-	Placement   [][]PeerID   `json:"placement,omitempty"`
-	At          int64        `json:"at,omitempty"` // Unix milliseconds
+	Collection  CollectionID    `json:"collection"`
+	Key         *point.ShardKey `json:"key,omitempty"`
+	ShardNumber uint32          `json:"shard_number"`
+	Placement   [][]PeerID      `json:"placement,omitempty"`
+	At          int64           `json:"at,omitempty"` // Unix milliseconds
 }
 
 // Renumbering is what a Resharding operation does: from one declared number of shards to another.
 type Renumbering struct {
-	From uint32 `json:"from"`
-	To   uint32 `json:"to"`
+	Key  *point.ShardKey `json:"key,omitempty"` // whose shards they are; nil: the collection's
+	From uint32          `json:"from"`
+	To   uint32          `json:"to"`
 }
 
 // ChangeMove changes one move; exactly one of the fields behind Version is set. But for Begin it is a compare-and-set on the move's version.

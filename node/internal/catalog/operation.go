@@ -191,15 +191,25 @@ func (e *edit) cancelOperation(cmd CancelOperation) error {
 	case Replicate:
 		e.takeBack(o)
 	case Resharding:
-		if c, ok := e.next.Collections[o.Collection]; ok && c.Config.ShardNumber == o.Reshard.To {
-			back := Reshard{Collection: c.ID, ShardNumber: o.Reshard.From, Placement: cmd.Placement, At: cmd.At}
-			_, err := e.renumber(c, back, "it was cancelled: an operation of its own returns to the number of shards before")
+		if c, g, ok := e.groupOf(o); ok && g.Number == o.Reshard.To {
+			back := Reshard{Collection: c.ID, Key: o.Reshard.Key, ShardNumber: o.Reshard.From, Placement: cmd.Placement, At: cmd.At}
+			_, err := e.renumber(c, g, back, "it was cancelled: an operation of its own returns to the number of shards before")
 			return err
 		}
 	case Rebalance: // the moves under way are given up by the reconciler
 	}
 	e.finish(cmd.ID, Cancelled, "it was cancelled", cmd.At)
 	return nil
+}
+
+// groupOf finds the shards that a Resharding operation is about.
+func (e *edit) groupOf(o *Operation) (*Collection, Group, bool) {
+	c, ok := e.next.Collections[o.Collection]
+	if !ok {
+		return nil, Group{}, false
+	}
+	g, err := c.Group(o.Reshard.Key)
+	return c, g, err == nil
 }
 
 // takeBack restores what was declared of a shard before a Replicate operation. What was asked for after it stays.

@@ -42,14 +42,14 @@ func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 	case cmd.Reshard != nil && cmd.Reshard.Placement == nil:
 		reshard := *cmd.Reshard
 		var err error
-		reshard.Placement, err = placeMissing(s, reshard.Collection, reshard.ShardNumber, alive)
+		reshard.Placement, err = placeMissing(s, reshard, alive)
 		cmd.Reshard = &reshard
 		return cmd, err
 	case cmd.CancelOperation != nil && cmd.CancelOperation.Placement == nil:
 		if o, ok := s.Operation(cmd.CancelOperation.ID); ok && o.Kind == Resharding {
 			cancel := *cmd.CancelOperation
 			var err error
-			cancel.Placement, err = placeMissing(s, o.Collection, o.Reshard.From, alive)
+			cancel.Placement, err = placeMissing(s, Reshard{Collection: o.Collection, Key: o.Reshard.Key, ShardNumber: o.Reshard.From}, alive)
 			cmd.CancelOperation = &cancel
 			return cmd, err
 		}
@@ -57,15 +57,20 @@ func Prepare(s *State, cmd Command, alive func(PeerID) bool) (Command, error) {
 	return cmd, nil
 }
 
-// placeMissing places the shards that a collection lacks to have so many; nil if it lacks none.
-func placeMissing(s *State, id CollectionID, number uint32, alive func(PeerID) bool) ([][]PeerID, error) {
-	c, ok := s.Collections[id]
-	if !ok || int(number) <= len(c.Shards) || number > MaxShards {
-		return nil, nil // Apply tells what is wrong, if anything is
+// placeMissing places the shards that a group lacks to have as many as are to be declared; nil if it lacks none.
+func placeMissing(s *State, cmd Reshard, alive func(PeerID) bool) ([][]PeerID, error) {
+	c, ok := s.Collections[cmd.Collection]
+	if !ok || cmd.ShardNumber > MaxShards {
+		return nil, nil // Apply tells what is wrong
 	}
-	placement := Place(s, int(number)-len(c.Shards), int(c.Config.ReplicationFactor), alive)
+	g, _ := c.Group(cmd.Key) // none, where Apply refuses the key
+	missing := g.missing(cmd.ShardNumber)
+	if len(g.Shards) == 0 || missing == 0 {
+		return nil, nil
+	}
+	placement := Place(s, missing, c.Copies(g.Key), g.Key.within(alive))
 	if placement == nil {
-		return nil, fault.New(fault.Unavailable, "no peer is alive to place more shards of collection `%s` on", c.Name)
+		return nil, fault.New(fault.Unavailable, "no peer is alive to place more shards%s of collection `%s` on", g.Of(), c.Name)
 	}
 	return placement, nil
 }

@@ -27,7 +27,7 @@ func (d *differ) declared() {
 		if !known {
 			about.Text = fmt.Sprintf("operation %d (%s) began", o.ID, o.Kind)
 			if o.Reshard != nil {
-				about.Text += fmt.Sprintf(": %s is cut into %s instead of %d", o.Name, count(int(o.Reshard.To), "shard"), o.Reshard.From)
+				about.Text += fmt.Sprintf(": %s is cut into %s instead of %d", cutting(o), count(int(o.Reshard.To), "shard"), o.Reshard.From)
 			}
 			d.add(event.OperationBegan, event.Info, about)
 		}
@@ -44,6 +44,14 @@ func (d *differ) declared() {
 		}
 		d.add(event.OperationEnded, severity, about)
 	}
+}
+
+// cutting names what a Resharding operation cuts anew.
+func cutting(o *catalog.Operation) string {
+	if o.Reshard.Key == nil {
+		return o.Name
+	}
+	return fmt.Sprintf("shard key %s of %s", o.Reshard.Key, o.Name)
 }
 
 // cut tells of shards that came and went, and of slots that have another owner.

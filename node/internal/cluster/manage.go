@@ -140,7 +140,7 @@ func (s *Service) Rebalance(ctx context.Context, req *clusterpb.RebalanceRequest
 	return &clusterpb.RebalanceResponse{Operation: op}, nil
 }
 
-// Reshard declares into how many shards a collection is cut. The number that is declared joins what runs, another turns it round.
+// Reshard declares into how many shards a collection, or a shard key of it, is cut. The number that is declared joins what runs, another turns it round.
 func (s *Service) Reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*clusterpb.ReshardResponse, error) {
 	op, err := s.reshard(ctx, req)
 	if err != nil {
@@ -153,14 +153,16 @@ func (s *Service) reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*
 	if req.GetCollection() == "" {
 		return nil, fault.New(fault.Invalid, "reshard: name a collection")
 	}
-	if req.GetShardKey() != nil { // before anything else: who wants to know whether it is built asks for a collection that cannot exist
-		return nil, fault.New(fault.Unsupported, "the shards of a shard key cannot be cut anew: create another key")
-	}
+	// The collection comes before anything that is wrong with the rest: who wants to know what is built asks for one that cannot exist.
 	_, cols, err := s.find(ctx, []string{req.GetCollection()})
 	if err != nil {
 		return nil, err
 	}
-	return s.propose(ctx, catalog.Command{Reshard: &catalog.Reshard{Collection: cols[0].ID, ShardNumber: req.GetShardNumber(), At: now()}})
+	key, err := keyFromWire(req.GetShardKey())
+	if err != nil {
+		return nil, err
+	}
+	return s.propose(ctx, catalog.Command{Reshard: &catalog.Reshard{Collection: cols[0].ID, Key: key, ShardNumber: req.GetShardNumber(), At: now()}})
 }
 
 // GetSettings tells how the cluster keeps what is declared; what was never set has its default.

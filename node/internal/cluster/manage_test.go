@@ -265,13 +265,19 @@ func TestAReshardThatCannotBeIsRefused(t *testing.T) {
 	for want, req := range map[codes.Code]*clusterpb.ReshardRequest{
 		codes.NotFound:        {Collection: "none", ShardNumber: 1},
 		codes.InvalidArgument: {Collection: "docs", ShardNumber: catalog.MaxShards + 1},
-		codes.Unimplemented:   {Collection: "docs", ShardNumber: 3, ShardKey: &clusterpb.ShardKey{}},
 	} {
 		if _, err := m.service.Reshard(t.Context(), req); status.Code(err) != want {
 			t.Errorf("%v: %v, want %s", req, err, want)
 		}
 	}
-	for _, req := range []*clusterpb.ReshardRequest{{ShardNumber: 1}, {Collection: "docs"}} {
+	word := func(k string) *clusterpb.ShardKey {
+		return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: k}}
+	}
+	for _, req := range []*clusterpb.ReshardRequest{
+		{ShardNumber: 1}, {Collection: "docs"}, {Collection: "docs", ShardNumber: 3, ShardKey: word("eu")},
+		{Collection: "docs", ShardNumber: 3, ShardKey: &clusterpb.ShardKey{}}, {Collection: "docs", ShardNumber: 3, ShardKey: word("")},
+		{Collection: "docs", ShardNumber: 3, ShardKey: word(strings.Repeat("x", 1000))},
+	} {
 		if _, err := m.service.Reshard(t.Context(), req); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("%v: %v", req, err)
 		}

@@ -17,7 +17,7 @@ func Operation(state *catalog.State, o *catalog.Operation, obs Observations) *cl
 		Done: uint64(o.Total), Total: uint64(o.Total), StartedUnixMs: o.Started, EndedUnixMs: o.Ended, Problem: o.Problem,
 	}
 	if o.Reshard != nil {
-		w.FromShardNumber, w.ToShardNumber = o.Reshard.From, o.Reshard.To
+		w.FromShardNumber, w.ToShardNumber, w.ShardKey = o.Reshard.From, o.Reshard.To, keyToWire(o.Reshard.Key)
 	}
 	if o.State != catalog.Running {
 		if o.State != catalog.Done {
@@ -197,11 +197,15 @@ func (p progress) reshard(w *clusterpb.Operation) {
 	if !ok {
 		return
 	}
-	left := catalog.PlanMoves(c)
+	g, err := c.Group(p.op.Reshard.Key)
+	if err != nil {
+		return // its end is near
+	}
+	left := g.Plan()
 	w.Total = max(w.Total, uint64(left.Left))
 	w.Done = w.Total - uint64(left.Left)
 	running := 0
-	for _, m := range c.Moves {
+	for _, m := range g.Moves {
 		if m.Running() {
 			running++
 			p.moving(w, c, m)
@@ -212,7 +216,7 @@ func (p progress) reshard(w *clusterpb.Operation) {
 		w.Phase += fmt.Sprintf(": %d of %s", w.PointsDone, count(int(w.PointsTotal), "point"))
 	}
 	if left.Left == 0 {
-		w.Phase = fmt.Sprintf("all slots are where they are to be; %s to clean up", count(len(c.Moves)+len(left.Drop), "thing"))
+		w.Phase = fmt.Sprintf("all slots are where they are to be; %s to clean up", count(left.Over, "thing"))
 	}
 }
 

@@ -204,8 +204,7 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 	next, s := q.col.Config, q.state
 	var ok bool
 	if c.GetShardKey() != nil {
-		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: a shard key of %s stays as it was created; create another", q.col.Name)
-		return s, false
+		return q.changeKey()
 	}
 	if c.ReplicationFactor != nil {
 		next.ReplicationFactor = c.GetReplicationFactor()
@@ -232,6 +231,32 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 		}
 	}
 	return s, true
+}
+
+// changeKey cuts the shards of a shard key anew. All else of a key stays as it was created.
+func (q *question) changeKey() (*catalog.State, bool) {
+	c := q.collection
+	key, err := keyFromWire(c.GetShardKey())
+	switch {
+	case err != nil:
+		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: %v", err)
+		return q.state, false
+	case c.ReplicationFactor != nil || c.WriteConsistencyFactor != nil:
+		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key",
+			"the change would be refused: of shard key %s of %s only the number of shards can change; create another key for the rest", key, q.col.Name)
+		return q.state, false
+	}
+	g, err := q.col.Group(key)
+	if err != nil {
+		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: %v", err)
+		return q.state, false
+	}
+	if c.ShardNumber == nil || c.GetShardNumber() == g.Number {
+		return q.state, true
+	}
+	reshard := &catalog.Reshard{Collection: q.col.ID, Key: key, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
+	s, _, ok := q.apply(q.state, catalog.Command{Reshard: reshard}, "shard_number")
+	return s, ok
 }
 
 // create declares the collection that does not exist yet.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
@@ -75,14 +76,15 @@ func showKeys(p *clusterpb.CollectionPlacement, col *catalog.Collection) {
 		return
 	}
 	p.TargetShardNumber = 0
-	for _, k := range col.Keys {
+	for _, g := range col.Groups() {
+		k := g.Key
 		peers := make([]uint64, len(k.Peers))
 		for i, id := range k.Peers {
 			peers[i] = uint64(id)
 		}
 		p.TargetShardNumber += k.ShardNumber
 		p.ShardKeys = append(p.ShardKeys, &clusterpb.ShardKeyPlacement{
-			Key: keyToWire(&k.Key), ShardNumber: k.ShardNumber, TargetShardNumber: k.ShardNumber,
+			Key: keyToWire(&k.Key), ShardNumber: uint32(g.Owning()), TargetShardNumber: k.ShardNumber,
 			ReplicationFactor: uint32(col.Copies(k)), Placement: peers,
 		})
 	}
@@ -97,6 +99,25 @@ func keyToWire(k *point.ShardKey) *clusterpb.ShardKey {
 		return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: k.Keyword}}
 	}
 	return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: k.Number}}
+}
+
+// keyFromWire is the other way round. An empty message names no key.
+func keyFromWire(w *clusterpb.ShardKey) (*point.ShardKey, error) {
+	if w == nil {
+		return nil, nil
+	}
+	switch k := w.GetKey().(type) {
+	case *clusterpb.ShardKey_Keyword:
+		if len(k.Keyword) > catalog.MaxNameBytes {
+			return nil, fault.New(fault.Invalid, "shard_key: it is %d bytes long, at most %d are allowed", len(k.Keyword), catalog.MaxNameBytes)
+		}
+		if k.Keyword != "" {
+			return &point.ShardKey{Keyword: k.Keyword}, nil
+		}
+	case *clusterpb.ShardKey_Number:
+		return &point.ShardKey{Number: k.Number}, nil
+	}
+	return nil, fault.New(fault.Invalid, "shard_key: a shard key is a word or a number, and this is neither")
 }
 
 // size is what the primary's copy holds, or, when it does not tell, the most that any copy does.

@@ -173,7 +173,7 @@ func (w *world) rest() {
 				w.propose(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: sh.Version, Promote: &catalog.Promote{Term: sh.Term + 1, Candidate: w.best(ref)}}})
 			}
 		}
-		if plan := catalog.PlanMoves(c); led && plan.Rest(c) && w.quiet() {
+		if plan := catalog.PlanMoves(c); led && plan.Rest() && w.quiet() {
 			w.compare()
 			return
 		}

@@ -107,7 +107,7 @@ func (d *driver) step(ctx context.Context, l look) (waits time.Duration, err err
 func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, err error) {
 	switch move.SourceStep(l.move, l.Moves, d.opts.Replicas.RowsIn(d.side.ref, slot.SetOf(l.move.Slots...)) > 0) {
 	case move.DoDrop:
-		if len(l.shard.Slots) == 0 && len(l.col.Shards) > int(l.col.Config.ShardNumber) {
+		if len(l.shard.Slots) == 0 && l.col.GroupOf(l.shard).Excess() > 0 {
 			return idle, nil // the shard itself is about to go
 		}
 		if wait := d.yield(l.state); wait > 0 {

@@ -361,7 +361,7 @@ func (w *world) rests(id catalog.CollectionID) {
 	w.eventually("the slots lie as declared", func() error {
 		state, _ := w.Watch()
 		col := state.Collections[id]
-		if plan := catalog.PlanMoves(col); !plan.Rest(col) {
+		if plan := catalog.PlanMoves(col); !plan.Rest() {
 			text := fmt.Sprintf("%d slots are left, of %d shards %d are too many", plan.Left, len(col.Shards), len(plan.Drop))
 			for _, m := range col.Moves {
 				text += fmt.Sprintf("; move %d from %d to %d is %s (version %d, source done %v, target %v)", m.ID, m.Source, m.Target, m.Phase, m.Version, m.SourceDone, m.TargetDone)

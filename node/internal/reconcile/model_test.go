@@ -217,12 +217,12 @@ func (m *model) side(col *catalog.Collection, id catalog.ShardID) (*catalog.Shar
 	return sh, ok && m.led(catalog.ShardRef{Collection: col.ID, Shard: id}, sh)
 }
 
-func (m *model) reshard(name string, number uint32) bool {
+func (m *model) reshard(name string, number uint32, key *point.ShardKey) bool {
 	c, ok := m.state.Lookup(name)
 	if !ok {
 		return false
 	}
-	cmd, err := catalog.Prepare(m.state, catalog.Command{Reshard: &catalog.Reshard{Collection: c.ID, ShardNumber: number}},
+	cmd, err := catalog.Prepare(m.state, catalog.Command{Reshard: &catalog.Reshard{Collection: c.ID, Key: key, ShardNumber: number}},
 		func(id catalog.PeerID) bool { return m.obs.Peers[id].Alive })
 	if err != nil {
 		return false
@@ -337,8 +337,19 @@ func (m *model) checkSlots() {
 				m.t.Fatalf("collection %d: slots of shard %d should go to shard %d\n%s", id, b.Source, b.Target, m.state.Describe())
 			}
 		}
-		if _, runs := m.state.RunningOperation(func(o *catalog.Operation) bool { return o.Kind == catalog.Resharding && o.Collection == id }); runs && plan.Rest(col) {
-			m.t.Fatalf("collection %d: the operation runs on", id)
+		m.checkCut(id, col)
+	}
+}
+
+// checkCut checks that no operation runs on whose slots lie as declared, and that none is about a key that is gone.
+func (m *model) checkCut(id catalog.CollectionID, col *catalog.Collection) {
+	for _, o := range m.state.Operations {
+		if o.Kind != catalog.Resharding || o.Collection != id || o.State != catalog.Running {
+			continue
+		}
+		g, err := col.Group(o.Reshard.Key)
+		if plan := g.Plan(); err != nil || plan.Rest() {
+			m.t.Fatalf("collection %d: operation %s runs on (%v)", id, o, err)
 		}
 	}
 }

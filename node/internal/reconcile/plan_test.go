@@ -88,8 +88,12 @@ func (m *model) line(f []string) {
 		m.register(id, f[2], strings.Join(f[3:], ""))
 	case "create": // create NAME SHARDS REPLICAS W
 		m.create(f[1], uint32(n[1]), uint32(n[2]), uint32(n[3]))
-	case "reshard": // reshard NAME SHARDS
-		if !m.reshard(f[1], uint32(n[1])) {
+	case "reshard": // reshard NAME SHARDS [KEY]
+		var key *point.ShardKey
+		if len(f) > 3 {
+			key = &point.ShardKey{Number: n[2]}
+		}
+		if !m.reshard(f[1], uint32(n[1]), key) {
 			m.t.Fatalf("refused: %v", f)
 		}
 	case "factor": // factor NAME REPLICAS
@@ -205,10 +209,10 @@ func genModel(t *rapid.T) *model {
 			m.factor("c0", rapid.Uint32Range(1, 5).Draw(t, "factor"))
 		}
 		if rapid.Bool().Draw(t, "resharded") {
-			m.reshard("c0", rapid.Uint32Range(1, 6).Draw(t, "number"))
+			m.reshard("c0", rapid.Uint32Range(1, 6).Draw(t, "number"), nil)
 		}
 		genDeclared(t, m)
-		if rapid.Bool().Draw(t, "keyed") {
+		for range rapid.IntRange(0, 3).Draw(t, "about keys") {
 			genKey(t, m)
 		}
 	}
@@ -253,6 +257,10 @@ func genDeclared(t *rapid.T, m *model) {
 }
 
 func genKey(t *rapid.T, m *model) {
+	if rapid.Bool().Draw(t, "cut") {
+		m.reshard("keyed", rapid.Uint32Range(1, 5).Draw(t, "number"), &point.ShardKey{Number: rapid.Uint64Range(0, 2).Draw(t, "key")})
+		return
+	}
 	var peers []catalog.PeerID
 	for _, p := range m.state.SortedPeers() {
 		if !p.Replaced && rapid.IntRange(0, 2).Draw(t, "allowed") == 0 {

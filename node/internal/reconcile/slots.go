@@ -13,6 +13,7 @@ import (
 type slotMove struct {
 	begin    catalog.BeginMove
 	from, to *look
+	declared string // why
 }
 
 // slots plans what makes the slots of collections lie as declared: moves that are not wanted any more are withdrawn, and shards that
@@ -30,10 +31,17 @@ func (p *planner) slots(only catalog.CollectionID) {
 }
 
 func (p *planner) slotsOf(col *catalog.Collection, looks []look) {
-	plan := catalog.PlanMoves(col)
+	for _, g := range col.Groups() {
+		p.slotsIn(col, g, looks)
+	}
+}
+
+// slotsIn is slotsOf for the shards of one key.
+func (p *planner) slotsIn(col *catalog.Collection, g catalog.Group, looks []look) {
+	plan := g.Plan()
 	for _, m := range plan.Cancel {
 		c := &catalog.ChangeMove{Collection: col.ID, Move: m.ID, Version: m.Version, Cancel: true}
-		p.add(Step{Change: &catalog.Command{ChangeMove: c}, Why: sprint("%d shards are declared", col.Config.ShardNumber)})
+		p.add(Step{Change: &catalog.Command{ChangeMove: c}, Why: sprint("%d shards%s are declared", g.Number, g.Of())})
 	}
 	find := func(id catalog.ShardID) *look {
 		i, _ := slices.BinarySearchFunc(looks, id, func(l look, id catalog.ShardID) int { return cmp.Compare(l.ref.Shard, id) })
@@ -42,10 +50,10 @@ func (p *planner) slotsOf(col *catalog.Collection, looks []look) {
 	for _, id := range plan.Drop {
 		l := find(id)
 		l.done = true
-		p.add(Step{Change: &catalog.Command{DropShard: &catalog.DropShard{Ref: l.ref}}, Why: sprint("%d shards are declared, and it owns no slots", col.Config.ShardNumber)})
+		p.add(Step{Change: &catalog.Command{DropShard: &catalog.DropShard{Ref: l.ref}}, Why: sprint("%d shards%s are declared, and it owns no slots", g.Number, g.Of())})
 	}
 	for _, b := range plan.Begin {
-		p.moves = append(p.moves, slotMove{begin: b, from: find(b.Source), to: find(b.Target)})
+		p.moves = append(p.moves, slotMove{begin: b, from: find(b.Source), to: find(b.Target), declared: sprint("%d shards%s are declared", g.Number, g.Of())})
 	}
 }
 
@@ -67,7 +75,7 @@ func (p *planner) beginMoves() {
 		}
 		p.add(Step{
 			Change: &catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: m.from.col.ID, Begin: &m.begin}},
-			Why:    sprint("%d slots of shard %d go to shard %d: %d shards are declared", n, m.begin.Source, m.begin.Target, m.from.col.Config.ShardNumber),
+			Why:    sprint("%d slots of shard %d go to shard %d: %s", n, m.begin.Source, m.begin.Target, m.declared),
 		})
 	}
 }
@@ -85,8 +93,11 @@ func (p *planner) moveBytes(from *look, slots int) (bytes uint64, known bool) {
 
 // resharded ends an operation once the slots lie as declared.
 func (p *planner) resharded(o *catalog.Operation) (catalog.OperationState, string) {
-	col := p.state.Collections[o.Collection]
-	if plan := catalog.PlanMoves(col); plan.Rest(col) {
+	g, err := p.state.Collections[o.Collection].Group(o.Reshard.Key)
+	if err != nil {
+		return catalog.Cancelled, "the shard key was deleted"
+	}
+	if plan := g.Plan(); plan.Rest() {
 		return catalog.Done, "the slots lie as declared"
 	}
 	return "", ""

@@ -92,7 +92,7 @@ func (s *server) Reshard(_ context.Context, r *clusterpb.ReshardRequest) (*clust
 	defer s.mu.Unlock()
 	s.operations = []*clusterpb.Operation{{
 		Id: 5, Kind: "reshard", Collection: "docs", State: clusterpb.OperationState_OPERATION_STATE_RUNNING, Phase: "1024 slots of 4096 left, 1 move under way: 25 of 100 points",
-		Done: 1024, Total: 2048, BytesDone: 1 << 20, BytesTotal: 4 << 20, PointsDone: 25, PointsTotal: 100,
+		Done: 1024, Total: 2048, BytesDone: 1 << 20, BytesTotal: 4 << 20, PointsDone: 25, PointsTotal: 100, ShardKey: r.GetShardKey(),
 		FromShardNumber: 4, ToShardNumber: r.GetShardNumber(), StartedUnixMs: 1_700_000_040_000,
 	}}
 	return &clusterpb.ReshardResponse{Operation: s.operations[0]}, nil
@@ -231,6 +231,16 @@ func TestReshard(t *testing.T) {
 	sh.expect(sh.run("reshard", "docs", "--shards", "8", "--wait"), 1, "25 of 100 points", "operation 5 is cancelled: another number of shards was declared")
 	sh.expect(sh.run("reshard", "none", "--shards", "8"), 1, "there is no such collection")
 	sh.expect(sh.run("reshard", "docs"), 2, "--shards")
+	sh.expect(sh.run("reshard", "docs", "--shards", "8", "--shard-key", `"7"`), 0)
+	sh.golden("reshard-key.txt")
+	if key := s.operations[0].GetShardKey(); key.GetKeyword() != "7" {
+		t.Errorf("a word in quotes became %v", key)
+	}
+	sh.expect(sh.run("reshard", "docs", "--shards", "8", "--shard-key", "7", "-o", "json"), 0)
+	sh.golden("reshard-key.json")
+	sh.expect(sh.run("reshard", "docs", "--shards", "4", "--shard-key", "eu"), 0)
+	sh.golden("reshard-key-nothing.txt")
+	sh.expect(sh.run("reshard", "docs", "--shards", "4", "--shard-key", `""`), 2, "cannot be empty")
 	sh.expect(sh.run("reshard", "--shards", "2"), 2, "COLLECTION is missing")
 }
 
@@ -287,6 +297,11 @@ func TestPlan(t *testing.T) {
 	if removed, drained := s.mu.plans[3].GetPeer(), s.mu.plans[4].GetPeer(); !removed.GetRemove() || removed.GetPeer() != 12 ||
 		drained.GetRemove() || drained.GetState() != clusterpb.PeerState_PEER_STATE_DRAINING {
 		t.Errorf("asked for %v, %v", removed, drained)
+	}
+	sh.expect(sh.run("plan", "--shard-key", "eu", "--shard-number", "4"), 2, "give --collection")
+	sh.expect(sh.run("plan", "--collection", "docs", "--shard-key", "eu", "--shard-number", "4"), 1, "the plan has 1 error")
+	if key := s.mu.plans[len(s.mu.plans)-1].GetCollection().GetShardKey(); key.GetKeyword() != "eu" {
+		t.Errorf("it was asked about %v", key)
 	}
 }
 

@@ -247,7 +247,7 @@ func (s situation) operationLine(o client.Operation) string {
 func (s situation) subject(o client.Operation) string {
 	var words []string
 	if o.Collection != "" {
-		words = append(words, o.Collection)
+		words = append(words, keyed(o.Collection, o.ShardKey))
 	}
 	if o.Peer != 0 {
 		words = append(words, s.peerName(o.Peer))
@@ -310,6 +310,7 @@ type operationJSON struct {
 	PointsTotal     uint64 `json:"points_total,omitempty"`
 	FromShardNumber uint32 `json:"from_shard_number,omitempty"`
 	ToShardNumber   uint32 `json:"to_shard_number,omitempty"`
+	ShardKey        any    `json:"shard_key,omitempty"` // a word or a number
 }
 
 func operationsJSON(all []client.Operation) []operationJSON {
@@ -326,6 +327,9 @@ func operationJSONOf(o client.Operation) operationJSON {
 		BytesDone: o.BytesDone, BytesTotal: o.BytesTotal, Problem: o.Problem, FromShardNumber: o.FromShardNumber, ToShardNumber: o.ToShardNumber,
 		PointsDone: o.PointsDone, PointsTotal: o.PointsTotal,
 		Started: o.Started.UTC().Format(time.RFC3339),
+	}
+	if o.ShardKey != nil {
+		out.ShardKey = wordOrNumber(*o.ShardKey)
 	}
 	if !o.Ended.IsZero() {
 		out.Ended = o.Ended.UTC().Format(time.RFC3339)

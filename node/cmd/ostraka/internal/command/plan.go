@@ -18,6 +18,7 @@ func planTable() config.Table {
 	return append(clientTable(), outputSetting(),
 		config.Setting{Name: "collection", Placeholder: "NAME", Usage: "plan a change of this collection, which may be yet to be created"},
 		config.Setting{Name: "shard-number", Placeholder: "N", Usage: "as if the collection had so many shards"},
+		config.Setting{Name: "shard-key", Placeholder: "KEY", Usage: "as if this shard key of the collection had as many as --shard-number says; digits are a number, in quotes they are a word"},
 		config.Setting{Name: "replication-factor", Placeholder: "N", Usage: "as if the collection had so many copies"},
 		config.Setting{Name: "write-consistency-factor", Placeholder: "N", Usage: "as if a write needed so many copies"},
 		config.Setting{Name: "peer", Placeholder: "PEER", Usage: "plan a change of this peer; with --as"},
@@ -92,16 +93,20 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 		small := uint32(n)
 		numbers[i], given = &small, true
 	}
+	key, err := shardKeyOf(a.v.String("shard-key"))
 	switch {
+	case err != nil:
+		return nil, err
 	case collection != "" && peer != "":
 		return nil, usage("--collection and --peer: plan one change at a time")
-	case given && collection == "":
-		return nil, usage("--shard-number, --replication-factor and --write-consistency-factor are of a collection: give --collection as well")
+	case (given || key != nil) && collection == "":
+		return nil, usage("--shard-number, --shard-key, --replication-factor and --write-consistency-factor are of a collection: give --collection as well")
 	case (peer == "") != (as == ""):
 		return nil, usage("--peer and --as: give both or none")
 	case collection != "":
 		return a.c.PlanCollection(a.ctx, client.CollectionChange{
 			Collection: collection, ShardNumber: numbers[0], ReplicationFactor: numbers[1], WriteConsistencyFactor: numbers[2],
+			ShardKey: key,
 		})
 	case peer != "":
 		found, err := findPeer(s.cluster, peer)

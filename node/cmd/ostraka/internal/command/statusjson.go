@@ -126,10 +126,8 @@ func (s situation) collectionJSON(c client.CollectionPlacement) collectionJSON {
 			Term: shard.Term, WriteQuorum: shard.WriteQuorum, Writable: shard.Writable, Points: shardPoints(shard), Problem: shard.Problem,
 			UnsafePromotions: shard.UnsafePromotions, Version: shard.Version, Replicas: []replicaJSON{},
 		}
-		if k := shard.Key; k != nil && k.Keyword != "" {
-			sh.ShardKey = k.Keyword
-		} else if k != nil {
-			sh.ShardKey = k.Number
+		if shard.Key != nil {
+			sh.ShardKey = wordOrNumber(*shard.Key)
 		}
 		for _, r := range shard.Replicas {
 			sh.Replicas = append(sh.Replicas, replicaJSON{Peer: uint64(r.Peer), Name: s.peerName(r.Peer), State: string(r.State), Alive: r.Alive,
