@@ -11,7 +11,7 @@ import (
 // command and the shard alone, never on what may change without the version moving: a primary whose wish was
 // refused waits for a newer version, and would wait for ever.
 func (e *edit) changeShard(cmd ChangeShard) (uint64, error) {
-	_, sh, ok := e.next.Shard(cmd.Ref)
+	col, sh, ok := e.next.Shard(cmd.Ref)
 	if !ok {
 		return 0, fault.New(fault.NotFound, "shard %d of collection %d does not exist", cmd.Ref.Shard, cmd.Ref.Collection)
 	}
@@ -19,7 +19,7 @@ func (e *edit) changeShard(cmd ChangeShard) (uint64, error) {
 		return 0, fault.New(fault.Conflict, "shard %d of collection %d has version %d, not %d",
 			cmd.Ref.Shard, cmd.Ref.Collection, sh.Version, cmd.Version).With("version", strconv.FormatUint(sh.Version, 10))
 	}
-	change, err := e.shardChange(sh, cmd)
+	change, err := e.shardChange(col, sh, cmd)
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +30,7 @@ func (e *edit) changeShard(cmd ChangeShard) (uint64, error) {
 }
 
 // shardChange checks a command against the shard and returns what it does to it.
-func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
+func (e *edit) shardChange(col *Collection, sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 	if err := cmd.shape(); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (e *edit) shardChange(sh *Shard, cmd ChangeShard) (func(*Shard), error) {
 	case cmd.SetWriteQuorum != nil:
 		return setWriteQuorum(*cmd.SetWriteQuorum)
 	case cmd.Promote != nil:
-		return promote(sh, *cmd.Promote)
+		return promote(col, sh, *cmd.Promote)
 	case cmd.AddReplica != nil:
 		return e.addReplica(sh, *cmd.AddReplica)
 	case cmd.DropReplica != nil:
@@ -159,8 +159,9 @@ func setWriteQuorum(w uint32) (func(*Shard), error) {
 	return func(sh *Shard) { sh.WriteQuorum = w }, nil
 }
 
-// promote leaves the old primary active: only its successor may demote it (R2, R3).
-func promote(sh *Shard, p Promote) (func(*Shard), error) {
+// promote leaves the old primary active: only its successor may demote it (R2, R3). If it was to be somewhere else, it is now, and the larger W that this took ends in the same moment, as
+// if the new primary had lowered it before all else: its first write must not have to wait for a copy that is about to go.
+func promote(col *Collection, sh *Shard, p Promote) (func(*Shard), error) {
 	i, r, err := held(sh, p.Candidate)
 	switch {
 	case err != nil:
@@ -171,8 +172,9 @@ func promote(sh *Shard, p Promote) (func(*Shard), error) {
 		return nil, refuse("term %d is not higher than the shard's term %d", p.Term, sh.Term)
 	}
 	return func(sh *Shard) {
-		if sh.Primary != p.Candidate {
+		if sh.Primary != p.Candidate && sh.Handover {
 			sh.Handover = false
+			sh.WriteQuorum = min(sh.WriteQuorum, uint32(col.Quorum(sh)))
 		}
 		sh.Term, sh.Primary = p.Term, p.Candidate
 		sh.Replicas[i].Retiring = false // a primary is never retiring: another copy will be, if one is too many

@@ -163,9 +163,13 @@ func (r *replicas) stepped() []peer.Envelope {
 	return append([]peer.Envelope(nil), r.mu.steps...)
 }
 
-func (r *replicas) Fence(_ context.Context, ref catalog.ShardRef, _ catalog.Generation, term uint64, yield bool) (replica.FenceAnswer, error) {
+func (r *replicas) Fence(ctx context.Context, ref catalog.ShardRef, _ catalog.Generation, term uint64, yield bool) (replica.FenceAnswer, error) {
 	if ref.Shard == 9 {
 		return replica.FenceAnswer{}, fault.New(fault.StaleEpoch, "no such replica")
+	}
+	if ref.Shard == 10 { // its disk hangs
+		<-ctx.Done()
+		return replica.FenceAnswer{}, ctx.Err()
 	}
 	last := uint64(ref.Shard)
 	if yield {

@@ -235,6 +235,8 @@ func (s *Service) Fence(ctx context.Context, w *peerpb.FenceRequest) (*peerpb.Fe
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	return &peerpb.FenceResponse{Answers: answersToWire(FenceAll(ctx, s.opts.Replicas, fences))}, nil
 }
 

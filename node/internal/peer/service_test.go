@@ -182,6 +182,25 @@ func TestFencesAreAnsweredInOrder(t *testing.T) {
 	})
 }
 
+func TestAReplicaThatDoesNotAnswerAFenceCostsNoOtherAnswer(t *testing.T) {
+	pair(t, func(t *testing.T, _ *network, a, _ *node) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		fences := []peer.Fence{{Ref: catalog.ShardRef{Shard: 10}, Term: 5}}
+		for range 200 {
+			fences = append(fences, peer.Fence{Ref: catalog.ShardRef{Shard: 10}, Term: 5})
+		}
+		fences = append(fences, peer.Fence{Ref: catalog.ShardRef{Shard: 1}, Term: 5})
+		got, err := a.pool.Fence(ctx, 2, fences)
+		if err != nil || len(got) != len(fences) {
+			t.Fatalf("%d answers, %v", len(got), err)
+		}
+		if last := got[len(got)-1]; !last.Answered || last.Promised != 5 || got[0].Answered {
+			t.Errorf("got %+v ... %+v", got[0], last)
+		}
+	})
+}
+
 func TestProposeIsForwardedWithResults(t *testing.T) {
 	pair(t, func(t *testing.T, _ *network, a, b *node) {
 		b.proposer.index = 31

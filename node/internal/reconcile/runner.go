@@ -21,6 +21,9 @@ const (
 	wishLife       = 15 * time.Second // primaries repeat what they still wish
 	maxWishes      = 1 << 16
 	changeBatch    = 1024 // commands in one entry of Raft's log
+	// movesAtOnce bounds the primaries that give way as planned in one round: each is missing until all of them have been fenced and
+	// replaced, so hundreds go one group after the other.
+	movesAtOnce = 64
 )
 
 // Metadata is what the Runner needs of consensus.
@@ -236,7 +239,9 @@ func (r *Runner) round(ctx context.Context, s *catalog.State) {
 		switch {
 		case r.tooSoon(step):
 		case step.Failover != nil && step.Failover.Drain:
-			moves = append(moves, step)
+			if len(moves) < movesAtOnce {
+				moves = append(moves, step)
+			}
 		case step.Failover != nil:
 			failovers = append(failovers, step)
 		case step.RemoveVoter != 0:

@@ -474,6 +474,34 @@ func TestAPrimaryThatMovesAsPlannedIsAskedBeforeTheOthers(t *testing.T) {
 	})
 }
 
+func TestHundredsOfPrimariesGiveWayInGroups(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.create("docs", 900, 3, 2)
+		w.start()
+		w.lead(1, true)
+		pass(time.Second)
+		before := len(w.proposed)
+		w.set(func() { w.draining[2] = true })
+		pass(time.Second)
+		for ref, sh := range w.state.Shards() {
+			if sh.Primary == 2 {
+				t.Fatalf("%s still has its primary: %s", ref, sh)
+			}
+		}
+		moved := 0
+		for _, cmds := range w.proposed[before:] {
+			moved += len(cmds)
+			if len(cmds) > 64 {
+				t.Errorf("%d primaries gave way at once: the first is missed for as long as the last takes", len(cmds))
+			}
+		}
+		if moved != 300 {
+			t.Errorf("%d primaries gave way, want 300", moved)
+		}
+	})
+}
+
 func TestAPrimaryThatDiffersGivesWayOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 3)
