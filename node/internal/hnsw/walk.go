@@ -47,7 +47,8 @@ func (b *betweenScorer) Hint(rows []uint32) {
 
 func (b *betweenScorer) Score(rows []uint32, out []float32) { b.space.Between(b.row, rows, out) }
 
-// descend follows the nearest neighbour from the entry down to, but not into, a level, and returns where it came.
+// descend follows the nearest neighbour from the entry down to, but not into, a level, and returns where it came. What it has compared
+// once was further away than what it came to, and is left out from then on.
 func (w *walker) descend(g *Graph, s Scorer, to int) (candidate, bool) {
 	row, level, ok := g.top()
 	if !ok {
@@ -56,9 +57,11 @@ func (w *walker) descend(g *Graph, s Scorer, to int) (candidate, bool) {
 	w.batch[0] = row
 	s.Score(w.batch[:1], w.scores[:1])
 	best := newCandidate(w.scores[0], row)
+	w.seen.reset(g.links.capacity())
+	w.seen.add(row)
 	for ; level > to; level-- {
 		for {
-			rows := read(g.links.list(best.row(), level), w.batch[:0])
+			rows := w.fresh(g.links.list(best.row(), level), &w.batch)
 			s.Score(rows, w.scores[:len(rows)])
 			before := best
 			for i, r := range rows {
