@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -21,8 +22,10 @@ func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection,
 	q.epoch = col.Epoch
 	results, errs := make([]T, len(shards)), make([]error, len(shards))
 	each := c.each
-	if c.reading.Add(1) > int64(runtime.NumCPU()) && c.allHere(shards) {
-		each = inTurn
+	if busy := c.reading.Add(1) > int64(runtime.NumCPU()); len(shards) > 1 && c.allHere(shards) {
+		if busy || c.pace.mean(paceKey{col.ID, q.kind}) < quickRead {
+			each = c.inTurn
+		}
 	}
 	defer c.reading.Add(-1)
 	each(len(shards), func(i int) {
@@ -40,8 +43,11 @@ func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection,
 	return results, cause(errs, func(i int) catalog.ShardID { return shards[i].ID })
 }
 
+// quickRead: reads of a shard that take no longer than this are done before another processor is awake to do them.
+const quickRead = 100 * time.Microsecond
+
 // allHere reports whether each shard has its only active replica on this node. Reading such shards is work for the processor alone:
-// when there are more reads than processors, side by side is no faster than in turn, and costs more.
+// when there are more reads than processors, or they are quick, side by side is no faster than in turn, and costs more.
 func (c *Coordinator) allHere(shards []*catalog.Shard) bool {
 	for _, sh := range shards {
 		if active := sh.Active(); len(active) != 1 || active[0] != c.opts.Self {
@@ -51,9 +57,15 @@ func (c *Coordinator) allHere(shards []*catalog.Shard) bool {
 	return true
 }
 
-func inTurn(n int, f func(i int)) {
+// inTurn runs f(0..n-1) one after the other; where one takes long, and processors are free, the rest side by side.
+func (c *Coordinator) inTurn(n int, f func(i int)) {
 	for i := range n {
+		start := time.Now()
 		f(i)
+		if left := n - i - 1; left > 1 && time.Since(start) > 10*quickRead && c.reading.Load() < int64(runtime.NumCPU()) {
+			c.each(left, func(j int) { f(i + 1 + j) })
+			return
+		}
 	}
 }
 
@@ -121,7 +133,10 @@ func (c *Coordinator) plan(state *catalog.State, col *catalog.Collection, sh *ca
 	ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 	candidates := c.candidates(sh, p.by)
 	declared := col.Factor(sh)
-	w := wave{need: o.answers(declared), delay: c.pace.delay(paceKey{col.ID, kind}, col.Config.ReadFanOutDelay)}
+	w := wave{need: o.answers(declared)}
+	if len(candidates) > 1 {
+		w.delay = c.pace.delay(paceKey{col.ID, kind}, col.Config.ReadFanOutDelay)
+	}
 	switch {
 	case len(candidates) >= w.need:
 	case w.need == 1:
@@ -135,6 +150,7 @@ func (c *Coordinator) plan(state *catalog.State, col *catalog.Collection, sh *ca
 			w.need, declared, len(candidates), verb, c.describePeers(state, sh.Active()))
 	}
 	w.first = o.first(w.need, len(candidates), &col.Config)
+	w.sources = make([]source, 0, len(candidates))
 	minIndex := max(c.seen.min(ref, sh), p.index)
 	for _, id := range candidates {
 		w.sources = append(w.sources, source{c: c, state: state, peer: id, ref: ref, minIndex: minIndex})
@@ -145,8 +161,12 @@ func (c *Coordinator) plan(state *catalog.State, col *catalog.Collection, sh *ca
 // candidates orders the active replicas that can be read: the preferred one, this node's, then those whose peer is alive and
 // stays, in turn, then those whose peer is shutting down.
 func (c *Coordinator) candidates(sh *catalog.Shard, preferred catalog.PeerID) []catalog.PeerID {
+	active := sh.Active()
+	if len(active) == 1 && active[0] == c.opts.Self {
+		return active
+	}
 	var best, own, alive, leaving []catalog.PeerID
-	for _, id := range sh.Active() {
+	for _, id := range active {
 		switch {
 		case id != c.opts.Self && !c.opts.Liveness.Alive(id):
 		case id == preferred:

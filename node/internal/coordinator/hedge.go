@@ -93,6 +93,17 @@ func (p *pace) delay(key paceKey, declared *time.Duration) time.Duration {
 	return min(max(time.Duration((e.mean+4*e.deviation)*float64(time.Second)), hedgeMin), hedgeMax)
 }
 
+// mean is how long a replica usually takes; long, before anything was measured.
+func (p *pace) mean(key paceKey) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.mu.of[key]
+	if !ok {
+		return hedgeUnknown
+	}
+	return time.Duration(e.mean * float64(time.Second))
+}
+
 // begin takes a place for a second question, if there is one; end gives it back.
 func (p *pace) begin() bool {
 	if p.hedges.Add(1) > maxHedges {

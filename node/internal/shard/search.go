@@ -198,11 +198,8 @@ func (q *searcher) setQuery() (err error) {
 	if q.req.Sparse != nil {
 		return q.schema.checkSparse(*q.req.Sparse)
 	}
-	if q.query, err = q.schema.stored(q.req.Vector); err != nil {
-		return err
-	}
-	q.query = q.schema.indexed(q.query)
-	return nil
+	q.query, err = q.schema.sought(q.req.Vector)
+	return err
 }
 
 // comparison is how scores are ordered.

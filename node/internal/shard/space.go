@@ -167,18 +167,34 @@ func (v VectorSchema) checkSparse(x point.Sparse) error {
 }
 
 func (v VectorSchema) stored(x []float32) ([]float32, error) {
-	switch {
-	case v.Kind == Sparse:
-		return nil, catalog.ErrMixedKinds()
-	case !v.holds(x) && v.Kind == Multi:
-		return nil, catalog.CheckMulti(v.Size, len(x))
-	case !v.holds(x):
-		return nil, catalog.ErrVectorSize(v.Size, len(x))
-	}
-	if err := vec.CheckFinite(x); err != nil {
+	if err := v.check(x); err != nil {
 		return nil, err
 	}
 	return v.rows(x, v.form), nil
+}
+
+// sought returns a query in the form in which it is compared. It may be x itself.
+func (v VectorSchema) sought(x []float32) ([]float32, error) {
+	if err := v.check(x); err != nil {
+		return nil, err
+	}
+	if (v.Datatype == "" || v.Datatype == vec.Float32) && v.Distance != vec.Cosine { // stored as it comes
+		return x, nil
+	}
+	return v.indexed(v.rows(x, v.form)), nil
+}
+
+// check refuses what is no vector of the schema.
+func (v VectorSchema) check(x []float32) error {
+	switch {
+	case v.Kind == Sparse:
+		return catalog.ErrMixedKinds()
+	case !v.holds(x) && v.Kind == Multi:
+		return catalog.CheckMulti(v.Size, len(x))
+	case !v.holds(x):
+		return catalog.ErrVectorSize(v.Size, len(x))
+	}
+	return vec.CheckFinite(x)
 }
 
 // rows changes each of the vectors that lie one behind the other.
