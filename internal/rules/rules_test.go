@@ -23,7 +23,7 @@ const (
 var floors = [][]string{
 	{"fault", "point", "vec", "slot", "config", "disk", "event", "token", "mutation"},
 	{"catalog", "replication", "kv", "filter", "arena", "overload"},
-	{"dense", "quant", "hnsw", "payload", "sparse", "multi", "consensus", "move"},
+	{"dense", "quant", "hnsw", "payload", "sparse", "multi", "consensus", "move", "strictmode"},
 	{"shard"},
 	{"replica"},
 	{"peer", "coordinator", "reconcile", "audit", "mover"},

@@ -18,6 +18,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // Points reads and writes the points of all shards of a collection, given by its name or an alias.
@@ -164,7 +165,7 @@ func newServices(o Options) ([]service, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &core{Options: o}
+	c := &core{Options: o, strict: strictmode.New(strictmode.Options{Measure: measured(o.Inspector), Now: o.Now})}
 	g := newGuard(o.Logger,
 		qdrant.File_qdrant_proto.Services().Get(0), qdrant.File_collections_service_proto.Services().Get(0),
 		qdrant.File_points_service_proto.Services().Get(0), qdrant.File_snapshots_service_proto.Services().Get(0))
@@ -178,7 +179,10 @@ func newServices(o Options) ([]service, error) {
 }
 
 // core is what the services share.
-type core struct{ Options }
+type core struct {
+	Options
+	strict *strictmode.Keeper
+}
 
 // maxTimeout keeps a client's timeout within what a deadline can hold.
 const maxTimeout = 24 * time.Hour

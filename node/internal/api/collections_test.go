@@ -177,7 +177,12 @@ func TestBadDeclarationsAreRefused(t *testing.T) {
 		{with(func(c *qdrant.CreateCollection) {
 			c.QuantizationConfig = qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, Quantile: new(float32(2))})
 		}), codes.InvalidArgument, "quantile must be within 0.5..1, got 2"},
-		{with(func(c *qdrant.CreateCollection) { c.StrictModeConfig = &qdrant.StrictModeConfig{} }), codes.Unimplemented, "strict mode"},
+		{with(func(c *qdrant.CreateCollection) {
+			c.StrictModeConfig = &qdrant.StrictModeConfig{MaxResidentMemoryPercent: new(uint32(80))}
+		}), codes.Unimplemented, "--memory-limit"},
+		{with(func(c *qdrant.CreateCollection) {
+			c.StrictModeConfig = &qdrant.StrictModeConfig{ReadRateLimit: new(uint32(0))}
+		}), codes.InvalidArgument, "strict_mode_config: read_rate_limit must be at least 1"},
 		{with(func(c *qdrant.CreateCollection) {
 			c.SparseVectorsConfig = qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"": {}})
 		}), codes.InvalidArgument, "a sparse vector needs a name"},

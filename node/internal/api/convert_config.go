@@ -29,6 +29,7 @@ func configFrom(r *qdrant.CreateCollection) (catalog.Config, error) {
 		return c, err
 	}
 	setWAL(&c.WAL, r.GetWalConfig())
+	c.Strict = strictFrom(nil, r.GetStrictModeConfig())
 	c.ShardNumber = r.GetShardNumber()
 	setValue(&c.ReplicationFactor, r.ReplicationFactor)
 	setValue(&c.WriteConsistencyFactor, r.WriteConsistencyFactor)

@@ -18,6 +18,7 @@ func configTo(c catalog.Config) (*qdrant.CollectionConfig, error) {
 	return &qdrant.CollectionConfig{
 		Params: paramsTo(c), HnswConfig: hnswTo(c.HNSW), OptimizerConfig: optimizersTo(c.Optimizers),
 		WalConfig: walTo(c.WAL), Metadata: metadata, QuantizationConfig: quantizationTo(c.Quantization),
+		StrictModeConfig: strictTo(c.Strict),
 	}, nil
 }
 

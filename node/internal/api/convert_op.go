@@ -191,8 +191,8 @@ func updateFrom(u *qdrant.PointsUpdateOperation, sizes *shapes) (point.Op, error
 }
 
 // checkOp refuses what cannot be stored: first what no collection could, then what this one does not declare.
-func checkOp(op point.Op, declared *catalog.Config, known bool) error {
-	if err := point.CheckOp(op); err != nil || !known {
+func checkOp(op point.Op, declared *catalog.Config) error {
+	if err := point.CheckOp(op); err != nil {
 		return err
 	}
 	switch op := op.(type) {

@@ -24,10 +24,11 @@ type query struct {
 	lists     []list  // what the prefetches found
 	nothing   bool    // they are searched, and there are none
 
-	coordinator.Query           // the search
-	byID              *point.ID // the search's vector is this point's, which the result leaves out
-	sizes             shapes    // of a multivector that is searched for
-	scroll            bool      // no search: points in the order of their ids
+	own               *filter.Filter // what the request says of itself; the search's filter may be narrower
+	coordinator.Query                // the search
+	byID              *point.ID      // the search's vector is this point's, which the result leaves out
+	sizes             shapes         // of a multivector that is searched for
+	scroll            bool           // no search: points in the order of their ids
 	keys              *coordinator.Keys
 }
 
@@ -52,9 +53,10 @@ func (c *core) searchFrom(r *qdrant.SearchPoints) (query, error) {
 	q.Vector, q.Using, q.Limit = r.GetVector(), r.GetVectorName(), r.GetLimit()
 	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
 	q.setParams(r.GetParams())
-	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
+	if q.own, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
 	}
+	q.Filter = q.own
 	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
 		return query{}, err
 	}
@@ -80,9 +82,10 @@ func (c *core) queryFrom(r *qdrant.QueryPoints) (query, error) {
 	}
 	q.Payload, q.Vectors, q.ScoreThreshold = v.payload, v.vectors, r.ScoreThreshold
 	q.setParams(r.GetParams())
-	if q.Filter, err = filterFrom(r.GetFilter()); err != nil {
+	if q.own, err = filterFrom(r.GetFilter()); err != nil {
 		return query{}, err
 	}
+	q.Filter = q.own
 	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
 		return query{}, err
 	}
@@ -121,11 +124,11 @@ func (c *core) prefetchesFrom(list []*qdrant.PrefetchQuery, outer *filter.Filter
 			q.Limit = p.GetLimit()
 		}
 		q.setParams(p.GetParams())
-		own, err := filterFrom(p.GetFilter())
-		if err != nil {
+		var err error
+		if q.own, err = filterFrom(p.GetFilter()); err != nil {
 			return nil, err
 		}
-		q.Filter = both(own, outer)
+		q.Filter = both(q.own, outer)
 		if err := c.setTarget(q, p.GetQuery()); err != nil {
 			return nil, err
 		}

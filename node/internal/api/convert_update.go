@@ -27,6 +27,7 @@ func updated(base catalog.Config, r *qdrant.UpdateCollection) (catalog.Config, e
 	if c.SparseVectors, err = updatedSparse(base.SparseVectors, r.GetSparseVectorsConfig()); err != nil {
 		return c, err
 	}
+	c.Strict = strictFrom(base.Strict, r.GetStrictModeConfig())
 	c.Metadata, err = updatedMetadata(base.Metadata, r.GetMetadata())
 	return c, err
 }

@@ -50,20 +50,19 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.DatetimeIndexParams.memory": nounMemory,
 	"qdrant.UuidIndexParams.memory":     nounMemory,
 
-	"qdrant.QuantizationConfig.turboquant":       nounTurbo,
-	"qdrant.QuantizationConfigDiff.turboquant":   nounTurbo,
-	"qdrant.ProductQuantization.memory":          nounMemory,
-	"qdrant.BinaryQuantization.memory":           nounMemory,
-	"qdrant.ScalarQuantization.memory":           nounMemory,
-	"qdrant.CreateCollection.strict_mode_config": nounStrict,
-	"qdrant.CreateCollection.payload":            nounMemory,
-	"qdrant.UpdateCollection.strict_mode_config": nounStrict,
-	"qdrant.CollectionParamsDiff.payload":        nounMemory,
-	"qdrant.SparseIndexConfig.memory":            nounMemory,
-	"qdrant.VectorParams.memory":                 nounMemory,
-	"qdrant.VectorParamsDiff.memory":             nounMemory,
-	"qdrant.HnswConfigDiff.inline_storage":       "HNSW inline storage",
-	"qdrant.HnswConfigDiff.memory":               nounMemory,
+	"qdrant.QuantizationConfig.turboquant":                nounTurbo,
+	"qdrant.QuantizationConfigDiff.turboquant":            nounTurbo,
+	"qdrant.ProductQuantization.memory":                   nounMemory,
+	"qdrant.BinaryQuantization.memory":                    nounMemory,
+	"qdrant.ScalarQuantization.memory":                    nounMemory,
+	"qdrant.CreateCollection.payload":                     nounMemory,
+	"qdrant.StrictModeConfig.max_resident_memory_percent": nounResident,
+	"qdrant.CollectionParamsDiff.payload":                 nounMemory,
+	"qdrant.SparseIndexConfig.memory":                     nounMemory,
+	"qdrant.VectorParams.memory":                          nounMemory,
+	"qdrant.VectorParamsDiff.memory":                      nounMemory,
+	"qdrant.HnswConfigDiff.inline_storage":                "HNSW inline storage",
+	"qdrant.HnswConfigDiff.memory":                        nounMemory,
 }
 
 // The nouns that several fields share.
@@ -71,7 +70,7 @@ const (
 	nounInference = "inference"
 	nounOrderBy   = "ordering by a payload field"
 	nounTurbo     = "TurboQuant quantization"
-	nounStrict    = "strict mode"
+	nounResident  = "a share of the memory by collection (bound the whole node with --memory-limit)"
 	nounMemory    = "memory placement (use the on_disk flags)"
 )
 

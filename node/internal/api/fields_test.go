@@ -36,7 +36,7 @@ var without = map[protoreflect.FullName]string{
 	"qdrant.DeleteVectorNameRequest.wait":        "the vector is removed before the answer in any case",
 	"qdrant.WriteOrdering.type":                  "as above",
 
-	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be",
+	"qdrant.CountPoints.exact": "counts are always exact, which an approximate one may be; strict mode, which may not allow exact ones, heeds it",
 
 	"qdrant.SearchParams.acorn":                "searches under a filter choose by themselves how they walk the graph",
 	"qdrant.AcornSearchParams.enable":          "as above",
@@ -280,6 +280,16 @@ func addCollections(add func(string, ...proto.Message)) {
 		Params:        &qdrant.CollectionParamsDiff{ReplicationFactor: new(uint32(3)), OnDiskPayload: new(true)},
 		VectorsConfig: qdrant.NewVectorsConfigDiff(diff),
 	}, &qdrant.UpdateCollection{CollectionName: "c", VectorsConfig: qdrant.NewVectorsConfigDiffMap(map[string]*qdrant.VectorParamsDiff{"v": diff})})
+	strict := &qdrant.StrictModeConfig{
+		SearchMaxOversampling: new(float32(2)), MaxQueryLimit: new(uint32(5)),
+		MultivectorConfig: &qdrant.StrictModeMultivectorConfig{MultivectorConfig: map[string]*qdrant.StrictModeMultivector{"": {MaxVectors: new(uint64(3))}}},
+		SparseConfig:      &qdrant.StrictModeSparseConfig{SparseConfig: map[string]*qdrant.StrictModeSparse{"s": {MaxLength: new(uint64(3))}}},
+	}
+	add("Collections.Create", &qdrant.CreateCollection{
+		CollectionName: "new", SparseVectorsConfig: sparse, StrictModeConfig: strict,
+		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{Size: 4, Distance: qdrant.Distance_Dot, MultivectorConfig: &qdrant.MultiVectorConfig{}}),
+	})
+	add("Collections.Update", &qdrant.UpdateCollection{CollectionName: "c", StrictModeConfig: &qdrant.StrictModeConfig{Enabled: new(false)}})
 	add("Collections.Delete", &qdrant.DeleteCollection{CollectionName: "c"})
 	add("Collections.Get", &qdrant.GetCollectionInfoRequest{CollectionName: "c"})
 	add("Collections.List", &qdrant.ListCollectionsRequest{})
@@ -581,6 +591,8 @@ var fillers = map[protoreflect.FullName]proto.Message{
 	"qdrant.MaxOptimizationThreads": &qdrant.MaxOptimizationThreads{Variant: &qdrant.MaxOptimizationThreads_Value{Value: 2}},
 	"qdrant.SearchParams":           &qdrant.SearchParams{Exact: new(true)},
 	"qdrant.ReadConsistency":        &qdrant.ReadConsistency{Value: &qdrant.ReadConsistency_Factor{Factor: 2}},
+	"qdrant.StrictModeMultivector":  &qdrant.StrictModeMultivector{MaxVectors: new(uint64(2))},
+	"qdrant.StrictModeSparse":       &qdrant.StrictModeSparse{MaxLength: new(uint64(2))},
 	"qdrant.Value":                  qdrant.NewValueString("filled"),
 }
 

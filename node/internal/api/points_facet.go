@@ -9,6 +9,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // Facet counts the values of a field that has an index for that, the most frequent first.
@@ -33,7 +34,11 @@ func (s *pointsService) Facet(ctx context.Context, r *qdrant.FacetCounts) (*qdra
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	ask := strictmode.Query{Limit: limit, Filter: f, Exact: r.GetExact()}
+	ctx, cancel, err := s.begin(ctx, r.GetCollectionName(), strictmode.Read{Timeout: r.Timeout, Queries: []strictmode.Query{ask}})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	facets, err := s.Points.Facet(ctx, r.GetCollectionName(), shard.FacetRequest{Path: path, Filter: f, Exact: r.GetExact()}, limit, o)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // Recommend returns the points nearest to what positive examples have in common and negative ones lack.
@@ -115,7 +116,8 @@ func (c *core) searchBase(r searchRequest, using string, threshold *float32, lim
 	if q.keys, err = keysFrom(r.GetShardKeySelector()); err != nil {
 		return query{}, err
 	}
-	q.Filter, err = filterFrom(r.GetFilter())
+	q.own, err = filterFrom(r.GetFilter())
+	q.Filter = q.own
 	return q, err
 }
 
@@ -183,9 +185,15 @@ func (s *pointsService) inGroups(ctx context.Context, r groupsRequest, q query) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.timeout, s.Timeout)
-	defer cancel()
 	queries := []query{q}
+	asks := asked(queries)
+	last := &asks[len(asks)-1]
+	last.Limit, last.GroupBy = r.limit*r.size, by.path.String()
+	ctx, cancel, err := s.begin(ctx, r.collection, strictmode.Read{Timeout: r.timeout, Queries: asks})
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
 	e, err := s.prepare(ctx, r.collection, r.consistency, queries)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // batchFactor is how many times the limit of one query all queries of a batch may ask for.
@@ -77,9 +78,13 @@ type batchPart struct {
 
 // runOne answers a request of one query.
 func (s *pointsService) runOne(ctx context.Context, head requestHead, q query) ([]*qdrant.ScoredPoint, error) {
-	ctx, cancel := deadline(ctx, head.timeout, s.Timeout)
+	queries := []query{q}
+	ctx, cancel, err := s.begin(ctx, head.collection, strictmode.Read{Timeout: head.timeout, Queries: asked(queries)})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
-	results, err := s.run(ctx, head.collection, head.consistency, []query{q})
+	results, err := s.run(ctx, head.collection, head.consistency, queries)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +126,10 @@ func (s *pointsService) runBatch(ctx context.Context, head requestHead, parts []
 	if total > batchFactor*s.MaxLimit {
 		return nil, invalid("the batch asks for %d points, at most %d are allowed", total, batchFactor*s.MaxLimit)
 	}
-	ctx, cancel := deadline(ctx, head.timeout, s.Timeout)
+	ctx, cancel, err := s.begin(ctx, head.collection, strictmode.Read{Timeout: head.timeout, Batch: true, Queries: asked(queries)})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	return s.run(ctx, head.collection, head.consistency, queries)
 }
@@ -188,9 +196,6 @@ func (s *pointsService) runAlike(ctx context.Context, collection string, consist
 
 // prepare puts vectors in the place of ids, and checks queries, which are for the same shard keys.
 func (s *pointsService) prepare(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) (*evaluation, error) {
-	if collection == "" {
-		return nil, invalidBody("collection_name", "value \"\" invalid, must not be empty")
-	}
 	o, err := consistencyOptions(ctx, consistency)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // Get returns points by id, in the order of the request; absent ones are left out.
@@ -22,7 +23,10 @@ func (s *pointsService) Get(ctx context.Context, r *qdrant.GetPoints) (*qdrant.G
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	ctx, cancel, err := s.begin(ctx, r.GetCollectionName(), strictmode.Read{Timeout: r.Timeout})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	records, err := s.Points.Get(ctx, r.GetCollectionName(), req, o)
 	if err != nil {
@@ -57,7 +61,11 @@ func (s *pointsService) Scroll(ctx context.Context, r *qdrant.ScrollPoints) (*qd
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	ask := strictmode.Query{Limit: req.Limit, Filter: req.Filter}
+	ctx, cancel, err := s.begin(ctx, r.GetCollectionName(), strictmode.Read{Timeout: r.Timeout, Queries: []strictmode.Query{ask}})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	if r.GetOrderBy() != nil {
 		return s.scrollInOrder(ctx, r, req, o)
@@ -141,7 +149,11 @@ func (s *pointsService) Count(ctx context.Context, r *qdrant.CountPoints) (*qdra
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
+	ask := strictmode.Query{Filter: f, Exact: r.Exact == nil || r.GetExact()}
+	ctx, cancel, err := s.begin(ctx, r.GetCollectionName(), strictmode.Read{Timeout: r.Timeout, Queries: []strictmode.Query{ask}})
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	n, err := s.Points.Count(ctx, r.GetCollectionName(), f, o)
 	return &qdrant.CountResponse{Result: &qdrant.CountResult{Count: n}, Time: since(start)}, err

@@ -98,6 +98,7 @@ func (s *pointsService) DeleteVectorName(ctx context.Context, r *qdrant.DeleteVe
 		if c.SparseVectors = without(c.SparseVectors, name); len(c.SparseVectors) == 0 {
 			c.SparseVectors = nil
 		}
+		c.Strict = c.Strict.Without(name)
 		return nil
 	})
 	if err != nil {

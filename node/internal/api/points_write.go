@@ -11,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/strictmode"
 )
 
 // pointsService serves qdrant.Points. The write ordering of a request is honoured without being looked at: every
@@ -38,13 +39,11 @@ func (s *pointsService) write(ctx context.Context, r keyedWrite, timeout *uint64
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := deadline(ctx, timeout, s.Timeout)
-	defer cancel()
 	keys, err := keysFrom(r.GetShardKeySelector())
 	if err != nil {
 		return nil, err
 	}
-	results, err := s.writeAll(ctx, r, []point.Op{op}, []*coordinator.Keys{keys}, sizes)
+	results, err := s.writeAll(ctx, r, timeout, []point.Op{op}, []*coordinator.Keys{keys}, sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -52,17 +51,24 @@ func (s *pointsService) write(ctx context.Context, r keyedWrite, timeout *uint64
 }
 
 // writeAll checks all operations before it sends the first, then sends one after the other. keys[i] are those of ops[i].
-func (s *pointsService) writeAll(ctx context.Context, r writeRequest, ops []point.Op, keys []*coordinator.Keys, sizes shapes) ([]*qdrant.UpdateResult, error) {
-	if err := s.checkShapes(ctx, r.GetCollectionName(), sizes); err != nil {
+func (s *pointsService) writeAll(ctx context.Context, r writeRequest, timeout *uint64, ops []point.Op, keys []*coordinator.Keys, sizes shapes) ([]*qdrant.UpdateResult, error) {
+	found, ctx, cancel, err := s.bounded(ctx, r.GetCollectionName(), timeout)
+	if err != nil {
 		return nil, err
 	}
-	declared, known := s.declared(r.GetCollectionName())
+	defer cancel()
+	if err := sizes.check(&found.Config); err != nil {
+		return nil, err
+	}
 	for i, op := range ops {
-		if err := checkOp(op, &declared, known); err != nil {
+		if err := checkOp(op, &found.Config); err != nil {
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
 	}
 	if err := s.checkKeys(ctx, r.GetCollectionName(), keys); err != nil {
+		return nil, err
+	}
+	if err := s.strict.Write(ctx, found, strictmode.Write{Timeout: timeout, Ops: ops}); err != nil {
 		return nil, err
 	}
 	results := make([]*qdrant.UpdateResult, len(ops))
@@ -214,9 +220,7 @@ func (s *pointsService) UpdateBatch(ctx context.Context, r *qdrant.UpdateBatchPo
 			return nil, numbered(err, i, len(ops), "nothing of the batch is applied")
 		}
 	}
-	ctx, cancel := deadline(ctx, r.Timeout, s.Timeout)
-	defer cancel()
-	results, err := s.writeAll(ctx, r, ops, keys, sizes)
+	results, err := s.writeAll(ctx, r, r.Timeout, ops, keys, sizes)
 	if err != nil {
 		return nil, err
 	}

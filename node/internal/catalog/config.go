@@ -61,7 +61,7 @@ func (c Config) Normalized(peers int) (Config, error) {
 func (c Config) check() error {
 	checks := []func() error{
 		c.checkReplication, c.checkVectors, c.checkReads, c.Quantization.check, c.HNSW.check, c.Optimizers.check, c.WAL.check,
-		func() error { return checkMetadata(c.Metadata) },
+		func() error { return checkMetadata(c.Metadata) }, c.checkStrict,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

@@ -139,8 +139,10 @@ func (e *edit) createFieldIndex(cmd CreateFieldIndex) error {
 	if exists && reflect.DeepEqual(old, cmd.Index) {
 		return nil
 	}
-	if !exists && len(c.PayloadSchema) >= MaxFieldIndexes {
-		return refuse("collection `%s` has %d payload indexes already, as many as are allowed", c.Name, MaxFieldIndexes)
+	if !exists {
+		if err := c.checkIndexes(); err != nil {
+			return err
+		}
 	}
 	e.setField(c.ID, func(schema map[string]FieldIndex) { schema[path] = cmd.Index })
 	return nil

@@ -178,6 +178,7 @@ type Config struct {
 	Quantization           *Quantization           `json:"quantization,omitempty"`
 	Sharding               Sharding                `json:"sharding,omitempty"`
 	SparseVectors          map[string]SparseParams `json:"sparse_vectors,omitempty"` // no name is also in Vectors
+	Strict                 *StrictMode             `json:"strict_mode,omitempty"`    // nil: nothing was said
 }
 
 // SparseParams declares one named sparse vector.

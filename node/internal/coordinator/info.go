@@ -14,8 +14,10 @@ type Info struct {
 	Points  uint64 // approximate: each shard's as one replica knows it at this moment
 	Vectors uint64
 	Bytes   uint64
-	Indexed uint64      // vectors in graphs
-	Shards  []ShardInfo // ordered by id
+	// PayloadBytes is the payloads' part of Bytes.
+	PayloadBytes uint64
+	Indexed      uint64      // vectors in graphs
+	Shards       []ShardInfo // ordered by id
 	// Indexing tells that some active replica is putting vectors into graphs; Problems why others gave that up.
 	Indexing bool
 	Problems []string
@@ -142,7 +144,7 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 			s.Answered = true
 		}
 		s.Points, s.Vectors, s.Bytes = best.Points, best.Vectors, best.Bytes
-		info.Indexed += best.Indexed
+		info.Indexed, info.PayloadBytes = info.Indexed+best.Indexed, info.PayloadBytes+best.PayloadBytes
 		info.countFields(best)
 		info.Points, info.Vectors, info.Bytes = info.Points+s.Points, info.Vectors+s.Vectors, info.Bytes+s.Bytes
 		info.Shards = append(info.Shards, s)

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"time"
 )
 
 // Class says what a caller may do about an error.
@@ -138,6 +140,14 @@ func Hints(err error) map[string]string {
 		err = e.Cause
 	}
 	return all
+}
+
+// hintAfter is the hint that says in how many milliseconds to come again.
+const hintAfter = "retry_after_ms"
+
+// After returns a copy of e that says when to come again.
+func (e *Error) After(wait time.Duration) *Error {
+	return e.With(hintAfter, strconv.FormatInt(int64((wait+time.Millisecond-1)/time.Millisecond), 10))
 }
 
 // HintOutcome tells whether a failed write may still take effect; its only value is OutcomeUnknown. Without it a

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func StatusText(err error, text string) *status.Status {
 	}
 	details := []protoadapt.MessageV1{info}
 	if class == Exhausted {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(delayOf(err))})
 	}
 	detailed, derr := st.WithDetails(details...)
 	if derr != nil {
@@ -61,6 +62,15 @@ func StatusText(err error, text string) *status.Status {
 
 // retryDelay is how long whoever met a limit is asked to wait: long enough for a queue to become shorter.
 const retryDelay = time.Second
+
+// delayOf is how long err says to wait, or else the common delay.
+func delayOf(err error) time.Duration {
+	ms, bad := strconv.ParseInt(Hint(err, hintAfter), 10, 64)
+	if bad != nil || ms < 0 || ms > int64(24*time.Hour/time.Millisecond) {
+		return retryDelay
+	}
+	return time.Duration(ms) * time.Millisecond
+}
 
 // RetryAfter returns after how long a call that failed with this status may be made again, if the status says so.
 func RetryAfter(err error) (time.Duration, bool) {

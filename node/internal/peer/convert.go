@@ -331,7 +331,7 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		Shard: refToWire(s.Ref), Generation: uint64(s.Generation), Term: s.Term, Leading: s.Leading,
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
-		IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
+		PayloadBytes: s.PayloadBytes, IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
 		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields), Moving: movingToWire(s.Moving),
 	}
 }
@@ -361,7 +361,7 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
-		Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()),
+		PayloadBytes: w.GetPayloadBytes(), Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()),
 	}
 	s.Transfer, s.Moving = transferFromWire(s, w.GetTransfer()), movingFromWire(w.GetMoving())
 	return s, err

@@ -171,7 +171,7 @@ func TestRequestsSurviveTheWire(t *testing.T) {
 func TestStatusAndResultsSurviveTheWire(t *testing.T) {
 	st := replica.Status{
 		Ref: catalog.ShardRef{Collection: 3, Shard: 1}, Generation: 9, Term: 4, Leading: true, LastIndex: 30, CommitIndex: 29,
-		AppliedIndex: 28, Points: 5, Vectors: 6, Bytes: 7, Problem: "disk",
+		AppliedIndex: 28, Points: 5, Vectors: 6, Bytes: 7, PayloadBytes: 4, Problem: "disk",
 		Moving:  &replica.Moving{Points: 1, TotalPoints: 2, Bytes: 3, Attempts: 4, Problem: "full"},
 		Indexed: 4, Indexing: true, IndexProblem: "memory", Fields: map[string]payload.Status{"a[].b": {Spec: "keyword", Ready: true, Points: 3}, "c": {Spec: "geo"}},
 	}

@@ -24,6 +24,7 @@ type Status struct {
 	Points       uint64
 	Vectors      uint64
 	Bytes        uint64
+	PayloadBytes uint64                    // the payloads' part of Bytes
 	Indexed      uint64                    // vectors in graphs
 	Indexing     bool                      // vectors are being put into graphs
 	IndexProblem string                    // why that was given up
@@ -66,7 +67,7 @@ func (r *runner) publish() {
 	st := &Status{
 		Ref: r.ref, Generation: r.gen, Term: r.view.Term, Leading: r.core.Leading(), WriteQuorum: r.view.WriteQuorum,
 		FirstIndex: uint64(r.log.FirstIndex()), LastIndex: uint64(r.log.LastIndex()), CommitIndex: uint64(r.core.CommitIndex()), AppliedIndex: uint64(r.appliedTo),
-		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes,
+		Points: info.Points, Vectors: info.Vectors, Bytes: info.Bytes, PayloadBytes: info.PayloadBytes,
 		active: r.view.Active(), shard: r.view, quiet: r.core.Quiet() && !r.yielding.busy(), yielding: r.yielding.busy(), parked: len(r.yielding.parked),
 	}
 	st.standing, st.declared = r.standing, r.declared

@@ -202,12 +202,12 @@ func TestAnswersAsTheOracleOverAnyOperationsAndRestarts(t *testing.T) {
 				check(t, s, o)
 			}
 			if src.oneIn(3) {
-				bytes := s.Info().Bytes
+				bytes, payloads := s.Info().Bytes, s.Info().PayloadBytes
 				closeShard(t, s)
 				s = n.indexed(t, generation, fields)
 				check(t, s, o)
-				if s.Info().Bytes != bytes {
-					t.Fatalf("%d bytes, %d before the restart", s.Info().Bytes, bytes)
+				if s.Info().Bytes != bytes || s.Info().PayloadBytes != payloads || payloads > bytes {
+					t.Fatalf("%d bytes, %d of payloads; %d and %d before the restart", s.Info().Bytes, s.Info().PayloadBytes, bytes, payloads)
 				}
 			}
 		}

@@ -130,6 +130,8 @@ type Info struct {
 	Points  uint64
 	Vectors uint64
 	Bytes   uint64 // approximate size of its points on disk
+	// PayloadBytes is the payloads' part of Bytes.
+	PayloadBytes uint64
 }
 
 // Indexes tells how far the indexes of a shard are.

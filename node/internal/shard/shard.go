@@ -187,7 +187,7 @@ func (s *Shard) Applied() uint64 {
 func (s *Shard) Info() Info {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	info := Info{Points: uint64(len(s.mu.table.labels)) - s.mu.hidden, Bytes: s.mu.table.bytes}
+	info := Info{Points: uint64(len(s.mu.table.labels)) - s.mu.hidden, Bytes: s.mu.table.bytes, PayloadBytes: s.mu.table.payloads}
 	for _, sp := range s.mu.spaces {
 		info.Vectors += uint64(sp.len())
 	}

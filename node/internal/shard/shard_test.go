@@ -298,7 +298,7 @@ func TestSurvivesTheDeathOfTheProcess(t *testing.T) {
 		t.Errorf("digest %d, %v, applied %d; want %d", got, err, c.Applied(), want)
 	}
 	apply(t, c, point.Delete{Selector: point.Selector{IDs: []point.ID{point.Num(1)}}})
-	if info := c.Info(); info.Points != 0 || info.Vectors != 0 || info.Bytes != 0 {
+	if info := c.Info(); info.Points != 0 || info.Vectors != 0 || info.Bytes != 0 || info.PayloadBytes != 0 {
 		t.Errorf("%+v", info)
 	}
 }

@@ -14,6 +14,8 @@ type table struct {
 	free   []freed            // in the order in which they were
 	large  map[uint32]kv.Refs // of the few points with records in pieces
 	bytes  uint64
+	// payloads is the payloads' part of bytes.
+	payloads uint64
 }
 
 // row is a point. Its id stays for as long as any reader may know the label, so it is read without a lock.
@@ -77,6 +79,7 @@ func (t *table) put(label uint32, id point.ID) bool {
 func (t *table) remove(label uint32, seq uint64) {
 	r := t.rows.at(label)
 	t.bytes -= uint64(r.payloadBytes) + uint64(r.vectorBytes)
+	t.payloads -= uint64(r.payloadBytes)
 	delete(t.labels, r.id)
 	delete(t.large, label)
 	r.version, r.payloadBytes, r.vectorBytes = 0, 0, 0
@@ -86,6 +89,7 @@ func (t *table) remove(label uint32, seq uint64) {
 func (t *table) setPayload(label uint32, version uint64, bytes int) {
 	r := t.rows.at(label)
 	t.bytes += uint64(bytes) - uint64(r.payloadBytes)
+	t.payloads += uint64(bytes) - uint64(r.payloadBytes)
 	r.version, r.payloadBytes = max(r.version, version), uint32(bytes)
 }
 
