@@ -33,7 +33,7 @@ func (s *search) rescored(n *net) int {
 func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err error) {
 	s.scorer = n.scorer(false)
 	defer n.done(s.scorer, false)
-	s.scorer.Query(s.query.Vector)
+	n.setQuery(s.scorer, false, s.query.Vector)
 	most := s.rescored(n)
 	s.walked = s.walked[:0]
 	bound := float32(math.Inf(1))

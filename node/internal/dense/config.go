@@ -25,9 +25,9 @@ type Config struct {
 	VacuumMinVectors int
 }
 
-// wantsGraph reports whether so many vectors of a size are to be in a graph.
-func (c *Config) wantsGraph(count, size int) bool {
-	return c.M > 0 && c.IndexingBytes > 0 && int64(count)*int64(4*size) >= c.IndexingBytes
+// wantsGraph reports whether so many vectors of a form are to be in a graph.
+func (c *Config) wantsGraph(count int, f *form) bool {
+	return c.M > 0 && c.IndexingBytes > 0 && int64(count)*int64(f.bytes()) >= c.IndexingBytes
 }
 
 // sameGraph reports whether a graph that was built under c serves o.

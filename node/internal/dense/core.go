@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -12,12 +13,13 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 )
 
 // core is the memory of an index between two times that it is built anew. One goroutine appends; all others read rows
 // that they know from a snapshot. It is given back when nobody uses it any more: the index, its worker, snapshots.
 type core struct {
-	size    int
+	form    *form
 	dir     string // where the vectors' file lies; "": they are in memory
 	files   []string
 	users   atomic.Int64
@@ -26,6 +28,8 @@ type core struct {
 	rowOf   labelMap                 // the newest row of each label
 	next    uint32                   // rows written
 	dead    atomic.Uint32            // of them
+
+	scorers sync.Pool // of quant.Scorer, of vectors
 
 	net    atomic.Pointer[net] // nil: there is no graph yet
 	linked atomic.Uint32       // the rows below are in the graph, or died before they came in
@@ -44,11 +48,11 @@ type block struct {
 
 // newCore makes an empty core as the configuration wants it.
 func (x *Index) newCore(config *Config) (c *core, err error) {
-	c = &core{size: x.size}
+	c = &core{form: &x.form}
 	if config.OnDisk {
 		c.dir = x.dir
 	}
-	if c.vectors, err = x.newRows(c, 4*x.size, config.OnDisk); err != nil {
+	if c.vectors, err = x.newRows(c, x.form.bytes(), config.OnDisk); err != nil {
 		return nil, errors.Join(err, c.removeFiles())
 	}
 	c.blocks.Store(&[]*block{})
@@ -113,8 +117,13 @@ func removeLive(dir string) error {
 	return err
 }
 
-// add appends a row, which is to be the label's.
+// add appends a row of a vector, which is to be the label's.
 func (c *core) add(label uint32, v []float32) error {
+	return c.append(label, func(row []byte) { c.form.rows.Encode(v, row) })
+}
+
+// append appends a row that is written by who calls.
+func (c *core) append(label uint32, write func(row []byte)) error {
 	row := c.next
 	if row >= hnsw.MaxRows {
 		return fault.New(fault.Exhausted, "vector index: %d rows are all there can be", row)
@@ -127,7 +136,7 @@ func (c *core) add(label uint32, v []float32) error {
 		blocks = append(blocks[:len(blocks):len(blocks)], new(block))
 		c.blocks.Store(&blocks)
 	}
-	copy(c.vector(row), v)
+	write(c.row(row))
 	b := blocks[row/rowsPerBlock]
 	b.labels[row%rowsPerBlock] = label
 	b.before[row%rowsPerBlock] = c.rowOf.get(label)
@@ -138,7 +147,7 @@ func (c *core) add(label uint32, v []float32) error {
 
 // kill ends the row of a label with the Publish seq. It reports whether there was a row that lived.
 func (c *core) kill(label uint32, seq uint64) bool {
-	row, ok := c.row(label)
+	row, ok := c.newest(label)
 	if !ok {
 		return false
 	}
@@ -157,8 +166,8 @@ func (c *core) bury(row uint32, seq uint64) {
 	c.dead.Add(1)
 }
 
-// row returns the newest row of a label, dead or alive.
-func (c *core) row(label uint32) (row uint32, ok bool) {
+// newest returns the newest row of a label, dead or alive.
+func (c *core) newest(label uint32) (row uint32, ok bool) {
 	row = c.rowOf.get(label)
 	return row - 1, row != 0
 }
@@ -167,9 +176,23 @@ func (c *core) place(row uint32) (b *block, at uint32) {
 	return (*c.blocks.Load())[row/rowsPerBlock], row % rowsPerBlock
 }
 
-func (c *core) vector(row uint32) []float32 {
-	return arena.Slice[float32](c.vectors.Table(), row, c.size)
+// row is what a row is written as.
+func (c *core) row(row uint32) []byte { return c.vectors.Row(row) }
+
+// vector returns what a row holds, as codes are made of it; buffer is one of the form's.
+func (c *core) vector(row uint32, buffer []float32) []float32 {
+	return c.form.vector(c.vectors.Table(), row, buffer)
 }
+
+// scorer returns what compares vectors; done takes it back.
+func (c *core) scorer() quant.Scorer {
+	if s, ok := c.scorers.Get().(quant.Scorer); ok {
+		return s
+	}
+	return c.form.rows.NewScorer(c.vectors)
+}
+
+func (c *core) done(s quant.Scorer) { c.scorers.Put(s) }
 
 func (c *core) label(row uint32) uint32 {
 	b, at := c.place(row)

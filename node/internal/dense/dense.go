@@ -28,6 +28,7 @@ import (
 type Options struct {
 	Size     int // components, at least 1
 	Distance vec.Distance
+	Datatype vec.Datatype // of what is put, and of queries; "": float32
 	Config   Config
 	Logger   hclog.Logger // nil: none
 	Dir      string       // of the index's own, for vectors on the disk; "": there is none, and they are in memory
@@ -38,13 +39,12 @@ type Options struct {
 // Index holds at most one vector per label. Labels are small numbers that the caller gives to points; one that is given
 // to another point must not be in use by a Snapshot any more.
 type Index struct {
-	size     int
-	distance vec.Distance
-	log      hclog.Logger
-	idle     func()
-	pool     *Pool
-	dir      string
-	live     atomic.Uint32 // files that were made
+	form form
+	log  hclog.Logger
+	idle func()
+	pool *Pool
+	dir  string
+	live atomic.Uint32 // files that were made
 
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
@@ -80,13 +80,16 @@ func New(o Options) (*Index, error) {
 	if o.Pool == nil {
 		o.Pool = NewPool(0)
 	}
-	x := &Index{size: o.Size, distance: o.Distance, log: o.Logger, idle: o.Idle, pool: o.Pool, dir: o.Dir}
+	f, err := newForm(o.Datatype, o.Distance, o.Size)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{form: f, log: o.Logger, idle: o.Idle, pool: o.Pool, dir: o.Dir}
 	x.full.Store(&o.Config)
 	x.worker.init()
 	if err := removeLive(o.Dir); o.Dir != "" && err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "vector index")
 	}
-	var err error
 	if x.mu.core, err = x.newCore(&o.Config); err != nil {
 		return nil, err
 	}
@@ -108,10 +111,11 @@ func (x *Index) SetConfig(c Config) {
 	x.wakeLocked()
 }
 
-// Put stages a copy of v, in the form that vec.Distance.Stored gives it, under a label, instead of what is there.
+// Put stages a copy of v under a label, instead of what is there: in the form that vec.Distance.Stored gives it, and of the
+// index's datatype, or, with vec.ByteType and vec.Cosine, of the datatype alone.
 func (x *Index) Put(label uint32, v []float32) error {
-	if len(v) != x.size {
-		return fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", x.size, len(v))
+	if len(v) != x.form.size {
+		return fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", x.form.size, len(v))
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()

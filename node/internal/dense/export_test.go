@@ -2,3 +2,13 @@ package dense
 
 // Rows is the number of rows that were written.
 func (x *Index) Rows() int { return int(x.mu.core.next) }
+
+// RowBytes is how much memory a row takes.
+func (x *Index) RowBytes() int { return x.mu.core.vectors.Stride() }
+
+// Working reports whether anything is being done in the background.
+func (x *Index) Working() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.worker.busy
+}

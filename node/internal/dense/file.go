@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,25 +26,29 @@ import (
 
 // An index that has a graph is kept in a directory of its own, as it was at one moment:
 //
-//	rows-C   the vectors of core C, row after row, float32, little-endian. Rows are only ever added behind.
+//	rows-C   the vectors of core C, row after row, as memory holds them (form): float32, binary16 or bytes, little-endian; with
+//	         bytes and Cosine, zeros up to a multiple of 4 and the vector's length, a float32, behind each. Rows are only ever
+//	         added behind.
 //	graph-N  the graph (package hnsw, with a checksum of its own)
 //	state    what the others are. It is replaced as a whole, and names the files that count.
 //
 // state, little-endian:
 //
 //	magic 8 "OSTRVIDX", version u32, size u32, distance u32, core u32, graph u32, rows u32, linked u32, m u32,
-//	ef_construct u32, kind of codes u32, quantile f32, length of codec u32, compression u8, bits u8, query u8, 0 u8,
-//	applied u64
+//	ef_construct u32, kind of codes u32, quantile f32, length of codec u32, compression u8, bits u8, query u8,
+//	datatype u8 (0 float32, 1 float16, 2 uint8), applied u64, judged u32, wider u32 (net)
 //	codec    as package quant writes it
 //	sums     crc32c u32 of each 1024 rows of rows-C
 //	points   of each row: 2 u8 if it is dead, else the key of its point (package point), which begins with 0 or 1
 //	crc32c   u32 of all before it
 //
-// Codes are not kept: they are made again of the rows.
+// Version 1 ends its header with applied, and has vectors of float32 whatever the datatype. Codes are not kept: they are made
+// again of the rows.
 const (
 	stateMagic   = "OSTRVIDX"
-	stateVersion = 1
-	stateHeader  = 8 + 12*4 + 4 + 8
+	stateVersion = 2
+	firstVersion = 1
+	stateHeader  = 8 + 12*4 + 4 + 8 + 2*4
 	stateName    = "state"
 	rowsPrefix   = "rows-"
 	graphPrefix  = "graph-"
@@ -62,6 +67,8 @@ func damaged(format string, args ...any) error {
 type saved struct {
 	size                      int
 	distance                  vec.Distance
+	datatype                  vec.Datatype
+	judged, wider             uint32
 	core, graph, rows, linked uint32
 	m, efConstruct            uint32
 	codes                     Codes
@@ -80,9 +87,13 @@ func (s *saved) header() []byte {
 	} {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
-	b = append(b, s.codes.Compression, byte(s.codes.Bits), byte(s.codes.Query), 0)
-	return binary.LittleEndian.AppendUint64(b, s.applied)
+	b = append(b, s.codes.Compression, byte(s.codes.Bits), byte(s.codes.Query), byte(slices.Index(datatypes, s.datatype)))
+	b = binary.LittleEndian.AppendUint64(b, s.applied)
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, s.judged), s.wider)
 }
+
+// datatypes is how they are numbered in the file.
+var datatypes = []vec.Datatype{vec.Float32, vec.HalfType, vec.ByteType}
 
 // writeState writes the state file beside the old one, and puts it in its place once it is durable.
 func writeState(dir string, s *saved) error {
@@ -187,10 +198,12 @@ func parseState(f io.Reader, length int64) (*saved, error) {
 	if magic := string(r.bytes(8)); r.err != nil || magic != stateMagic {
 		return nil, damaged("no header")
 	}
-	if v := r.number(); v != stateVersion {
-		return nil, fault.New(fault.Unsupported, "saved index: version %d, this program knows %d", v, stateVersion)
+	version := r.number()
+	if version < firstVersion || version > stateVersion {
+		return nil, fault.New(fault.Unsupported, "saved index: version %d, this program knows %d", version, stateVersion)
 	}
 	s := &saved{
+		datatype: vec.Float32, wider: mostDisplaced,
 		size: int(r.number()), distance: vec.Distance(r.number()), core: r.number(), graph: r.number(), rows: r.number(),
 		linked: r.number(), m: r.number(), efConstruct: r.number(),
 	}
@@ -198,8 +211,16 @@ func parseState(f io.Reader, length int64) (*saved, error) {
 	codec, more := r.number(), r.number()
 	s.codes.Compression, s.codes.Bits, s.codes.Query = byte(more), quant.BinaryBits(more>>8), quant.BinaryQuery(more>>16)
 	s.applied = binary.LittleEndian.Uint64(r.bytes(8))
+	if version > firstVersion {
+		if kind := int(more >> 24); kind < len(datatypes) {
+			s.datatype = datatypes[kind]
+		} else {
+			return nil, fault.New(fault.Unsupported, "saved index: vectors of kind %d", kind)
+		}
+		s.judged, s.wider = r.number(), r.number()
+	}
 	// Each row takes a byte at least: what does not fit into the file is damage, and must not be made room for.
-	if r.err != nil || codec > maxCodec || int64(codec)+int64(s.rows) > length || s.linked > s.rows {
+	if r.err != nil || codec > maxCodec || int64(codec)+int64(s.rows) > length || s.linked > s.rows || s.wider > mostDisplaced {
 		return nil, damaged("%d rows, %d linked, codec of %d bytes, in %d bytes", s.rows, s.linked, codec, length)
 	}
 	s.codec = bytes.Clone(r.bytes(int(codec)))

@@ -72,6 +72,7 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 	for i := range errs {
 		wg.Go(func() {
 			space, whole := n.builder()
+			buffer := c.form.buffer()
 			defer n.done(space, whole)
 			for errs[i] == nil {
 				row := next.Add(1) - 1
@@ -82,7 +83,7 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 					return
 				}
 				if b, at := c.place(row); b.died[at].Load() == 0 {
-					errs[i] = n.insert(row, space)
+					errs[i] = n.insert(row, space, buffer)
 				}
 			}
 		})

@@ -8,29 +8,26 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // net is the graph of a core and the codes that it is walked on.
 type net struct {
 	graph  *hnsw.Graph
 	config Config
-	whole  *quant.Full
 	codec  quant.Codec  // of the codes; nil: the graph is walked on whole vectors
 	codes  *arena.Arena // by row, those of linked rows
 	core   *core
 	judged atomic.Uint32 // of how many rows the codes were compared with whole vectors last; 0: not yet
 	wider  atomic.Uint32 // how many more than ten candidates by codes hold the true ten
 
-	scorers, wholeScorers sync.Pool // of quant.Scorer
+	scorers sync.Pool // of quant.Scorer, of codes
 }
 
 // newNet makes an empty graph for a core. Codes are learned from the rows of another one, or of the same, up to a number.
 func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net, err error) {
 	n := &net{config: config, core: c}
 	n.wider.Store(mostDisplaced)
-	if n.whole, err = quant.NewFull(x.distance, x.size); err != nil {
-		return nil, err
-	}
 	if n.codec, err = x.learn(from, config.Codes, rows); err != nil {
 		return nil, err
 	}
@@ -80,10 +77,7 @@ func (n *net) builder() (s quant.Scorer, whole bool) {
 // scorer returns what compares rows as the graph is walked: codes, unless whole is asked for.
 func (n *net) scorer(whole bool) quant.Scorer {
 	if whole || n.codec == nil {
-		if s, ok := n.wholeScorers.Get().(quant.Scorer); ok {
-			return s
-		}
-		return n.whole.NewScorer(n.core.vectors)
+		return n.core.scorer()
 	}
 	if s, ok := n.scorers.Get().(quant.Scorer); ok {
 		return s
@@ -94,16 +88,24 @@ func (n *net) scorer(whole bool) quant.Scorer {
 // done takes a scorer back.
 func (n *net) done(s quant.Scorer, whole bool) {
 	if whole || n.codec == nil {
-		n.wholeScorers.Put(s)
+		n.core.done(s)
 		return
 	}
 	n.scorers.Put(s)
 }
 
-// insert encodes a row, and links it.
-func (n *net) insert(row uint32, space quant.Scorer) error {
+// setQuery has a scorer that compares with whole vectors or codes compare with a query.
+func (n *net) setQuery(s quant.Scorer, whole bool, query []float32) {
+	if !whole && n.codec != nil {
+		query = n.core.form.compared(query)
+	}
+	s.Query(query)
+}
+
+// insert encodes a row, and links it; buffer is one of the form's.
+func (n *net) insert(row uint32, space quant.Scorer, buffer []float32) error {
 	if n.codec != nil {
-		n.codec.Encode(n.core.vector(row), n.codes.Row(row))
+		n.codec.Encode(n.core.vector(row, buffer), n.codes.Row(row))
 	}
 	if n.graph.Has(row) { // it was saved while it was being linked
 		return nil
@@ -125,23 +127,23 @@ func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
 	}
 	switch codes.Kind {
 	case Scalar:
-		return quant.TrainScalar(x.distance, x.size, codes.Quantile, c.sample(rows, largeSample))
+		return quant.TrainScalar(x.form.distance, x.form.size, codes.Quantile, c.sample(rows, largeSample))
 	case Product:
 		sample := c.sample(rows, largeSample)
-		return quant.TrainProduct(x.worker.ctx, x.distance, x.size, int(codes.Compression), sample, x.full.Load().threads(), productSeed)
+		return quant.TrainProduct(x.worker.ctx, x.form.distance, x.form.size, int(codes.Compression), sample, x.full.Load().threads(), productSeed)
 	case Binary:
-		return quant.TrainBinary(x.distance, x.size, codes.Bits, codes.Query, c.sample(rows, largeSample))
+		return quant.TrainBinary(x.form.distance, x.form.size, codes.Bits, codes.Query, c.sample(rows, largeSample))
 	case Automatic, Whole:
 	}
-	if x.whole.Load() { // bytes were tried
+	if x.whole.Load() || x.form.datatype == vec.ByteType { // bytes were tried, or would be as long
 		return nil, nil
 	}
 	sample := c.sample(rows, sampleRows)
-	codec, err := quant.TrainScalar(x.distance, x.size, automaticQuantile, sample)
+	codec, err := quant.TrainScalar(x.form.distance, x.form.size, automaticQuantile, sample)
 	if err != nil {
 		return nil, err
 	}
-	_, ok, err := displacement(codec, x.distance, x.size, sample)
+	_, ok, err := displacement(codec, x.form.distance, x.form.size, sample)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -156,7 +158,7 @@ func (c *core) sample(rows, most uint32) (sample [][]float32) {
 	step := max(1, rows/most)
 	for row := uint32(0); row < rows; row += step {
 		if b, at := c.place(row); b.died[at].Load() == 0 {
-			sample = append(sample, c.vector(row))
+			sample = append(sample, c.vector(row, c.form.buffer()))
 		}
 	}
 	return sample

@@ -11,7 +11,7 @@ const smallCopy = 256
 func (x *Index) rebuild() error {
 	x.mu.Lock()
 	old, config := x.mu.core, *x.full.Load()
-	wants := config.wantsGraph(x.mu.count, x.size)
+	wants := config.wantsGraph(x.mu.count, &x.form)
 	x.mu.Unlock()
 	to, err := x.newCore(&config)
 	if err != nil {
@@ -103,7 +103,7 @@ func (m *move) copy(to uint32, seq uint64) error {
 		if died := b.died[at].Load(); died != 0 && died <= seq {
 			continue
 		}
-		if err := m.to.add(b.labels[at], m.from.vector(m.done)); err != nil {
+		if err := m.to.append(b.labels[at], func(row []byte) { copy(row, m.from.row(m.done)) }); err != nil {
 			return err
 		}
 		m.rows = append(m.rows, m.done)

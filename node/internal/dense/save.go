@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -109,7 +108,7 @@ func (x *Index) saveState(dir string, n *net, m *Moment, next files) error {
 	}
 	next.rows = m.rows
 	s := &saved{
-		size: x.size, distance: x.distance, core: next.number, graph: next.graph, rows: next.rows, linked: min(next.linked, next.rows),
+		size: x.form.size, distance: x.form.distance, datatype: x.form.datatype, judged: n.judged.Load(), wider: n.wider.Load(), core: next.number, graph: next.graph, rows: next.rows, linked: min(next.linked, next.rows),
 		m: uint32(n.config.M), efConstruct: uint32(n.config.EfConstruct), codes: n.config.Codes, applied: m.Applied, sums: next.sums,
 		points: make([]point.ID, next.rows), lives: make([]bool, next.rows),
 	}
@@ -140,13 +139,13 @@ func saveRows(name string, s *state, from uint32, sums []uint32) (_ []uint32, er
 			return nil, err
 		}
 	}
-	if _, err := f.Seek(int64(from)*int64(4*s.core.size), io.SeekStart); err != nil {
+	if _, err := f.Seek(int64(from)*int64(s.core.form.bytes()), io.SeekStart); err != nil {
 		return nil, err
 	}
 	sums = append([]uint32(nil), sums[:from/rowsPerBlock]...)
 	sum := uint32(0)
 	for row := from / rowsPerBlock * rowsPerBlock; row < s.rows; row++ {
-		b := bytesOf(s.core.vector(row))
+		b := s.core.row(row)
 		sum = crc32.Update(sum, castagnoli, b)
 		if row%rowsPerBlock == rowsPerBlock-1 || row == s.rows-1 {
 			sums, sum = append(sums, sum), 0
@@ -158,9 +157,4 @@ func saveRows(name string, s *state, from uint32, sums []uint32) (_ []uint32, er
 		}
 	}
 	return sums, f.Sync()
-}
-
-// bytesOf is a vector as it lies in memory, which is little-endian on all processors that this program runs on.
-func bytesOf(v []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
 }

@@ -3,13 +3,11 @@ package dense
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // Query asks for the vectors nearest to one.
@@ -46,8 +44,8 @@ type Hit struct {
 
 // Search returns the best vectors of the snapshot, best first. ctx is looked at every few thousand vectors.
 func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
-	if len(q.Vector) != s.x.size {
-		return nil, fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", s.x.size, len(q.Vector))
+	if len(q.Vector) != s.x.form.size {
+		return nil, fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", s.x.form.size, len(q.Vector))
 	}
 	q.Limit = min(q.Limit, s.count)
 	if q.Limit <= 0 {
@@ -56,9 +54,11 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	s.x.pool.searches.Add(1)
 	r := searches.Get().(*search)
 	defer r.end()
-	r.state, r.query, r.distance, r.kernel = s.state, q, s.x.distance, vec.ForFloat32(s.x.distance)
-	r.config = s.x.full.Load()
-	r.best.reset(q.Limit, s.x.distance, q.Before)
+	r.state, r.query, r.config = s.state, q, s.x.full.Load()
+	r.whole = s.core.scorer()
+	defer s.core.done(r.whole)
+	r.whole.Query(q.Vector)
+	r.best.reset(q.Limit, s.x.form.distance, q.Before)
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
@@ -68,25 +68,24 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 // search is one search under way.
 type search struct {
 	*state
-	query    Query
-	config   *Config
-	distance vec.Distance
-	kernel   vec.Kernel[float32, float32, float32] // chosen once for a whole search
-	best     heap
+	query  Query
+	config *Config
+	whole  quant.Scorer // compares with vectors
+	best   heap
 
 	group  [wordRows]uint32
 	sums   [wordRows]float32
 	walked []hnsw.Hit
-	bits   []uint64 // of the labels that a filter takes
-	scorer quant.Scorer
-	exact  bool // the scores of the walk are good as they are
+	bits   []uint64     // of the labels that a filter takes
+	scorer quant.Scorer // compares as the graph is walked
+	exact  bool         // the scores of the walk are good as they are
 }
 
 var searches = sync.Pool{New: func() any { return new(search) }}
 
 // end gives a search's memory to a later one.
 func (s *search) end() {
-	s.state, s.query, s.config, s.scorer = nil, Query{}, nil, nil
+	s.state, s.query, s.config, s.scorer, s.whole = nil, Query{}, nil, nil, nil
 	s.best.before = nil
 	if cap(s.best.hits) > maxKept || cap(s.walked) > maxKept {
 		return
@@ -106,7 +105,7 @@ const ctxEvery = 32
 func (s *search) run(ctx context.Context) error {
 	n := s.core.net.Load()
 	if f := s.query.Filter; f != nil && f.Upper != nil && s.cheap(f.Upper.GetCardinality()) {
-		much := int64(f.Upper.GetCardinality())*int64(4*s.core.size) > byCodeBytes
+		much := int64(f.Upper.GetCardinality())*int64(s.core.form.bytes()) > byCodeBytes
 		if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
 			return s.amongCodes(ctx, n, f.Upper)
 		}
@@ -129,13 +128,13 @@ const scanShare = 16
 
 // scans reports whether a search without a filter compares with every vector.
 func (s *search) scans() bool {
-	return int64(s.count)*int64(4*s.core.size) < s.config.FullScanBytes || s.ef() > s.count/scanShare
+	return int64(s.count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || s.ef() > s.count/scanShare
 }
 
 // cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk compares
 // about 2m rows for each candidate that it keeps, and under a filter keeps more.
 func (s *search) cheap(count uint64) bool {
-	if int64(count)*int64(4*s.core.size) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
+	if int64(count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
 		return true
 	}
 	ef := s.ef()
@@ -183,22 +182,16 @@ func (s *search) compareRange(from, to uint32) error {
 	return s.compare(n)
 }
 
-// compare visits the first n of a group, whose vectors memory fetches ahead of the kernel.
+// compare visits the first n of a group, whose vectors memory fetches ahead.
 func (s *search) compare(n int) error {
-	s.kernel.Gather(s.query.Vector, s.core.vectors.Table(), s.group[:n], s.sums[:n])
+	s.whole.Score(s.group[:n], s.sums[:n])
 	for i, row := range s.group[:n] {
-		score := s.sums[i]
-		if s.distance == vec.Euclid {
-			score = root(score) // the kernel's is squared
-		}
-		if err := s.visit(hit{label: s.core.label(row), score: score}); err != nil {
+		if err := s.visit(hit{label: s.core.label(row), score: scoreOf(s.core.form.distance, s.sums[i])}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-func root(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
 func (s *search) visit(h hit) error {
 	if !s.best.wants(h) {

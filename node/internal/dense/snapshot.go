@@ -39,14 +39,15 @@ func (s Snapshot) Has(label uint32) bool {
 	return ok
 }
 
-// Each visits all vectors, in no order. What it passes is nobody's to change or keep. ctx is looked at every few thousand.
+// Each visits all vectors, in no order, in the form that vec.Distance.Stored gives them. What it passes is nobody's to change or keep. ctx is looked at every few thousand.
 func (s Snapshot) Each(ctx context.Context, visit func(label uint32, v []float32)) error {
+	buffer := s.core.form.buffer()
 	for row := range s.rows {
 		if row%(wordRows*ctxEvery) == 0 && ctx.Err() != nil {
 			return fmt.Errorf("visit vectors: %w", ctx.Err())
 		}
 		if s.visible(row) {
-			visit(s.core.label(row), s.core.vector(row))
+			visit(s.core.label(row), s.core.vector(row, buffer))
 		}
 	}
 	return nil

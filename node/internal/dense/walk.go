@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // ef is how many candidates a walk keeps.
@@ -55,7 +54,7 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	s.exact = whole || s.query.Params.KeepScores // the walk's scores are the result's
 	s.scorer = n.scorer(whole)
 	defer n.done(s.scorer, whole)
-	s.scorer.Query(s.query.Vector)
+	n.setQuery(s.scorer, whole, s.query.Vector)
 	switch f := s.query.Filter; {
 	case f == nil:
 		return s.walkAll(ctx, n, mark)
@@ -136,7 +135,7 @@ func (s *search) visitWalked(mark uint32) error {
 			continue
 		}
 		if s.exact {
-			if err := s.visit(hit{label: s.core.label(h.Row), score: s.scoreOf(h.Score)}); err != nil {
+			if err := s.visit(hit{label: s.core.label(h.Row), score: scoreOf(s.core.form.distance, h.Score)}); err != nil {
 				return err
 			}
 			continue
@@ -150,15 +149,4 @@ func (s *search) visitWalked(mark uint32) error {
 		}
 	}
 	return s.compare(n)
-}
-
-// scoreOf turns a walk's score into one of the distance.
-func (s *search) scoreOf(walked float32) float32 {
-	switch {
-	case s.distance.LargerIsBetter():
-		return -walked
-	case s.distance == vec.Euclid:
-		return root(max(walked, 0))
-	}
-	return walked
 }

@@ -83,7 +83,7 @@ func (x *Index) nextLocked() (job func() error, judging bool) {
 		return x.rebuild, false
 	case n != nil && (config.M == 0 || !n.config.sameGraph(config)):
 		return x.rebuild, false
-	case n == nil && config.wantsGraph(x.state.Load().count, x.size):
+	case n == nil && config.wantsGraph(x.state.Load().count, &x.form):
 		return x.beginGraph, false
 	case n != nil && c.linked.Load() < x.state.Load().rows:
 		return x.linkAll, false
@@ -102,7 +102,7 @@ func (x *Index) Lagging() <-chan struct{} {
 	if !x.worker.busy || x.worker.failure != nil || s.core.net.Load() == nil {
 		return nil
 	}
-	tail := int64(s.rows-min(s.core.linked.Load(), s.rows)) * int64(4*x.size)
+	tail := int64(s.rows-min(s.core.linked.Load(), s.rows)) * int64(x.form.bytes())
 	if indexing := x.full.Load().IndexingBytes; tail <= max(minTail, indexing+indexing/4) {
 		return nil
 	}

@@ -68,6 +68,22 @@ func (c *Bytes) Decode(row []byte, vector []float32) {
 	}
 }
 
+// Compare returns what a scorer does of a query and the row of a vector.
+func (c *Bytes) Compare(query, vector []float32) float32 {
+	q, v := make([]byte, c.size), make([]byte, c.size)
+	lengths := c.encode(query, q)
+	lengths *= c.encode(vector, v)
+	return c.score(vec.ForUint8(c.distance).One(q, v), lengths)
+}
+
+// score is that of a sum, and of the product of two lengths.
+func (c *Bytes) score(sum uint32, lengths float32) float32 {
+	if c.distance == vec.Cosine {
+		return -float32(sum) / lengths
+	}
+	return score(c.distance, float32(sum))
+}
+
 // NewScorer makes a scorer of rows.
 func (c *Bytes) NewScorer(rows *arena.Arena) Scorer {
 	return &byteScorer{codec: c, rows: rows, kernel: vec.ForUint8(c.distance), query: make([]byte, c.size), length: 1}
@@ -107,14 +123,11 @@ func (s *byteScorer) compare(t *vec.Table, query []byte, length float32, rows []
 		n := min(len(rows), batch)
 		s.kernel.Gather(query, t, rows[:n], s.sums[:n])
 		for i, sum := range s.sums[:n] {
-			switch s.codec.distance {
-			case vec.Cosine:
-				out[i] = -float32(sum) / (length * s.lengthOf(t, rows[i]))
-			case vec.Dot:
-				out[i] = -float32(sum)
-			default:
-				out[i] = float32(sum)
+			lengths := length
+			if s.codec.distance == vec.Cosine {
+				lengths *= s.lengthOf(t, rows[i])
 			}
+			out[i] = s.codec.score(sum, lengths)
 		}
 		rows, out = rows[n:], out[n:]
 	}

@@ -30,6 +30,24 @@ func (c *Full) Encode(vector []float32, row []byte) {
 	copy(unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(row[:c.Bytes()]))), c.size), vector)
 }
 
+// Decode copies what a row holds to vector.
+func (c *Full) Decode(row []byte, vector []float32) {
+	copy(vector, unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(row[:c.Bytes()]))), c.size))
+}
+
+// Compare returns what a scorer does of a query and the row of a vector.
+func (c *Full) Compare(query, vector []float32) float32 {
+	return score(c.distance, vec.ForFloat32(c.distance).One(query, vector))
+}
+
+// score is what a sum says, the smaller the nearer.
+func score(d vec.Distance, sum float32) float32 {
+	if d.LargerIsBetter() {
+		return -sum
+	}
+	return sum
+}
+
 // NewScorer makes a scorer of rows.
 func (c *Full) NewScorer(rows *arena.Arena) Scorer {
 	return &fullScorer{

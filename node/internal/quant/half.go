@@ -42,6 +42,13 @@ func (c *Half) Decode(row []byte, vector []float32) {
 	}
 }
 
+// Compare returns what a scorer does of a query and the row of a vector.
+func (c *Half) Compare(query, vector []float32) float32 {
+	halves := make([]vec.Float16, c.size)
+	c.Encode(vector, unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(halves))), c.Bytes()))
+	return score(c.distance, vec.ForFloat16(c.distance).One(query, halves))
+}
+
 // NewScorer makes a scorer of rows.
 func (c *Half) NewScorer(rows *arena.Arena) Scorer {
 	return &halfScorer{

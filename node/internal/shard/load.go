@@ -2,7 +2,10 @@ package shard
 
 import (
 	"context"
+	"errors"
+	"sync"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
@@ -29,64 +32,118 @@ func (s *Shard) load() error {
 	if s.mu.moves, err = move.DecodeState(moves); err != nil {
 		return err
 	}
-	ctx, t := context.Background(), s.mu.table
-	err = v.ScanPayloads(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
+	saved := s.readSaved() // beside the table
+	versions, err := s.loadTable(v)
+	if err != nil {
+		return errors.Join(err, saved.drop())
+	}
+	defer publishAll(s.mu.spaces)
+	return s.loadVectors(v, versions, s.useSaved(saved, versions))
+}
+
+// loadTable reads what is known of points without their vectors, and returns the versions of these by label, 0 where there are
+// none. Payloads and what stands before vectors are read side by side: both come in the order of ids.
+func (s *Shard) loadTable(v *kv.View) (versions []uint64, err error) {
+	heads := headsOf(v, s.gen)
+	defer heads.close()
+	t := s.mu.table
+	err = v.ScanPayloads(context.Background(), s.gen, nil, func(r kv.Record) (bool, error) {
+		h, err := heads.of(r.ID)
+		if err != nil {
+			return false, err
+		}
 		l := t.label(r.ID, 0)
 		t.put(l, r.ID)
 		s.countLocked(r.ID, 1)
 		t.setPayload(l, r.Version, len(r.Body))
-		t.setRefs(l, kv.Refs{Payload: r.Ref})
+		if h == nil {
+			versions = append(versions, 0)
+			t.setRefs(l, kv.Refs{Payload: r.Ref})
+			return true, nil
+		}
+		versions = append(versions, h.Version)
+		t.setVectors(l, h.Version, h.Length)
+		t.setRefs(l, kv.Refs{Payload: r.Ref, Vectors: h.Ref})
 		return true, nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = heads.end()
 	}
-	defer publishAll(s.mu.spaces)
+	return versions, err
+}
+
+// reading is what saved indexes are being read into, by the name of their vectors.
+type reading struct {
+	wg  sync.WaitGroup
+	all []*savedSpace
+}
+
+type savedSpace struct {
+	name   string
+	sp     *space
+	loaded *dense.Loaded
+	err    error
+}
+
+// readSaved begins to read saved indexes.
+func (s *Shard) readSaved() *reading {
+	r := &reading{}
 	if s.dir == "" {
-		return s.loadVectors(ctx, v)
+		return r
 	}
-	return s.loadSaved(ctx, v)
-}
-
-// loadVectors takes all vectors from the store.
-func (s *Shard) loadVectors(ctx context.Context, v *kv.View) error {
-	return v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
-		l, err := s.loadHead(kv.Head{ID: r.ID, Version: r.Version, Length: len(r.Body), Ref: r.Ref})
-		if err != nil {
-			return false, err
-		}
-		return true, s.index(l, r.Body, s.mu.spaces)
-	})
-}
-
-func (s *Shard) loadHead(h kv.Head) (label uint32, err error) {
-	t := s.mu.table
-	l, ok := t.labels[h.ID]
-	if !ok {
-		return 0, fault.New(fault.Corrupt, "point %s has vectors but no payload record", h.ID)
-	}
-	t.setVectors(l, h.Version, h.Length)
-	t.setRefs(l, kv.Refs{Payload: t.large[l].Payload, Vectors: h.Ref})
-	return l, nil
-}
-
-// loadSaved takes vectors from saved indexes, and from the store those that have changed since or were not saved.
-func (s *Shard) loadSaved(ctx context.Context, v *kv.View) error {
-	versions := make([]uint64, s.mu.table.used) // of vectors, by label
-	err := v.ScanVectorHeads(ctx, s.gen, func(h kv.Head) (bool, error) {
-		l, err := s.loadHead(h)
-		if err == nil {
-			versions[l] = h.Version
-		}
-		return err == nil, err
-	})
-	if err != nil {
-		return err
-	}
-	since := make(map[*space]uint64, len(s.mu.spaces)) // what a space has shown up to
-	oldest := s.mu.applied
 	for name, sp := range s.mu.spaces {
-		since[sp] = s.restore(name, sp, versions)
+		if sp.dense == nil {
+			continue // these are not saved
+		}
+		one := &savedSpace{name: name, sp: sp}
+		r.all = append(r.all, one)
+		r.wg.Go(func() { one.loaded, one.err = sp.dense.Read(s.indexDir(name)) })
+	}
+	return r
+}
+
+func (r *reading) drop() (err error) {
+	r.wg.Wait()
+	for _, one := range r.all {
+		if one.loaded != nil {
+			err = errors.Join(err, one.loaded.Drop())
+		}
+	}
+	return err
+}
+
+// useSaved puts saved indexes in place, and returns the last change that each shows. What cannot be used is removed.
+func (s *Shard) useSaved(r *reading, versions []uint64) (since map[*space]uint64) {
+	r.wg.Wait()
+	since = map[*space]uint64{}
+	labels := s.mu.table.labels
+	for _, one := range r.all {
+		applied, err := uint64(0), one.err
+		if err == nil {
+			applied, err = one.loaded.Use(func(id point.ID, applied uint64) (uint32, bool) {
+				l, ok := labels[id]
+				return l, ok && versions[l] != 0 && versions[l] <= applied
+			})
+		}
+		if err == nil {
+			since[one.sp] = applied
+			continue
+		}
+		if fault.Is(err, fault.NotFound) {
+			continue
+		}
+		s.log.Warn("cannot use a saved index; it is built anew", "generation", s.gen, "vector", one.name, "error", err)
+		if err := s.forget(one.name); err != nil {
+			s.log.Warn("cannot remove a saved index", "generation", s.gen, "vector", one.name, "error", err)
+		}
+	}
+	return since
+}
+
+// loadVectors takes from the store the vectors that have changed since an index was saved, or are in none that was.
+func (s *Shard) loadVectors(v *kv.View, versions []uint64, since map[*space]uint64) error {
+	oldest := s.mu.applied
+	for _, sp := range s.mu.spaces {
 		oldest = min(oldest, since[sp])
 	}
 	missing := func(version uint64) map[string]*space {
@@ -99,7 +156,7 @@ func (s *Shard) loadSaved(ctx context.Context, v *kv.View) error {
 		return spaces
 	}
 	if oldest == 0 {
-		return v.ScanVectors(ctx, s.gen, nil, func(r kv.Record) (bool, error) {
+		return v.ScanVectors(context.Background(), s.gen, nil, func(r kv.Record) (bool, error) {
 			return true, s.index(s.mu.table.labels[r.ID], r.Body, missing(r.Version))
 		})
 	}
@@ -116,28 +173,6 @@ func (s *Shard) loadSaved(ctx context.Context, v *kv.View) error {
 		}
 	}
 	return nil
-}
-
-// restore loads a saved index, and returns the last change that it shows, 0 if there is none.
-func (s *Shard) restore(name string, sp *space, versions []uint64) uint64 {
-	if sp.dense == nil {
-		return 0 // these are not saved
-	}
-	labels := s.mu.table.labels
-	applied, err := sp.dense.Load(s.indexDir(name), func(id point.ID, applied uint64) (uint32, bool) {
-		l, ok := labels[id]
-		return l, ok && versions[l] != 0 && versions[l] <= applied
-	})
-	if err == nil {
-		return applied
-	}
-	if !fault.Is(err, fault.NotFound) {
-		s.log.Warn("cannot use a saved index; it is built anew", "generation", s.gen, "vector", name, "error", err)
-		if err := s.forget(name); err != nil {
-			s.log.Warn("cannot remove a saved index", "generation", s.gen, "vector", name, "error", err)
-		}
-	}
-	return 0
 }
 
 // index adds a point's stored vectors to spaces. What does not fit the schema (any more) is left out.

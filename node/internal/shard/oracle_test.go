@@ -114,6 +114,32 @@ func stored(vs point.VectorSet) (out point.VectorSet, err error) {
 	return out, nil
 }
 
+// heldScore compares components of 16 or 8 bits.
+func heldScore(s shard.VectorSchema, query, v []float32) float32 {
+	if s.Datatype == vec.HalfType {
+		var halves []vec.Float16
+		for _, x := range v {
+			halves = append(halves, vec.ToFloat16(x))
+		}
+		sum := vec.ForFloat16(s.Distance).One(query, halves)
+		if s.Distance == vec.Euclid {
+			return float32(math.Sqrt(float64(sum)))
+		}
+		return sum
+	}
+	product, a, b := 0, 0, 0
+	for i := range v {
+		product, a, b = product+int(query[i])*int(v[i]), a+int(query[i])*int(query[i]), b+int(v[i])*int(v[i])
+	}
+	if s.Distance != vec.Cosine {
+		panic("not compared here")
+	}
+	if product == 0 {
+		return 0
+	}
+	return float32(product) / (float32(math.Sqrt(float64(a))) * float32(math.Sqrt(float64(b))))
+}
+
 // score compares a query with a stored point; ok tells whether it is found at all.
 func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 	s := schema.Vectors[req.Using]
@@ -134,6 +160,9 @@ func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 	query, err := stored(point.VectorSet{Dense: point.Vectors{req.Using: req.Vector}})
 	if !ok || err != nil {
 		return 0, false
+	}
+	if s.Kind == shard.Dense && s.Datatype != "" {
+		return heldScore(s, query.Dense[req.Using], v), true
 	}
 	compared := func(row []float32) []float32 {
 		if s.Distance == vec.Cosine && s.Datatype == vec.ByteType {

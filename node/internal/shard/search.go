@@ -407,7 +407,7 @@ func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
 		return multi.Score(q.schema.Distance, q.schema.Size, q.query, q.schema.indexed(stored.Dense[q.req.Using])), true
 	case Dense:
 	}
-	return q.schema.Distance.Score(q.query, q.schema.indexed(stored.Dense[q.req.Using])), true
+	return dense.Score(q.schema.Datatype, q.schema.Distance, q.query, stored.Dense[q.req.Using]), true
 }
 
 func (q *searcher) sort(hits []found) {

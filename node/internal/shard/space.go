@@ -32,7 +32,7 @@ func (s *Shard) newSpace(name string, schema VectorSchema) (sp *space, err error
 		sp.sparse = sparse.New()
 	case Dense:
 		sp.dense, err = dense.New(dense.Options{
-			Size: schema.Size, Distance: schema.Distance, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
+			Size: schema.Size, Distance: schema.Distance, Datatype: schema.Datatype, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
 			Idle: s.keeper.due, Pool: s.pool, Dir: s.indexDir(name),
 		})
 	}
@@ -65,7 +65,7 @@ func (sp *space) put(label uint32, name string, vectors point.VectorSet) error {
 	case sp.multi != nil:
 		return sp.multi.Put(label, sp.schema.indexed(vectors.Dense[name]))
 	}
-	return sp.dense.Put(label, sp.schema.indexed(vectors.Dense[name]))
+	return sp.dense.Put(label, vectors.Dense[name])
 }
 
 func (sp *space) remove(label uint32) {
@@ -181,7 +181,11 @@ func (v VectorSchema) sought(x []float32) ([]float32, error) {
 	if (v.Datatype == "" || v.Datatype == vec.Float32) && v.Distance != vec.Cosine { // stored as it comes
 		return x, nil
 	}
-	return v.indexed(v.rows(x, v.form)), nil
+	formed := v.rows(x, v.form)
+	if v.Kind == Dense { // an index of these knows its datatype
+		return formed, nil
+	}
+	return v.indexed(formed), nil
 }
 
 // check refuses what is no vector of the schema.
@@ -230,7 +234,7 @@ func normalisedHalves(x []float32) bool {
 	return math.Abs(sum-1) <= tolerance && slices.Equal(vec.HalfType.Held(x), x)
 }
 
-// indexed returns a stored vector, or a query in that form, as it is compared.
+// indexed returns a stored vector, or a query in that form, as it is compared by who does not know of datatypes.
 func (v VectorSchema) indexed(stored []float32) []float32 {
 	if v.Datatype != vec.ByteType || v.Distance != vec.Cosine {
 		return stored
