@@ -47,6 +47,7 @@ func (p *peer) Create(ctx context.Context, req resource.CreateRequest, resp *res
 // join waits until the node is a member and alive.
 func (p *peer) join(ctx context.Context, name string) (client.Peer, error) {
 	const pollFirst, pollMax = 50 * time.Millisecond, 3 * time.Second
+	var known error // why it was waited for, by the last answer
 	for pause := pollFirst; ; pause = min(2*pause, pollMax) {
 		found, err := p.find(ctx, name)
 		switch {
@@ -54,7 +55,12 @@ func (p *peer) join(ctx context.Context, name string) (client.Peer, error) {
 			return found, err
 		case err == nil:
 			err = fmt.Errorf("peer %s is a member, but does not answer", name)
-		case !errors.Is(err, errAbsent) && !client.IsTransient(err):
+			known = err
+		case errors.Is(err, errAbsent):
+			known = err
+		case ctx.Err() != nil && known != nil:
+			err = known // that time ran out while it was asked once more tells nothing
+		case !client.IsTransient(err):
 			return found, err
 		}
 		tflog.Info(ctx, "waiting for the peer to join", map[string]any{"peer": name, "problem": err.Error()})
