@@ -51,7 +51,8 @@ type CollectionChange struct {
 	ShardNumber            *uint32
 	ReplicationFactor      *uint32
 	WriteConsistencyFactor *uint32
-	ShardKey               *ShardKey
+	ShardKey               *ShardKey // that ShardNumber is of; of a collection yet to be created, its first
+	CustomSharding         bool      // of a collection that is yet to be created: its shards come with shard keys
 }
 
 // PeerChange is a peer as if it were in that state, or removed.
@@ -70,7 +71,7 @@ func (c *Client) Plan(ctx context.Context) (*Plan, error) {
 func (c *Client) PlanCollection(ctx context.Context, change CollectionChange) (*Plan, error) {
 	return c.plan(ctx, &clusterpb.GetPlanRequest{Change: &clusterpb.GetPlanRequest_Collection{Collection: &clusterpb.CollectionChange{
 		Collection: change.Collection, ShardNumber: change.ShardNumber, ReplicationFactor: change.ReplicationFactor,
-		WriteConsistencyFactor: change.WriteConsistencyFactor, ShardKey: change.ShardKey.wire(),
+		WriteConsistencyFactor: change.WriteConsistencyFactor, ShardKey: change.ShardKey.wire(), CustomSharding: change.CustomSharding,
 	}}})
 }
 

@@ -81,6 +81,16 @@ func TestFindingsOfTheClusterStandAtTheirAttributes(t *testing.T) {
 	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "Disk too small"), "(at shard_number)")
 }
 
+func TestAPlanOfACollectionWithShardKeysIsAskedForAsSuch(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	for method, custom := range map[string]bool{"custom": true, "auto": false} {
+		w.Plan(t, collectionType, w.None(collectionType), minimal(prototest.Config{"sharding_method": method}))
+		if asked := w.cluster.Planned(); asked == nil || asked.GetCustomSharding() != custom {
+			t.Errorf("%s: asked for %v", method, asked)
+		}
+	}
+}
+
 func TestMissingCopiesAreToldOfAndWithHealAreAChange(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	config := minimal(prototest.Config{"shard_number": 2, "replication_factor": 3})

@@ -1948,7 +1948,8 @@ type CollectionChange struct {
 	ShardNumber            *uint32                `protobuf:"varint,2,opt,name=shard_number,json=shardNumber,proto3,oneof" json:"shard_number,omitempty"`
 	ReplicationFactor      *uint32                `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3,oneof" json:"replication_factor,omitempty"`
 	WriteConsistencyFactor *uint32                `protobuf:"varint,4,opt,name=write_consistency_factor,json=writeConsistencyFactor,proto3,oneof" json:"write_consistency_factor,omitempty"`
-	ShardKey               *ShardKey              `protobuf:"bytes,5,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
+	ShardKey               *ShardKey              `protobuf:"bytes,5,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`                    // that shard_number is of; of a collection yet to be created, its first
+	CustomSharding         bool                   `protobuf:"varint,6,opt,name=custom_sharding,json=customSharding,proto3" json:"custom_sharding,omitempty"` // of a collection that is yet to be created: its shards come with shard keys
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -2016,6 +2017,13 @@ func (x *CollectionChange) GetShardKey() *ShardKey {
 		return x.ShardKey
 	}
 	return nil
+}
+
+func (x *CollectionChange) GetCustomSharding() bool {
+	if x != nil {
+		return x.CustomSharding
+	}
+	return false
 }
 
 type PeerChange struct {
@@ -2257,7 +2265,7 @@ func (x *PlannedStep) GetWhy() string {
 type PlanFinding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Severity      PlanFinding_Severity   `protobuf:"varint,1,opt,name=severity,proto3,enum=ostraka.cluster.v1.PlanFinding_Severity" json:"severity,omitempty"`
-	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`   // replicas_exceed_peers, zones_too_few, disk_too_small, last_copy, quorum_unreachable, under_replicated, transfers_running, paused, single_copy, two_voters
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`   // replicas_exceed_peers, zones_too_few, disk_too_small, last_copy, not_drained, no_shard_keys, quorum_unreachable, under_replicated, transfers_running, paused, single_copy, two_voters
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`   // for people: what, where, what to do
 	Field         string                 `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"` // of the change, if it is about one: shard_number, replication_factor, ...
 	unknownFields protoimpl.UnknownFields
@@ -3647,7 +3655,7 @@ const file_cluster_proto_rawDesc = "" +
 	"collection\x18\x01 \x01(\v2$.ostraka.cluster.v1.CollectionChangeH\x00R\n" +
 	"collection\x124\n" +
 	"\x04peer\x18\x02 \x01(\v2\x1e.ostraka.cluster.v1.PeerChangeH\x00R\x04peerB\b\n" +
-	"\x06change\"\xcd\x02\n" +
+	"\x06change\"\xf6\x02\n" +
 	"\x10CollectionChange\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -3655,7 +3663,8 @@ const file_cluster_proto_rawDesc = "" +
 	"\fshard_number\x18\x02 \x01(\rH\x00R\vshardNumber\x88\x01\x01\x122\n" +
 	"\x12replication_factor\x18\x03 \x01(\rH\x01R\x11replicationFactor\x88\x01\x01\x12=\n" +
 	"\x18write_consistency_factor\x18\x04 \x01(\rH\x02R\x16writeConsistencyFactor\x88\x01\x01\x129\n" +
-	"\tshard_key\x18\x05 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKeyB\x0f\n" +
+	"\tshard_key\x18\x05 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\x12'\n" +
+	"\x0fcustom_sharding\x18\x06 \x01(\bR\x0ecustomShardingB\x0f\n" +
 	"\r_shard_numberB\x15\n" +
 	"\x13_replication_factorB\x1b\n" +
 	"\x19_write_consistency_factor\"m\n" +

@@ -31,6 +31,9 @@ func (q *question) findings(before, after *catalog.State, f reconcile.Forecast) 
 		}
 	}
 	q.room(after, f, cols)
+	q.uncut(f, cols)
+	q.disks(f)
+	q.stuck(f)
 	q.clusterwide(before, after)
 }
 

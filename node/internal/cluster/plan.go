@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -82,6 +80,9 @@ func (s *Service) question(ctx context.Context, req *clusterpb.GetPlanRequest) (
 		}
 	}
 	q.view = s.observe(statuses)
+	for id := range s.opts.Raft.Voters() {
+		q.voters = append(q.voters, id)
+	}
 	q.obs = reconcile.Observations{Peers: s.opts.Planner.Health(q.state), Bytes: peer.Sizes(all)}
 	return q, nil
 }
@@ -94,6 +95,7 @@ type question struct {
 	collection *clusterpb.CollectionChange // at most one of the two
 	col        *catalog.Collection         // that exists
 	peer       *clusterpb.PeerChange
+	voters     []catalog.PeerID // of Raft
 
 	resp *clusterpb.GetPlanResponse
 }
@@ -257,79 +259,4 @@ func (q *question) changeKey() (*catalog.State, bool) {
 	reshard := &catalog.Reshard{Collection: q.col.ID, Key: key, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
 	s, _, ok := q.apply(q.state, catalog.Command{Reshard: reshard}, "shard_number")
 	return s, ok
-}
-
-// create declares the collection that does not exist yet.
-func (q *question) create() (*catalog.State, bool) {
-	c := q.collection
-	if c.GetWriteConsistencyFactor() > c.GetReplicationFactor() {
-		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
-			"a write of %s would need %d of %d copies, and could never succeed: declare write_consistency_factor %d at most",
-			c.GetCollection(), c.GetWriteConsistencyFactor(), c.GetReplicationFactor(), c.GetReplicationFactor())
-		return q.state, false
-	}
-	config := catalog.Config{
-		ShardNumber: c.GetShardNumber(), ReplicationFactor: c.GetReplicationFactor(), WriteConsistencyFactor: c.GetWriteConsistencyFactor(),
-	}
-	s, r, ok := q.apply(q.state, catalog.Command{CreateCollection: &catalog.CreateCollection{Name: c.GetCollection(), Config: config}}, "")
-	if !ok {
-		return s, false
-	}
-	q.col = s.Collections[r.Collection]
-	for _, sh := range q.col.Shards {
-		shard := uint32(sh.ID)
-		where := make([]string, len(sh.Replicas))
-		for i, r := range sh.Replicas {
-			where[i] = name(s, r.Peer)
-		}
-		q.add(&clusterpb.PlannedStep{
-			Kind: "create_shard", Collection: q.col.Name, ShardId: &shard, ToPeer: uint64(sh.Primary), Why: "new, on " + listed(where),
-		})
-	}
-	return s, true
-}
-
-// changePeer declares the state, or takes the peer for gone.
-func (q *question) changePeer() (*catalog.State, bool) {
-	id := catalog.PeerID(q.peer.GetPeer())
-	if !q.peer.GetRemove() {
-		state, err := peerStateFromWire(q.peer.GetState())
-		if err != nil {
-			q.found(clusterpb.PlanFinding_ERROR, "refused", "state", "the change would be refused: %v", err)
-			return q.state, false
-		}
-		s, _, ok := q.apply(q.state, catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: id, State: &state, At: q.view.Now.UnixMilli()}}, "state")
-		return s, ok
-	}
-	if lost := q.lost(id); len(lost) > 0 {
-		q.found(clusterpb.PlanFinding_ERROR, "last_copy", "", "%s holds the last copy that counts of %s: drain it first, or say that they may be lost", name(q.state, id), listed(lost))
-		return q.state, false
-	}
-	s := *q.state
-	s.Peers = make(map[catalog.PeerID]*catalog.Peer, len(q.state.Peers))
-	for other, p := range q.state.Peers {
-		s.Peers[other] = p
-	}
-	gone := *s.Peers[id]
-	gone.Removed = true
-	s.Peers[id] = &gone
-	return &s, true
-}
-
-// lost names the shards of which a peer holds the last copy that counts, or of which no other such copy answers.
-func (q *question) lost(id catalog.PeerID) []string {
-	var lost []string
-	for ref, sh := range q.state.Shards() {
-		r, held := sh.Replica(id)
-		if !held || r.State != catalog.Active {
-			continue
-		}
-		others := slices.ContainsFunc(sh.Replicas, func(r catalog.Replica) bool {
-			return r.Peer != id && r.State == catalog.Active && !q.state.Gone(r.Peer) && q.obs.Peers[r.Peer].Alive
-		})
-		if !others {
-			lost = append(lost, fmt.Sprintf("%s/%d", q.state.Collections[ref.Collection].Name, ref.Shard))
-		}
-	}
-	return lost
 }

@@ -62,8 +62,13 @@ const (
 
 // Room tells whether the disk has room for so many bytes more, as far as it is known: some of it stays free for what is written.
 func (h Health) Room(bytes uint64) bool {
-	return h.DiskTotal == 0 || h.DiskFree >= min(h.DiskTotal/diskReserve, maxReserve)+bytes
+	return h.DiskTotal == 0 || h.DiskFree >= h.reserve()+bytes
 }
+
+// Spare is how much more the disk has room for; 0 if it is not known.
+func (h Health) Spare() uint64 { return h.DiskFree - min(h.DiskFree, h.reserve()) }
+
+func (h Health) reserve() uint64 { return min(h.DiskTotal/diskReserve, maxReserve) }
 
 func (o Observations) alive(id catalog.PeerID) bool { return o.Peers[id].Alive }
 

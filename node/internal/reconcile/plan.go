@@ -115,6 +115,14 @@ func (p *planner) replacedPeers() {
 	}
 }
 
+// fate says what became of a peer that is gone.
+func (p *planner) fate(id catalog.PeerID) string {
+	if peer, ok := p.state.Peers[id]; ok && !peer.Removed {
+		return "came back as another one, without its disk"
+	}
+	return "was removed"
+}
+
 // gone says what became of a peer.
 func gone(p *catalog.Peer) string {
 	if p.Removed {
@@ -151,7 +159,7 @@ func (p *planner) drop(l *look) bool {
 		}
 		why := "it was retired and counts no more"
 		if gone {
-			why = "the disk of its peer is gone"
+			why = "its peer " + p.fate(r.Peer)
 		}
 		p.change(l, catalog.ChangeShard{DropReplica: pointer(r.Peer)}, "%s", why)
 		return true

@@ -40,7 +40,7 @@ func (p *planner) whyFailover(l *look) string {
 	id := l.sh.Primary
 	switch wish, wished := p.obs.Wishes[l.ref]; {
 	case p.state.Gone(id):
-		return fmt.Sprintf("the disk of its primary, peer %d, is gone", id)
+		return fmt.Sprintf("its primary, peer %d, %s", id, p.fate(id))
 	case !p.obs.alive(id):
 		return fmt.Sprintf("its primary, peer %d, is dead", id)
 	case wished && wish >= l.sh.Term:

@@ -61,6 +61,7 @@ func hypothesis(ch change, cluster *client.Cluster) client.CollectionChange {
 	out := client.CollectionChange{
 		Collection: ch.plan.Name.ValueString(), ShardNumber: uint32Of(ch.plan.ShardNumber),
 		ReplicationFactor: uint32Of(ch.plan.ReplicationFactor), WriteConsistencyFactor: uint32Of(ch.plan.WriteConsistencyFactor),
+		CustomSharding: ch.plan.ShardingMethod.ValueString() == customSharding,
 	}
 	if out.ShardNumber == nil {
 		peers := uint32(max(1, len(cluster.Peers)))

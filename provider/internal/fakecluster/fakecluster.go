@@ -35,6 +35,7 @@ type Cluster struct {
 		frozen      bool
 		operations  []*operation
 		findings    []*clusterpb.PlanFinding
+		planned     *clusterpb.CollectionChange // asked for last
 		points      uint64
 	}
 }

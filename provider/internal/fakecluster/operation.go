@@ -150,6 +150,7 @@ func (s *clusterService) GetPlan(_ context.Context, r *clusterpb.GetPlanRequest)
 	if ch == nil {
 		return out, nil
 	}
+	c.mu.planned = ch
 	alive := uint32(0)
 	for _, p := range c.mu.peers {
 		if p.GetAlive() {
@@ -175,6 +176,13 @@ func (s *clusterService) GetPlan(_ context.Context, r *clusterpb.GetPlanRequest)
 		}
 	}
 	return out, nil
+}
+
+// Planned returns the collection that the last plan was asked for, as it was to be.
+func (c *Cluster) Planned() *clusterpb.CollectionChange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.planned
 }
 
 // Find lets every plan from now on have these findings.

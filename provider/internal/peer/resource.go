@@ -172,17 +172,24 @@ func (p *peer) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, r
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, planDeadline)
+	defer cancel()
 	change := client.PeerChange{Peer: client.PeerID(state.ID.ValueInt64())}
 	switch {
 	case plan == nil && state.OnDestroy.ValueString() == remove:
-		change.Remove = true
+		found, err := p.find(ctx, state.Name.ValueString())
+		if err != nil {
+			return // the apply will tell
+		}
+		// It is drained before it is removed; from one that is away nothing can move.
+		if change.Remove = !found.Alive; found.Alive {
+			change.State = client.PeerDraining
+		}
 	case plan != nil && !plan.State.IsUnknown() && !plan.State.Equal(state.State):
 		change.State = client.PeerState(plan.State.ValueString())
 	default:
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, planDeadline)
-	defer cancel()
 	foreseen, err := p.session.Client.PlanPeer(ctx, change)
 	if err != nil {
 		return // the apply will tell

@@ -21,6 +21,7 @@ func planTable() config.Table {
 		config.Setting{Name: "shard-key", Placeholder: "KEY", Usage: "as if this shard key of the collection had as many as --shard-number says; digits are a number, in quotes they are a word"},
 		config.Setting{Name: "replication-factor", Placeholder: "N", Usage: "as if the collection had so many copies"},
 		config.Setting{Name: "write-consistency-factor", Placeholder: "N", Usage: "as if a write needed so many copies"},
+		config.Setting{Name: "custom-sharding", Kind: config.Bool, Default: "false", Usage: "of a collection yet to be created: its shards come with shard keys"},
 		config.Setting{Name: "peer", Placeholder: "PEER", Usage: "plan a change of this peer; with --as"},
 		config.Setting{Name: "as", Placeholder: "STATE", Usage: "as if the peer were active, draining, in maintenance, or removed"},
 		config.Setting{Name: "all", Kind: config.Bool, Default: "false", Usage: "show every step"},
@@ -106,7 +107,8 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 	case collection != "":
 		return a.c.PlanCollection(a.ctx, client.CollectionChange{
 			Collection: collection, ShardNumber: numbers[0], ReplicationFactor: numbers[1], WriteConsistencyFactor: numbers[2],
-			ShardKey: key,
+			CustomSharding: a.v.Bool("custom-sharding"),
+			ShardKey:       key,
 		})
 	case peer != "":
 		found, err := findPeer(s.cluster, peer)
