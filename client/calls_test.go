@@ -46,6 +46,7 @@ func fullInfo() *qdrant.CollectionInfo {
 			WalConfig:          wireWAL(),
 			Metadata:           qdrant.NewValueMap(map[string]any{"owner": "search", "n": 1, "f": 1.5, "l": []any{nil, true}, "o": map[string]any{}}),
 			QuantizationConfig: qdrant.NewQuantizationBinary(&qdrant.BinaryQuantization{}),
+			StrictModeConfig:   &qdrant.StrictModeConfig{Enabled: ptr(false), MaxQueryLimit: ptr(uint32(9)), MaxResidentMemoryPercent: ptr(uint32(80))},
 		},
 	}
 }
@@ -100,7 +101,8 @@ func TestGetCollectionReadsEveryField(t *testing.T) {
 			HNSW: fullHNSW(), Optimizers: fullOptimizers(), WAL: fullWAL(),
 			Metadata: map[string]any{"owner": "search", "n": int64(1), "f": 1.5, "l": []any{nil, true}, "o": map[string]any{}},
 			Status:   client.Yellow, OptimizerError: "disk", Points: 6000, Warnings: []string{"under-replicated"},
-			Foreign:        []string{"memory"},
+			Foreign:        []string{"max_resident_memory_percent", "memory"},
+			Strict:         &client.StrictMode{Enabled: ptr(false), MaxQueryLimit: ptr(uint64(9))},
 			Quantization:   &client.Quantization{Binary: &client.BinaryQuantization{}},
 			CustomSharding: true,
 			SparseVectors:  map[string]client.SparseParams{"text": {Modifier: "Idf", OnDisk: ptr(true)}},

@@ -78,6 +78,7 @@ type CollectionSpec struct {
 	Quantization           *Quantization           // nil: none
 	SparseVectors          map[string]SparseParams // by name
 	CustomSharding         bool                    // points go to shards by shard keys, which are created one by one
+	Strict                 *StrictMode             // nil: none
 	Metadata               map[string]any          // JSON values
 }
 
@@ -95,6 +96,7 @@ type Collection struct {
 	Optimizers             Optimizers
 	WAL                    WAL
 	Quantization           *Quantization // nil: none
+	Strict                 *StrictMode   // nil: nothing was declared
 	SparseVectors          map[string]SparseParams
 	CustomSharding         bool
 	Indexes                map[string]FieldIndex // of payloads, by field
@@ -104,7 +106,7 @@ type Collection struct {
 	OptimizerError string // "" when the optimizer is well
 	Points         uint64 // approximate
 	Warnings       []string
-	// Foreign names what is configured on the server but has no field here, such as "strict_mode_config".
+	// Foreign names what is configured on the server but has no field here, such as "inline_storage".
 	Foreign []string
 }
 
@@ -120,6 +122,7 @@ type CollectionUpdate struct {
 	HNSW                   *HNSW
 	Optimizers             *Optimizers
 	Quantization           *Quantization  // replaces; &Quantization{} turns it off
+	Strict                 *StrictMode    // merged by field
 	Metadata               map[string]any // merged by key; a nil value removes the key
 }
 

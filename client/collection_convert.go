@@ -37,6 +37,7 @@ func createRequest(s CollectionSpec) (*qdrant.CreateCollection, error) {
 		WalConfig:              s.WAL.diff(),
 		QuantizationConfig:     quantization,
 		SparseVectorsConfig:    sparse,
+		StrictModeConfig:       s.Strict.wire(),
 		Metadata:               metadata,
 	}
 	if s.CustomSharding {
@@ -69,6 +70,7 @@ func updateRequest(name string, u CollectionUpdate) (*qdrant.UpdateCollection, e
 		VectorsConfig:       vectors,
 		QuantizationConfig:  quantization,
 		SparseVectorsConfig: sparse,
+		StrictModeConfig:    u.Strict.wire(),
 		Metadata:            metadata,
 	}
 	if u.ReplicationFactor != nil || u.WriteConsistencyFactor != nil || u.ReadFanOutFactor != nil ||
@@ -184,6 +186,7 @@ func collectionOf(name string, info *qdrant.CollectionInfo) *Collection {
 		WAL:                    walOf(config.GetWalConfig()),
 		Optimizers:             optimizersOf(config.GetOptimizerConfig()),
 		Quantization:           quantizationOf(config.GetQuantizationConfig()),
+		Strict:                 strictOf(config.GetStrictModeConfig()),
 		SparseVectors:          sparseOf(params.GetSparseVectorsConfig()),
 		CustomSharding:         params.GetShardingMethod() == qdrant.ShardingMethod_Custom,
 		Indexes:                indexesOf(info.GetPayloadSchema()),
@@ -270,7 +273,7 @@ func foreign(config *qdrant.CollectionConfig) []string {
 			names = append(names, name)
 		}
 	}
-	note(config.GetStrictModeConfig().GetEnabled(), "strict_mode_config")
+	note(config.GetStrictModeConfig().GetMaxResidentMemoryPercent() != 0, "max_resident_memory_percent")
 	note(config.GetHnswConfig().GetMemory() != 0 || params.GetPayload().GetMemory() != 0, "memory")
 	note(config.GetHnswConfig().GetInlineStorage(), "inline_storage")
 	noteQuantization := func(q *qdrant.QuantizationConfig) {

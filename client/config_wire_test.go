@@ -104,6 +104,38 @@ func TestQuantizationComesBackFromTheWire(t *testing.T) {
 	}
 }
 
+func TestStrictModeComesBackFromTheWire(t *testing.T) {
+	if got := client.StrictRoundTrip(nil); got != nil {
+		t.Errorf("%+v came of nothing", got)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := &client.StrictMode{SearchMaxOversampling: optional(t, "oversampling", rapid.Float32Range(1, 100))}
+		v := reflect.ValueOf(s).Elem()
+		for i := range v.NumField() {
+			switch name := v.Type().Field(i).Name; v.Field(i).Interface().(type) {
+			case *bool:
+				v.Field(i).Set(reflect.ValueOf(optional(t, name, rapid.Bool())))
+			case *uint64:
+				v.Field(i).Set(reflect.ValueOf(optional(t, name, rapid.Uint64Range(0, 1<<31))))
+			case map[string]uint64:
+				if rapid.Bool().Draw(t, name) {
+					v.Field(i).Set(reflect.ValueOf(map[string]uint64{"": rapid.Uint64Range(0, 1<<40).Draw(t, "limit")}))
+				}
+			}
+		}
+		if got := client.StrictRoundTrip(s); !reflect.DeepEqual(got, s) {
+			t.Fatalf("got %+v, want %+v", got, s)
+		}
+	})
+	none := &client.StrictMode{
+		SearchMaxOversampling: ptr(float32(client.NoOversamplingLimit)), MaxQueryLimit: ptr(uint64(client.NoLimit)), ReadRateLimit: ptr(uint64(1 << 40)),
+		MaxPointsCount: ptr(uint64(client.NoLimit)), SparseMaxLength: map[string]uint64{"s": client.NoLimit}, MultivectorMaxVectors: map[string]uint64{},
+	}
+	if got := client.StrictRoundTrip(none); !reflect.DeepEqual(got, &client.StrictMode{}) {
+		t.Errorf("limits that limit nothing: %+v", got)
+	}
+}
+
 func TestSparseVectorsComeBackFromTheWire(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := map[string]client.SparseParams{"text": {
@@ -129,7 +161,7 @@ func TestEverythingOfACollectionIsSent(t *testing.T) {
 		c := n.client(client.Config{}, "a:1")
 		scalar := &client.Quantization{Scalar: &client.ScalarQuantization{AlwaysRAM: ptr(true)}}
 		err := c.CreateCollection(t.Context(), client.CollectionSpec{
-			Name: "docs", CustomSharding: true, Quantization: scalar,
+			Name: "docs", CustomSharding: true, Quantization: scalar, Strict: &client.StrictMode{MaxTimeout: ptr(uint64(3))},
 			Vectors: map[string]client.VectorParams{"v": {
 				Size: 2, Distance: client.Dot, Datatype: client.Float16, MultiVector: true,
 				Quantization: &client.Quantization{Product: &client.ProductQuantization{Compression: "x8"}},
@@ -142,6 +174,7 @@ func TestEverythingOfACollectionIsSent(t *testing.T) {
 		wireScalar := &qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, AlwaysRam: ptr(true)}
 		expect(t, a.requests("qdrant.Collections/Create")[0].request, &qdrant.CreateCollection{
 			CollectionName: "docs", ShardingMethod: qdrant.ShardingMethod_Custom.Enum(), QuantizationConfig: qdrant.NewQuantizationScalar(wireScalar),
+			StrictModeConfig: &qdrant.StrictModeConfig{MaxTimeout: ptr(uint32(3))},
 			VectorsConfig: qdrant.NewVectorsConfigMap(map[string]*qdrant.VectorParams{"v": {
 				Size: 2, Distance: qdrant.Distance_Dot, Datatype: qdrant.Datatype_Float16.Enum(), MultivectorConfig: &qdrant.MultiVectorConfig{},
 				QuantizationConfig: qdrant.NewQuantizationProduct(&qdrant.ProductQuantization{Compression: qdrant.CompressionRatio_x8}),
@@ -150,6 +183,7 @@ func TestEverythingOfACollectionIsSent(t *testing.T) {
 		})
 		err = c.UpdateCollection(t.Context(), "docs", client.CollectionUpdate{
 			Quantization:  &client.Quantization{},
+			Strict:        &client.StrictMode{Enabled: ptr(true), SparseMaxLength: map[string]uint64{}},
 			Vectors:       map[string]client.VectorUpdate{"v": {Quantization: scalar}},
 			SparseVectors: map[string]client.SparseParams{"s": {OnDisk: ptr(true)}},
 		})
@@ -158,6 +192,7 @@ func TestEverythingOfACollectionIsSent(t *testing.T) {
 		}
 		expect(t, a.requests("qdrant.Collections/Update")[0].request, &qdrant.UpdateCollection{
 			CollectionName: "docs", QuantizationConfig: qdrant.NewQuantizationDiffDisabled(),
+			StrictModeConfig:    &qdrant.StrictModeConfig{Enabled: ptr(true), SparseConfig: &qdrant.StrictModeSparseConfig{}},
 			VectorsConfig:       qdrant.NewVectorsConfigDiffMap(map[string]*qdrant.VectorParamsDiff{"v": {QuantizationConfig: qdrant.NewQuantizationDiffScalar(wireScalar)}}),
 			SparseVectorsConfig: qdrant.NewSparseVectorsConfig(map[string]*qdrant.SparseVectorParams{"s": {Index: &qdrant.SparseIndexConfig{OnDisk: ptr(true)}}}),
 		})

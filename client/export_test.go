@@ -39,6 +39,9 @@ func QuantizationRoundTrip(q *Quantization, update bool) (*Quantization, error) 
 	return quantizationOf(qdrant.NewQuantizationScalar(d.GetScalar())), nil
 }
 
+// StrictRoundTrip sends a strict mode through the wire form.
+func StrictRoundTrip(s *StrictMode) *StrictMode { return strictOf(s.wire()) }
+
 // SparseRoundTrip sends sparse vectors through the wire form.
 func SparseRoundTrip(vectors map[string]SparseParams) (map[string]SparseParams, error) {
 	config, err := sparseConfig(vectors)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -251,6 +252,48 @@ func TestAccDriftOfEachAttributeIsShownExactlyAndUndone(t *testing.T) {
 		})
 	}
 	s.run(steps)
+}
+
+func TestAccStrictModeComesChangesDriftsAndGoes(t *testing.T) {
+	s := newStage(t)
+	declared := func() *qdrant.StrictModeConfig {
+		info, err := s.outsider.GetCollectionInfo(context.Background(), "docs")
+		if err != nil {
+			s.t.Fatalf("look by the outsider: %v", err)
+		}
+		return info.GetConfig().GetStrictModeConfig()
+	}
+	on := docs("strict_mode = { max_query_limit = 5, unindexed_filtering_retrieve = false, search_max_oversampling = 1.1 }")
+	refuses := func(*terraform.State) error { // once that node shows what was declared at another
+		for tries := 0; ; tries++ {
+			_, err := s.outsider.Query(context.Background(), &qdrant.QueryPoints{CollectionName: "docs", Limit: qdrant.PtrOf(uint64(6))})
+			switch {
+			case err != nil && strings.Contains(err.Error(), "max_query_limit allows 5"):
+				return nil
+			case tries == 300:
+				return fmt.Errorf("a query beyond the limit is not refused for it: %w", err)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+	}
+	s.run([]resource.TestStep{
+		{Config: docs("")},
+		{Config: on, ConfigPlanChecks: action(plancheck.ResourceActionUpdate, exactly{"strict_mode"}), Check: refuses},
+		{ImportState: true, ImportStateId: "docs", ResourceName: docsAddress, ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "name"},
+		{Config: docs("strict_mode = { max_query_limit = 5, max_timeout = 9 }"),
+			ConfigPlanChecks: action(plancheck.ResourceActionUpdate, exactly{"strict_mode.max_timeout", "strict_mode.search_max_oversampling", "strict_mode.unindexed_filtering_retrieve"}),
+			Check:            refuses},
+		{PreConfig: s.update(&qdrant.UpdateCollection{StrictModeConfig: &qdrant.StrictModeConfig{MaxTimeout: qdrant.PtrOf(uint32(10)), MaxPointsCount: qdrant.PtrOf(uint64(1))}}),
+			Config:           docs("strict_mode = { max_query_limit = 5, max_timeout = 9 }"),
+			ConfigPlanChecks: action(plancheck.ResourceActionUpdate, exactly{"strict_mode.max_points_count", "strict_mode.max_timeout"})},
+		{Config: docs(""), ConfigPlanChecks: action(plancheck.ResourceActionUpdate, exactly{"strict_mode"}), Check: func(*terraform.State) error {
+			if d := declared(); d.GetEnabled() || d.MaxQueryLimit != nil || d.MaxTimeout != nil || d.MaxPointsCount != nil {
+				return fmt.Errorf("left behind: %v", d)
+			}
+			return nil
+		}},
+		{Config: on, Taint: []string{docsAddress}, ConfigPlanChecks: action(plancheck.ResourceActionReplace), Check: refuses}, // created with it
+	})
 }
 
 // What no update can change, an outsider changes by deleting the collection and creating another.

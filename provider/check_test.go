@@ -224,10 +224,10 @@ func TestSettingsThatAreNotManagedAreToldOnce(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	r := w.apply(t, nil, minimal(nil))
 	w.cluster.Edit("docs", func(c *qdrant.CollectionConfig) {
-		c.StrictModeConfig = &qdrant.StrictModeConfig{Enabled: qdrant.PtrOf(true)}
+		c.StrictModeConfig = &qdrant.StrictModeConfig{MaxResidentMemoryPercent: qdrant.PtrOf(uint32(80))}
 	})
 	_, diags := w.Refresh(t, collectionType, r)
-	wantOne(t, "warnings", diags.Warnings(), "strict_mode_config")
+	wantOne(t, "warnings", diags.Warnings(), "max_resident_memory_percent")
 	_, diags = w.Refresh(t, collectionType, r)
 	wantEqual(t, "warnings of a second refresh", diags.Warnings(), nil)
 }

@@ -152,12 +152,13 @@ func driftConfig() prototest.Config {
 		"quantization":          prototest.Config{"scalar": prototest.Config{"quantile": 0.99}},
 		"read_fan_out_delay_ms": 50,
 		"metadata":              prototest.Config{"owner": "search"},
+		"strict_mode":           strictConfig(),
 		"optimizers":            prototest.Config{"max_segment_size": 100, "max_optimization_threads": 2},
 	}
 }
 
 func TestDriftOfEachAttributeIsShownAloneAndUndone(t *testing.T) {
-	for name, drift := range drifts {
+	for name, drift := range allDrifts() {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, 3, nil)
 			r := w.apply(t, nil, driftConfig())
@@ -185,8 +186,9 @@ func TestDriftIsTestedForEveryAttribute(t *testing.T) {
 	shown := map[string]bool{
 		"name": true, "deletion_protection": true, "timeouts": true, "heal": true, "type": true, "comparator": true, // each has one value, or is ours
 		"encoding": true, "query_encoding": true, "binary": true, // with the kind
+		"max_vectors": true, // as max_length
 	}
-	for _, drift := range drifts {
+	for _, drift := range allDrifts() {
 		for _, path := range drift.plan {
 			last := path[strings.LastIndex(path, ".")+1:]
 			last, _, _ = strings.Cut(last, "[")

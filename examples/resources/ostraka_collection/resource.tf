@@ -18,5 +18,11 @@ resource "ostraka_collection" "docs" {
     tier  = "gold"
   }
 
+  # Requests beyond a limit are refused as a whole, with the limit and what to do.
+  strict_mode = {
+    max_query_limit = 1000
+    max_timeout     = 60
+  }
+
   deletion_protection = false
 }

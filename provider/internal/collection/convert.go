@@ -64,6 +64,7 @@ func (m model) spec(ctx context.Context) (wanted, diag.Diagnostics) {
 		Optimizers:             p.optimizers.wire(),
 		WAL:                    p.wal.wire(),
 		Quantization:           quantization,
+		Strict:                 strictOf(m.StrictMode),
 		Metadata:               map[string]any{},
 	}
 	for name, v := range p.vectors {
@@ -150,6 +151,7 @@ func observe(ctx context.Context, prior model, c *client.Collection) (model, dia
 	wal, d := types.ObjectValueFrom(ctx, walTypes(), observeWAL(c.WAL))
 	set(&out.WAL, wal, d)
 	set(&out.Quantization, observeQuantization(prior.Quantization, c.Quantization), nil)
+	set(&out.StrictMode, observeStrict(prior.StrictMode, c.Strict), nil)
 	vectors, d := observeVectors(ctx, prior.Vectors, c.Vectors)
 	diags.Append(d...)
 	out.Vectors = vectors

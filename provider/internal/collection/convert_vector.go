@@ -2,7 +2,6 @@ package collection
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -249,19 +248,8 @@ func observeQuantization(prior types.Object, q *client.Quantization) types.Objec
 }
 
 func observeQuantile(prior types.Object, quantile *float32) types.Float64 {
-	if quantile == nil {
-		return types.Float64Null()
-	}
-	if scalar, ok := prior.Attributes()["scalar"].(types.Object); ok {
-		if old, ok := scalar.Attributes()["quantile"].(types.Float64); ok && !old.IsNull() && !old.IsUnknown() && float32(old.ValueFloat64()) == *quantile {
-			return old
-		}
-	}
-	shortest, err := strconv.ParseFloat(strconv.FormatFloat(float64(*quantile), 'g', -1, 32), 64)
-	if err != nil {
-		shortest = float64(*quantile)
-	}
-	return types.Float64Value(shortest)
+	scalar, _ := prior.Attributes()["scalar"].(types.Object)
+	return observeFloat(attributeOf[types.Float64](scalar, "quantile"), quantile)
 }
 
 // oneKind demands exactly one of an object's attributes.

@@ -40,6 +40,7 @@ type dataModel struct {
 	Quantization           types.Object   `tfsdk:"quantization"`
 	Optimizers             types.Object   `tfsdk:"optimizers"`
 	WAL                    types.Object   `tfsdk:"wal"`
+	StrictMode             types.Object   `tfsdk:"strict_mode"`
 	Metadata               types.Map      `tfsdk:"metadata"`
 	State                  dataState      `tfsdk:"state"`
 	PayloadIndexes         types.Map      `tfsdk:"payload_indexes"`
@@ -143,7 +144,7 @@ func (d *data) Read(ctx context.Context, req datasource.ReadRequest, resp *datas
 		Name: name, Vectors: m.Vectors, SparseVectors: m.SparseVectors, ShardNumber: m.ShardNumber, ShardingMethod: m.ShardingMethod,
 		ReplicationFactor: m.ReplicationFactor, WriteConsistencyFactor: m.WriteConsistencyFactor, ReadFanOutFactor: m.ReadFanOutFactor,
 		ReadFanOutDelayMS: m.ReadFanOutDelayMS, OnDiskPayload: m.OnDiskPayload, HNSW: m.HNSW, Quantization: m.Quantization, Optimizers: m.Optimizers,
-		WAL: m.WAL, Metadata: m.Metadata, State: stateOf(found), Aliases: []types.String{},
+		WAL: m.WAL, StrictMode: m.StrictMode, Metadata: m.Metadata, State: stateOf(found), Aliases: []types.String{},
 	}
 	for _, a := range aliases {
 		if a.Collection == name.ValueString() {

@@ -47,6 +47,7 @@ type model struct {
 	Quantization           types.Object   `tfsdk:"quantization"`
 	Optimizers             types.Object   `tfsdk:"optimizers"`
 	WAL                    types.Object   `tfsdk:"wal"`
+	StrictMode             types.Object   `tfsdk:"strict_mode"`
 	Metadata               types.Map      `tfsdk:"metadata"`
 	DeletionProtection     types.Bool     `tfsdk:"deletion_protection"`
 	Heal                   types.Bool     `tfsdk:"heal"`

@@ -29,6 +29,7 @@ func (c *collection) ValidateConfig(ctx context.Context, req resource.ValidateCo
 	}
 	checkFactor(config, &resp.Diagnostics)
 	checkNames(config, &resp.Diagnostics)
+	checkStrict(config, &resp.Diagnostics)
 }
 
 // checkNames demands at least one vector, and one name for one vector.

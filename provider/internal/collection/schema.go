@@ -56,6 +56,7 @@ func resourceSchema(ctx context.Context) schema.Schema {
 	attrs["quantization"] = quantizationAttribute("Compression of the vectors for searching, unless a vector has its own. Searches walk the compressed vectors and, unless told " +
 		"otherwise, compare the best of them once more with the originals. Removing it turns it off.")
 	attrs["optimizers"] = optimizersAttribute()
+	attrs["strict_mode"] = strictAttribute()
 	attrs["wal"] = walAttribute()
 	attrs["timeouts"] = timeoutsAttribute(ctx)
 	return schema.Schema{

@@ -126,6 +126,7 @@ func configChanges(have *client.Collection, want wanted) (reset map[string]clien
 	u.HNSW = graphChanges(have.HNSW, want.HNSW)
 	u.Optimizers = optimizerChanges(have.Optimizers, want.Optimizers)
 	u.Quantization = quantizationChange(have.Quantization, want.Quantization)
+	u.Strict = strictChange(have.Strict, want.Strict)
 	u.Metadata = metadataChanges(have.Metadata, want.Metadata)
 	for name, v := range want.Vectors {
 		change, loses := vectorChange(have.Vectors[name], v)

@@ -52,6 +52,7 @@ func (s *collectionsService) Create(_ context.Context, r *qdrant.CreateCollectio
 		proto.Merge(config.WalConfig, r.GetWalConfig())
 	}
 	config.QuantizationConfig = r.GetQuantizationConfig()
+	config.StrictModeConfig = r.GetStrictModeConfig()
 	p := config.Params
 	p.VectorsConfig = cleaned(r.GetVectorsConfig())
 	p.SparseVectorsConfig = r.GetSparseVectorsConfig()
@@ -178,6 +179,7 @@ func (s *collectionsService) Update(_ context.Context, r *qdrant.UpdateCollectio
 		return nil, err
 	}
 	next.QuantizationConfig = quantized(next.QuantizationConfig, r.GetQuantizationConfig())
+	mergeStrict(next, r.GetStrictModeConfig())
 	mergeMetadata(next, r.GetMetadata())
 	if err := valid(next.Params); err != nil {
 		return nil, err
@@ -239,6 +241,23 @@ func quantized(old *qdrant.QuantizationConfig, d *qdrant.QuantizationConfigDiff)
 		return nil
 	}
 	return old
+}
+
+// mergeStrict merges by field; limits by the names of vectors are replaced together. It keeps the largest numbers, as a plain Qdrant does.
+func mergeStrict(config *qdrant.CollectionConfig, d *qdrant.StrictModeConfig) {
+	if d == nil {
+		return
+	}
+	if config.StrictModeConfig == nil {
+		config.StrictModeConfig = &qdrant.StrictModeConfig{}
+	}
+	if d.MultivectorConfig != nil {
+		config.StrictModeConfig.MultivectorConfig = nil
+	}
+	if d.SparseConfig != nil {
+		config.StrictModeConfig.SparseConfig = nil
+	}
+	proto.Merge(config.StrictModeConfig, d)
 }
 
 func mergeMetadata(config *qdrant.CollectionConfig, changes map[string]*qdrant.Value) {
