@@ -8,8 +8,11 @@ import (
 )
 
 // linkStep is how many rows are linked between two times that the mark moves: searches compare the rows behind it one
-// by one, so the step is what they compare needlessly.
-const linkStep = 512
+// by one, so the step is what they compare needlessly. While somebody searches it is shorter.
+const (
+	linkStep     = 512
+	searchedStep = 64
+)
 
 // threads is how many rows are linked at a time.
 func (c *Config) threads() int {
@@ -37,8 +40,13 @@ func (x *Index) linkAll() error {
 // link puts the rows up to a number into the core's graph.
 func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error {
 	for from := c.linked.Load(); from < to; from = c.linked.Load() {
-		end := min(to, from+linkStep)
-		if err := x.linkSome(ctx, c, from, end, threads); err != nil {
+		step, most := uint32(linkStep), threads
+		searched := !x.pool.quiet(&x.worker.searches)
+		if x.worker.searched.Store(searched); searched {
+			step, most = searchedStep, min(threads, max(1, cap(x.pool.slots)-1))
+		}
+		end := min(to, from+step)
+		if err := x.linkSome(ctx, c, from, end, most, searched); err != nil {
 			return err
 		}
 		c.linked.Store(end)
@@ -49,16 +57,13 @@ func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error
 	return nil
 }
 
-// linkSome links rows side by side. Those that died already are left out.
-func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads int) error {
+// linkSome links rows side by side. Those that died already are left out. After each row, searches have their turn if there are any.
+func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads int, searched bool) error {
 	n := c.net.Load()
 	if n.codes != nil {
 		if err := n.codes.Grow(int(to)); err != nil {
 			return err
 		}
-	}
-	if !x.pool.quiet(&x.worker.searches) {
-		threads = min(threads, max(1, cap(x.pool.slots)-1))
 	}
 	threads, err := x.pool.take(ctx, min(threads, int(to-from)))
 	if err != nil {
@@ -74,6 +79,8 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 			space, whole := n.builder()
 			buffer := c.form.buffer()
 			defer n.done(space, whole)
+			turn := newTurn(searched)
+			defer turn.close()
 			for errs[i] == nil {
 				row := next.Add(1) - 1
 				if row >= to {
@@ -84,6 +91,7 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 				}
 				if b, at := c.place(row); b.died[at].Load() == 0 {
 					errs[i] = n.insert(row, space, buffer)
+					turn.give()
 				}
 			}
 		})

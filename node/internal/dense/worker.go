@@ -3,6 +3,7 @@ package dense
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // worker is what an index does in the background, one thing after the other: it links rows, and builds new cores.
@@ -11,7 +12,8 @@ type worker struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	searches uint64 // of the pool when this worker last looked; its own
+	searches uint64      // of the pool when this worker last looked; its own
+	searched atomic.Bool // whether there were any before that, while it links
 
 	// Guarded by Index.mu.
 	busy    bool
@@ -62,7 +64,9 @@ func (x *Index) work() {
 		}
 		x.worker.judging = judging
 		x.mu.Unlock()
-		if err := job(); err != nil && x.worker.ctx.Err() == nil {
+		err := job()
+		x.worker.searched.Store(false)
+		if err != nil && x.worker.ctx.Err() == nil {
 			x.log.Error("cannot index vectors; what is not indexed is compared one by one", "error", err)
 			x.mu.Lock()
 			x.worker.failure = err
@@ -103,7 +107,7 @@ func (x *Index) Lagging() <-chan struct{} {
 		return nil
 	}
 	tail := int64(s.rows-min(s.core.linked.Load(), s.rows)) * int64(x.form.bytes())
-	if indexing := x.full.Load().IndexingBytes; tail <= max(minTail, indexing+indexing/4) {
+	if tail <= x.mostTail() {
 		return nil
 	}
 	if x.worker.moved == nil {
@@ -112,8 +116,20 @@ func (x *Index) Lagging() <-chan struct{} {
 	return x.worker.moved
 }
 
-// minTail is how many bytes of vectors may always wait to be linked.
-const minTail = 4 << 20
+// mostTail is how many bytes of vectors may wait to be linked now.
+func (x *Index) mostTail() int64 {
+	if x.worker.searched.Load() {
+		return searchedTail
+	}
+	indexing := x.full.Load().IndexingBytes
+	return max(minTail, indexing+indexing/4)
+}
+
+// How many bytes of vectors may wait to be linked: always while nobody searches, and while somebody does.
+const (
+	minTail      = 4 << 20
+	searchedTail = 2 << 20
+)
 
 // progressLocked wakes who waits in Lagging.
 func (x *Index) progressLocked() {
