@@ -2265,7 +2265,7 @@ func (x *PlannedStep) GetWhy() string {
 type PlanFinding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Severity      PlanFinding_Severity   `protobuf:"varint,1,opt,name=severity,proto3,enum=ostraka.cluster.v1.PlanFinding_Severity" json:"severity,omitempty"`
-	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`   // replicas_exceed_peers, zones_too_few, disk_too_small, last_copy, not_drained, no_shard_keys, quorum_unreachable, under_replicated, transfers_running, paused, single_copy, two_voters
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`   // replicas_exceed_peers, zones_too_few, disk_too_small, last_copy, not_drained, no_shard_keys, quorum_unreachable, under_replicated, transfers_running, paused, single_copy, two_voters, drain_stuck
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`   // for people: what, where, what to do
 	Field         string                 `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"` // of the change, if it is about one: shard_number, replication_factor, ...
 	unknownFields protoimpl.UnknownFields

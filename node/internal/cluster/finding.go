@@ -30,6 +30,7 @@ func (q *question) findings(before, after *catalog.State, f reconcile.Forecast) 
 			q.working(before, was)
 		}
 	}
+	q.drained(before, after)
 	q.room(after, f, cols)
 	q.uncut(f, cols)
 	q.disks(f)
@@ -87,6 +88,21 @@ func (q *question) placeableKeys(peers []*catalog.Peer, col *catalog.Collection,
 		case col.Copies(k) > n:
 			q.found(clusterpb.PlanFinding_ERROR, "replicas_exceed_peers", "replication_factor",
 				"shard key %s of %s is to have %d copies, and %s of its placement can hold one each", k.Key, col.Name, col.Copies(k), count(n, "peer"))
+		}
+	}
+}
+
+// drained tells of peers that are to be drained, now or by the change, and from which something cannot go.
+func (q *question) drained(before, after *catalog.State) {
+	if q.collection != nil {
+		return
+	}
+	for _, p := range after.SortedPeers() {
+		if p.Gone() || p.State != catalog.Draining || q.peer != nil && catalog.PeerID(q.peer.GetPeer()) != p.ID {
+			continue
+		}
+		if why := stuck(before, p.ID, func(id catalog.PeerID) bool { return q.obs.Peers[id].Alive }); why != "" {
+			q.found(clusterpb.PlanFinding_ERROR, "drain_stuck", "state", "%s cannot be drained: %s", p.Name, why)
 		}
 	}
 }

@@ -105,3 +105,50 @@ func TestAPlanForAKeyThatCannotBeIsAFinding(t *testing.T) {
 		t.Errorf("%v, %v", plan, err)
 	}
 }
+
+// A peer that is a key's only place cannot be drained. The operation, the peer and the plan say so, before and after; the rest leaves it.
+func TestADrainThatAKeysPlacementHoldsUpSaysSo(t *testing.T) {
+	m := newManaged(t, 3)
+	m.keys("tenants", catalog.ShardKey{Key: point.ShardKey{Number: 7}, ShardNumber: 1, ReplicationFactor: 1, Peers: []catalog.PeerID{1, 2}},
+		catalog.ShardKey{Key: point.ShardKey{Keyword: "eu"}, ShardNumber: 2, ReplicationFactor: 1, Peers: []catalog.PeerID{1}})
+	draining, says := clusterpb.PeerState_PEER_STATE_DRAINING, `shard key "eu" of tenants`
+	finding := func(req *clusterpb.GetPlanRequest) string {
+		t.Helper()
+		plan, err := m.service.GetPlan(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range plan.GetFindings() {
+			if f.GetCode() == "drain_stuck" && f.GetSeverity() == clusterpb.PlanFinding_ERROR {
+				return f.GetText()
+			}
+		}
+		return ""
+	}
+	as := func(id uint64) *clusterpb.GetPlanRequest {
+		return &clusterpb.GetPlanRequest{Change: &clusterpb.GetPlanRequest_Peer{Peer: &clusterpb.PeerChange{Peer: id, State: draining}}}
+	}
+	for req, want := range map[*clusterpb.GetPlanRequest]string{as(1): says, as(2): "", {}: ""} {
+		if got := finding(req); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%v: %q", req, got)
+		}
+	}
+	resp, err := m.service.UpdatePeer(t.Context(), &clusterpb.UpdatePeerRequest{Peer: 1, State: &draining})
+	if err != nil || !strings.Contains(resp.GetPeer().GetProblem(), says) || !strings.Contains(resp.GetOperation().GetProblem(), says) {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	m.rest()
+	op := m.operation(resp.GetOperation().GetId())
+	if op.GetState() != clusterpb.OperationState_OPERATION_STATE_RUNNING || op.GetDone() != 1 || !strings.Contains(op.GetProblem(), says) || strings.Contains(op.GetProblem(), "key 7") {
+		t.Errorf("%v", op)
+	}
+	if got := finding(&clusterpb.GetPlanRequest{}); !strings.Contains(got, says) || !strings.Contains(got, "node-1") {
+		t.Errorf("%q", got)
+	}
+	id := m.state.Names["tenants"]
+	m.must(catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: id, Key: point.ShardKey{Keyword: "eu"}}})
+	m.rest()
+	if op := m.operation(op.GetId()); op.GetState() != clusterpb.OperationState_OPERATION_STATE_DONE || finding(&clusterpb.GetPlanRequest{}) != "" {
+		t.Errorf("%v", op)
+	}
+}

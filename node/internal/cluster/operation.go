@@ -109,27 +109,21 @@ func transferred(st replica.Status) (done, total uint64) {
 }
 
 func (p progress) drain(w *clusterpb.Operation) {
-	left, moving, stuck := 0, 0, 0
+	left, moving := 0, 0
 	for ref, sh := range p.state.Shards() {
 		if _, held := sh.Replica(p.op.Peer); !held {
 			continue
 		}
 		left++
-		by, ok := replacing(sh, p.op.Peer)
-		switch {
-		case ok:
+		if by, ok := replacing(sh, p.op.Peer); ok {
 			moving++
 			p.copying(w, ref, by)
-		case !p.spare(sh):
-			stuck++
 		}
 	}
 	w.Total = max(w.Total, uint64(left))
 	w.Done = w.Total - uint64(left)
 	w.Phase = fmt.Sprintf("%s left on %s, %d on the way to others", count(left, "replica"), name(p.state, p.op.Peer), moving)
-	if stuck > 0 {
-		w.Problem = fmt.Sprintf("no other peer that is in service and answers can take a copy of %s: add a peer, or lower replication_factor", count(stuck, "shard"))
-	}
+	w.Problem = stuck(p.state, p.op.Peer, p.obs.Alive)
 }
 
 // replacing finds the copy that takes the place of the one on a peer.
@@ -140,16 +134,6 @@ func replacing(sh *catalog.Shard, id catalog.PeerID) (catalog.Replica, bool) {
 		}
 	}
 	return catalog.Replica{}, false
-}
-
-// spare reports whether a peer could take one more copy of a shard.
-func (p progress) spare(sh *catalog.Shard) bool {
-	for id, peer := range p.state.Peers {
-		if _, has := sh.Replica(id); !has && !peer.Gone() && peer.State == catalog.InService && p.obs.Alive(id) {
-			return true
-		}
-	}
-	return false
 }
 
 func (p progress) replicate(w *clusterpb.Operation) {

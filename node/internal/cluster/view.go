@@ -41,6 +41,8 @@ func Members(state *catalog.State, self catalog.PeerID, version string, raft Sta
 		}
 		if err := gauge.Room().Refusal(p.Name); err != nil && peer.Alive {
 			peer.Problem = err.Error()
+		} else if p.State == catalog.Draining && !p.Gone() {
+			peer.Problem = stuck(state, p.ID, obs.Alive)
 		}
 		resp.Peers = append(resp.Peers, peer)
 	}
