@@ -273,15 +273,20 @@ func (r *Runner) removeVoters(ctx context.Context, steps []Step) {
 	}
 }
 
-// removeVoter ends a peer's vote. This node's own is ended by the next leader.
+// removeVoter ends a peer's vote. This node's own is ended by the next leader: one of those that answer, but whoever knows already that this
+// node was removed answers it no more, so where nobody does Raft is to find out who lives.
 func (r *Runner) removeVoter(ctx context.Context, id catalog.PeerID) error {
 	if id != r.opts.Self {
 		return r.opts.Members.RemoveVoter(ctx, id)
 	}
 	state, _ := r.opts.Metadata.Watch()
-	return r.opts.Members.Handover(ctx, func(other catalog.PeerID) bool {
+	err := r.opts.Members.Handover(ctx, func(other catalog.PeerID) bool {
 		return !state.Gone(other) && r.opts.Liveness.Alive(other) && !r.opts.Liveness.Draining(other)
 	})
+	if fault.Is(err, fault.FailedPrecondition) {
+		err = r.opts.Members.Handover(ctx, func(other catalog.PeerID) bool { return !state.Gone(other) && !r.opts.Liveness.Alive(other) })
+	}
+	return err
 }
 
 // propose makes the steps' changes in one entry of Raft's log, if this node still leads.

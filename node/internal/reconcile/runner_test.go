@@ -595,6 +595,25 @@ func TestARemovedPeersVoteIsEndedByOthers(t *testing.T) {
 	})
 }
 
+// Peers that know of its removal answer a leader no more: to it they look dead, though they vote as before. It must not lead for ever.
+func TestARemovedLeaderThatNobodyAnswersHandsOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.start()
+		w.lead(1, true)
+		w.set(func() {
+			w.dead[2], w.dead[3] = true, true
+			if r := w.apply(catalog.Command{ExpelPeer: &catalog.ExpelPeer{ID: 1}}); r[0].Err != nil {
+				t.Fatal(r[0].Err)
+			}
+		})
+		pass(time.Second)
+		if _, here, _ := w.Leading(); here || len(w.Voters()) != 3 {
+			t.Errorf("leads: %t; voters: %v", here, w.Voters())
+		}
+	})
+}
+
 func TestCloseEndsEverything(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	w := newWorld(t, 3)
