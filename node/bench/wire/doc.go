@@ -15,6 +15,7 @@ type Params struct {
 	M, EfConstruct int
 	Groups         Groups // of the vectors, for filters; nil: there are none
 	OnDisk         bool   // whole vectors are kept on the disk
+	AllOnDisk      bool   // codes and the graph too
 }
 
 // Process is a server's process.

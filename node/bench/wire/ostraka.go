@@ -117,7 +117,10 @@ func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error 
 		VectorsConfig: qdrant.NewVectorsConfig(&qdrant.VectorParams{
 			Size: uint64(set.Size), Distance: qdrant.Distance(set.Distance), OnDisk: qdrant.PtrOf(p.OnDisk),
 		}),
-		HnswConfig: &qdrant.HnswConfigDiff{M: qdrant.PtrOf(uint64(p.M)), EfConstruct: qdrant.PtrOf(uint64(p.EfConstruct))},
+		HnswConfig: &qdrant.HnswConfigDiff{
+			M: qdrant.PtrOf(uint64(p.M)), EfConstruct: qdrant.PtrOf(uint64(p.EfConstruct)), OnDisk: qdrant.PtrOf(p.AllOnDisk),
+		},
+		QuantizationConfig: quantizationOf(p),
 	})
 	for _, field := range []string{Random, Correlated} {
 		if err == nil && p.Groups != nil {
@@ -127,6 +130,14 @@ func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error 
 		}
 	}
 	return fault.Wrap(fault.Unavailable, err, "create collection")
+}
+
+// quantizationOf declares codes that are on the disk, if all is to be there.
+func quantizationOf(p Params) *qdrant.QuantizationConfig {
+	if !p.AllOnDisk {
+		return nil
+	}
+	return qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, AlwaysRam: qdrant.PtrOf(false)})
 }
 
 // Store upserts, and waits.

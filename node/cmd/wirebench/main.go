@@ -28,7 +28,7 @@ type options struct {
 	efs, clients, shards []int
 	more                 bool
 	start                int
-	onDisk               bool
+	onDisk, allOnDisk    bool
 	rounds               int
 	slice                time.Duration
 	params               wire.Params
@@ -74,6 +74,7 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.more, "more", true, "measure filters, searches while vectors are stored, and recall after half were replaced")
 	f.IntVar(&o.start, "start", 1_000_000, "vectors of 128 components whose node is started again; 0: none")
 	f.BoolVar(&o.onDisk, "start-on-disk", false, "keep those on the disk")
+	f.BoolVar(&o.allOnDisk, "start-all-on-disk", false, "keep those, their codes and their graph on the disk")
 	shards := f.String("shards", "1,4", "shards of the nodes' collections; each number has a node of its own")
 	sets := f.String("sets", strings.Join(dataset.Names(), ","), "data sets")
 	efs := f.String("ef", "", "candidates of a search; those about the recalls asked for, if nothing is given")

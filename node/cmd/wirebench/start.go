@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/bench/dataset"
 	"github.com/ostraka/terraform-provider-ostraka/node/bench/inproc"
@@ -42,7 +43,7 @@ func startAgain(ctx context.Context, o options) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	set := made(o.start)
-	p := wire.Params{M: o.params.M, EfConstruct: o.params.EfConstruct, OnDisk: o.onDisk}
+	p := wire.Params{M: o.params.M, EfConstruct: o.params.EfConstruct, OnDisk: o.onDisk || o.allOnDisk, AllOnDisk: o.allOnDisk}
 	say("%d x %d: filling", set.Len(), set.Size)
 	l, err := wire.Fill(ctx, s, set, p)
 	if err == nil {
@@ -63,15 +64,52 @@ func startAgain(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	perSecond, err := searchSome(ctx, s, set, o.slice)
+	if err != nil {
+		return err
+	}
+	after, err := wire.UsageOf(s.Pid())
+	if err != nil {
+		return err
+	}
 	raw := float64(4 * len(set.Base))
-	if _, err := fmt.Printf("\n%d x %d, raw %.0f MiB, on disk: %v: indexed in %.1f s, at rest %.0f MiB (%.0f anonymous); started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)\n\n",
-		set.Len(), set.Size, raw/(1<<20), o.onDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous), took.Seconds(), before.CPU.Seconds(),
-		mib(before.Resident), mib(before.Anonymous)); err != nil {
+	if _, err := fmt.Printf(`
+%d x %d, raw %.0f MiB, vectors on disk: %v, all: %v
+indexed in %.1f s, at rest %.0f MiB (%.0f anonymous)
+started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)
+%.0f searches a second of 1 client, then %.0f MiB (%.0f anonymous)
+
+`,
+		set.Len(), set.Size, raw/(1<<20), o.onDisk || o.allOnDisk, o.allOnDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous),
+		took.Seconds(), before.CPU.Seconds(), mib(before.Resident), mib(before.Anonymous), perSecond, mib(after.Resident), mib(after.Anonymous)); err != nil {
 		return err
 	}
 	return inproc.Tell(os.Stdout, o.figures, []inproc.Figure{
 		{Number: 8, What: fmt.Sprintf("seconds from the start until %d x %d are indexed, with intact files", set.Len(), set.Size), Got: took.Seconds(), AtMost: 5},
 	})
+}
+
+// searchSome searches for vectors that are there, spread over all, ten times as long as a slice; each has to find itself.
+func searchSome(ctx context.Context, s wire.Server, set *dataset.Set, slice time.Duration) (perSecond float64, err error) {
+	if err := s.SetEf(ctx, 64); err != nil {
+		return 0, err
+	}
+	var found [wire.K]uint32
+	begin, n := time.Now(), 0
+	missed := 0
+	for ; time.Since(begin) < 10*slice; n++ {
+		row := n * 7919 % set.Len()
+		if err := s.Search(ctx, 0, set.Vector(row), wire.K, nil, found[:]); err != nil {
+			return 0, err
+		}
+		if found[0] != uint32(row) {
+			missed++
+		}
+	}
+	if missed > n/20 {
+		return 0, fmt.Errorf("%d of %d vectors did not find themselves", missed, n)
+	}
+	return float64(n) / time.Since(begin).Seconds(), nil
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }

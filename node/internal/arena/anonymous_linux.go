@@ -87,6 +87,8 @@ func (m *anonymous) part(chunk, from, to int) []byte {
 
 func (m *anonymous) sync() error { return nil }
 
+func (m *anonymous) forget() {}
+
 func (m *anonymous) close() error {
 	var first error
 	for _, r := range m.chunks {

@@ -118,6 +118,10 @@ func (a *Arena) Row(row uint32) []byte {
 // Sync makes what was written to a file durable. It does nothing for anonymous memory.
 func (a *Arena) Sync() error { return a.memory.sync() }
 
+// Forget lets the system take back the memory of rows that a file holds, which come from there again when they are asked for.
+// Readers and writers may go on meanwhile. It does nothing for anonymous memory.
+func (a *Arena) Forget() { a.memory.forget() }
+
 // Close gives the memory back. Nobody may use a row any more.
 func (a *Arena) Close() error {
 	a.capacity.Store(0)
@@ -136,6 +140,8 @@ type memory interface {
 	// commit makes the first n bytes of all reserved chunks usable, or some more, and returns how many.
 	commit(n int) (int, error)
 	sync() error
+	// forget may run beside reserve.
+	forget()
 	close() error
 }
 

@@ -3,6 +3,7 @@ package arena
 import (
 	"errors"
 	"os"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,7 @@ const filePage = 64 << 10
 type file struct {
 	size   int // of a chunk, without the rounding
 	f      *os.File
+	mu     sync.Mutex // guards chunks
 	chunks [][]byte
 }
 
@@ -45,12 +47,24 @@ func (m *file) reserve(i int) (unsafe.Pointer, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Exhausted, err, "map %s", m.f.Name())
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.chunks = append(m.chunks, chunk)
 	_ = unix.Madvise(chunk, unix.MADV_RANDOM) // rows are read here and there; the answer does not matter
 	return unsafe.Pointer(unsafe.SliceData(chunk)), nil
 }
 
 func (m *file) commit(int) (int, error) { return len(m.chunks) * m.size, nil }
+
+// forget takes the pages out of this process's memory. They stay in the system's cache for as long as that has room, and those
+// that were written are written back when they leave it.
+func (m *file) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, chunk := range m.chunks {
+		_ = unix.Madvise(chunk, unix.MADV_DONTNEED) // the answer does not matter
+	}
+}
 
 func (m *file) sync() error {
 	for _, chunk := range m.chunks {
@@ -62,6 +76,8 @@ func (m *file) sync() error {
 }
 
 func (m *file) close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	var all error
 	for _, chunk := range m.chunks {
 		all = errors.Join(all, unix.Munmap(chunk))

@@ -17,6 +17,8 @@ type Config struct {
 	// OnDisk keeps whole vectors in a file that is mapped, so that the system may forget what is not used. It needs a
 	// directory (Options.Dir).
 	OnDisk bool
+	// GraphOnDisk keeps the graph's links in a mapped file too. It needs a directory.
+	GraphOnDisk bool
 	// Codes says on which form of the vectors the graph is walked.
 	Codes Codes
 	// DeletedThreshold and VacuumMinVectors: rows that died are cleared away once they are more than this share of all

@@ -90,15 +90,32 @@ const livePrefix = "live-"
 
 // newRows makes memory for rows, in a file if that is wanted and there is a directory.
 func (x *Index) newRows(c *core, stride int, inFile bool) (*arena.Arena, error) {
-	if !inFile || x.dir == "" {
-		return arena.New(arena.Options{Stride: stride})
-	}
-	if err := disk.MakeDir(vfs.Default, x.dir); err != nil {
+	file, err := x.newFile(c, inFile)
+	if err != nil {
 		return nil, err
 	}
-	name := filepath.Join(x.dir, fmt.Sprintf("%s%d", livePrefix, x.live.Add(1)))
+	return arena.New(arena.Options{Stride: stride, File: file})
+}
+
+// newFile names a file of a core's own, if one is wanted and there is a directory: else "", for memory.
+func (x *Index) newFile(c *core, wanted bool) (name string, err error) {
+	if !wanted || x.dir == "" {
+		return "", nil
+	}
+	if err := disk.MakeDir(vfs.Default, x.dir); err != nil {
+		return "", err
+	}
+	name = filepath.Join(x.dir, fmt.Sprintf("%s%d", livePrefix, x.live.Add(1)))
 	c.files = append(c.files, name)
-	return arena.New(arena.Options{Stride: stride, File: name})
+	return name, nil
+}
+
+// forget lets the system take back the memory of what lies in files.
+func (c *core) forget() {
+	c.vectors.Forget()
+	if n := c.net.Load(); n != nil {
+		n.forget()
+	}
 }
 
 func (c *core) removeFiles() (err error) {

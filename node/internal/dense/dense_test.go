@@ -195,6 +195,7 @@ func TestEverySnapshotAnswersAsTheOracleOfItsMoment(t *testing.T) {
 				M: rapid.SampledFrom([]int{0, 4, 16}).Draw(t, "m"), EfConstruct: 20,
 				Codes:            dense.Codes{Kind: rapid.SampledFrom([]dense.CodeKind{dense.Automatic, dense.Whole, dense.Scalar}).Draw(t, "codes")},
 				OnDisk:           rapid.Bool().Draw(t, "on disk"),
+				GraphOnDisk:      rapid.Bool().Draw(t, "graph on disk"),
 				IndexingBytes:    rapid.SampledFrom([]int64{0, 1, 1000}).Draw(t, "indexing"),
 				FullScanBytes:    rapid.SampledFrom([]int64{0, 500}).Draw(t, "full scan"),
 				DeletedThreshold: rapid.Float64Range(0, 1).Draw(t, "threshold"),

@@ -75,6 +75,7 @@ func (l *Loaded) Use(label func(id point.ID, applied uint64) (uint32, bool)) (ap
 	}
 	x.publishLocked()
 	x.wakeLocked()
+	c.forget()
 	return l.applied, empty.release()
 }
 
@@ -105,8 +106,9 @@ func (l *Loaded) giveLabels(label func(point.ID, uint64) (uint32, bool)) {
 // read reads the graph beside the rows, of which codes are made as they come.
 func (l *Loaded) read(dir string) error {
 	n := &net{core: l.core, config: Config{M: int(l.m), EfConstruct: int(l.efConstruct), Codes: l.codes, OnDisk: l.core.dir != ""}}
-	l.core.net.Store(n)                                  // so that the memory of both is given back together
-	n.config.Codes.OnDisk = l.x.full.Load().Codes.OnDisk // not a matter of what is saved
+	l.core.net.Store(n)    // so that the memory of both is given back together
+	now := l.x.full.Load() // where it lies is not a matter of what is saved
+	n.config.Codes.OnDisk, n.config.GraphOnDisk = now.Codes.OnDisk, now.GraphOnDisk
 	n.wider.Store(l.wider)
 	n.judged.Store(l.judged)
 	l.core.linked.Store(l.linked)
@@ -118,19 +120,24 @@ func (l *Loaded) read(dir string) error {
 	}
 	var wg sync.WaitGroup
 	var failed error
-	wg.Go(func() { failed = l.readGraph(n, filepath.Join(dir, graphName(l.graph))) })
-	err := l.readRows(n, filepath.Join(dir, rowsName(l.saved.core)))
+	file, err := l.x.newFile(l.core, n.config.GraphOnDisk)
+	if err != nil {
+		return err
+	}
+	wg.Go(func() { failed = l.readGraph(n, filepath.Join(dir, graphName(l.graph)), file) })
+	err = l.readRows(n, filepath.Join(dir, rowsName(l.saved.core)))
 	wg.Wait()
 	return errors.Join(err, failed)
 }
 
-func (l *Loaded) readGraph(n *net, name string) error {
+// readGraph reads the graph, and keeps its links in another file, or in memory if that is "".
+func (l *Loaded) readGraph(n *net, name, live string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return fault.Wrap(fault.Corrupt, err, "read saved graph")
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	if n.graph, err = hnsw.Load(f); err != nil {
+	if n.graph, err = hnsw.Load(f, live); err != nil {
 		return err
 	}
 	there := 0

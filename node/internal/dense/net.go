@@ -36,10 +36,21 @@ func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net,
 			return nil, err
 		}
 	}
-	if n.graph, err = hnsw.New(hnsw.Options{M: max(config.M, hnsw.MinM), EfConstruct: max(config.EfConstruct, 1)}); err != nil {
+	file, err := x.newFile(c, config.GraphOnDisk)
+	if err == nil {
+		n.graph, err = hnsw.New(hnsw.Options{M: max(config.M, hnsw.MinM), EfConstruct: max(config.EfConstruct, 1), File: file})
+	}
+	if err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
+}
+
+func (n *net) forget() {
+	n.graph.Forget()
+	if n.codes != nil {
+		n.codes.Forget()
+	}
 }
 
 func (x *Index) newCodes(n *net) (err error) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -207,6 +209,66 @@ func TestTheConfigurationChangesInPlace(t *testing.T) {
 			t.Errorf("recall %v under %+v", r, config)
 		}
 	}
+}
+
+// What is declared to be on the disk is in files of the index, for as long as it is declared.
+func TestWhatIsOnTheDiskIsInFiles(t *testing.T) {
+	const size = 16
+	count := 2000
+	if raced {
+		count = 300
+	}
+	dir, c := filepath.Join(t.TempDir(), "index"), newCloud(2, size, 20)
+	x := newIndex(t, dense.Options{Size: size, Distance: vec.Dot, Dir: dir, Config: graphConfig})
+	defer closeIndex(t, x)
+	for l := range uint32(count) {
+		put(t, x, l, c.draw(vec.Dot)...)
+	}
+	x.Publish()
+	codes := dense.Codes{Kind: dense.Scalar, OnDisk: true}
+	for i, want := range []struct {
+		vectors, graph bool
+		codes          dense.Codes
+		files          int
+	}{{false, false, codes, 0}, {false, true, codes, 1}, {true, false, dense.Codes{}, 1}, {true, true, codes, 3}, {false, false, codes, 0}} {
+		config := graphConfig
+		config.OnDisk, config.GraphOnDisk, config.Codes = want.vectors, want.graph, want.codes
+		x.SetConfig(config)
+		settle(t, x)
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if raced && want.graph {
+			want.files-- // its file is not made
+		}
+		if err != nil || len(files) != want.files {
+			t.Errorf("%d: %v, %v: want %d files", i, files, err, want.files)
+		}
+		if r := recall(t, x, c, vec.Dot, 100, nil); r < 0.97 {
+			t.Errorf("%d: recall %v", i, r)
+		}
+		if want.vectors && want.graph {
+			savedOnDisk(t, x, c, dense.Options{Size: size, Distance: vec.Dot, Dir: dir, Config: config}, count)
+		}
+	}
+}
+
+// savedOnDisk saves an index, and loads it into one that is on the disk too.
+func savedOnDisk(t *testing.T, x *dense.Index, c *cloud, o dense.Options, count int) {
+	t.Helper()
+	saved := t.TempDir()
+	save(t, x, saved, 1)
+	o.Dir += "-again"
+	y := newIndex(t, o)
+	if _, err := y.Load(saved, func(id point.ID, _ uint64) (uint32, bool) { return uint32(id.Number()), true }); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(o.Dir, "*"))
+	if err != nil || len(files) != 3 && !raced || y.Working() || y.Len() != count {
+		t.Errorf("%v, %v: want 3 files", files, err)
+	}
+	if r := recall(t, y, c, vec.Dot, 100, nil); r < 0.97 {
+		t.Errorf("recall %v", r)
+	}
+	closeIndex(t, y)
 }
 
 // Who stores is told to wait once too much is not linked, and woken when it is less.

@@ -124,6 +124,7 @@ func (x *Index) saveState(dir string, n *net, m *Moment, next files) error {
 		return fault.Wrap(fault.Internal, err, "save index")
 	}
 	x.kept.files = next
+	m.core.forget() // which was all read
 	return fault.Wrap(fault.Internal, sweepFiles(dir, s), "remove old files of an index")
 }
 

@@ -83,7 +83,7 @@ func (x *Index) nextLocked() (job func() error, judging bool) {
 	switch {
 	case dead > 0 && int(rows) >= config.VacuumMinVectors && float64(dead) > config.DeletedThreshold*float64(rows):
 		return x.rebuild, false
-	case x.dir != "" && config.OnDisk != (c.dir != ""):
+	case x.dir != "" && (config.OnDisk != (c.dir != "") || n != nil && config.GraphOnDisk != n.config.GraphOnDisk):
 		return x.rebuild, false
 	case n != nil && (config.M == 0 || !n.config.sameGraph(config)):
 		return x.rebuild, false

@@ -40,6 +40,9 @@ type Options struct {
 	M           int    // links of a row on the upper levels, and half of those on level 0; 0 means 16
 	EfConstruct int    // candidates when a row is inserted; 0 means 100
 	Seed        uint64 // of the levels
+	// File, when it is set, names a file that holds the links of level 0, nearly all there are, instead of memory. It is made, or
+	// emptied, and of use only while the graph is open.
+	File string
 }
 
 func (o Options) withDefaults() Options {
@@ -108,7 +111,7 @@ func New(o Options) (*Graph, error) {
 		return nil, err
 	}
 	g := &Graph{o: o}
-	if err := g.links.init(o.M); err != nil {
+	if err := g.links.init(o.M, o.File); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -128,6 +131,9 @@ func (g *Graph) Has(row uint32) bool { return g.links.has(row) && !g.removed.has
 
 // Bytes is how much memory the links take.
 func (g *Graph) Bytes() int64 { return g.links.bytes() }
+
+// Forget lets the system take back the memory of links that a file holds. It changes nothing but time.
+func (g *Graph) Forget() { g.links.zero.Forget() }
 
 // Close gives the memory back. Nobody may use the graph any more.
 func (g *Graph) Close() error { return g.links.close() }

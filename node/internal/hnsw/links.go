@@ -29,13 +29,16 @@ const (
 	lineBytes = 64
 )
 
-func (l *links) init(m int) (err error) {
+func (l *links) init(m int, file string) (err error) {
 	l.zeroWords, l.upperWords = 2*m, m
+	if watched {
+		file = ""
+	}
 	stride := 4 * l.zeroWords
 	if over := stride % lineBytes; over != 0 && stride > lineBytes {
 		stride += lineBytes - over
 	}
-	if l.zero, err = arena.New(arena.Options{Stride: stride}); err != nil {
+	if l.zero, err = arena.New(arena.Options{Stride: stride, File: file}); err != nil {
 		return err
 	}
 	if l.meta, err = arena.New(arena.Options{Stride: 4}); err != nil {

@@ -126,11 +126,11 @@ func (s *snapshot) list(line []byte, list []uint32) []byte {
 }
 
 // Load reads a graph that Save wrote. Anything that Save does not write is an error of class fault.Corrupt, a newer
-// version one of class fault.Unsupported.
-func Load(r io.Reader) (*Graph, error) {
+// version one of class fault.Unsupported. file is that of Options.
+func Load(r io.Reader, file string) (*Graph, error) {
 	sum := crc32.New(castagnoli)
 	in := bufio.NewReaderSize(r, 1<<20)
-	l := loader{in: io.TeeReader(in, sum)}
+	l := loader{in: io.TeeReader(in, sum), file: file}
 	g, err := l.load()
 	if err != nil {
 		return nil, err
@@ -143,8 +143,9 @@ func Load(r io.Reader) (*Graph, error) {
 }
 
 type loader struct {
-	in io.Reader
-	b  [4096]byte // what words reads into
+	in   io.Reader
+	file string
+	b    [4096]byte // what words reads into
 }
 
 func corrupt(format string, args ...any) error {
@@ -160,7 +161,7 @@ func (l *loader) load() (*Graph, error) {
 	if v := word(0); v != saveVersion {
 		return nil, fault.New(fault.Unsupported, "load graph: version %d, this program knows %d", v, saveVersion)
 	}
-	o := Options{M: int(word(1)), EfConstruct: int(word(2)), Seed: binary.LittleEndian.Uint64(h[40:])}
+	o := Options{M: int(word(1)), EfConstruct: int(word(2)), Seed: binary.LittleEndian.Uint64(h[40:]), File: l.file}
 	rows, lists := word(5), word(6)
 	if rows > MaxRows || uint64(lists) > uint64(rows)*maxLevel || o.M == 0 || o.EfConstruct == 0 {
 		return nil, corrupt("%d rows, %d lists", rows, lists)

@@ -94,7 +94,7 @@ func indexOf(c *catalog.Config, p *catalog.VectorParams) dense.Config {
 	return dense.Config{
 		M: int(h.M), EfConstruct: int(h.EfConstruct), Threads: int(h.MaxIndexingThreads),
 		IndexingBytes: clamped(c.Optimizers.IndexingThreshold, kib), FullScanBytes: clamped(h.FullScanThreshold, kib),
-		OnDisk: p.OnDisk != nil && *p.OnDisk, Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
+		OnDisk: p.OnDisk != nil && *p.OnDisk, GraphOnDisk: h.OnDisk, Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
 	}
 }
 
