@@ -12,3 +12,11 @@ func (x *Index) Working() bool {
 	defer x.mu.Unlock()
 	return x.worker.busy
 }
+
+// Hold takes all threads of a pool, until release.
+func (p *Pool) Hold() (release func()) {
+	for range cap(p.slots) {
+		p.slots <- struct{}{}
+	}
+	return func() { p.done(cap(p.slots)) }
+}

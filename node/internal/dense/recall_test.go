@@ -273,30 +273,35 @@ func savedOnDisk(t *testing.T, x *dense.Index, c *cloud, o dense.Options, count 
 
 // Who stores is told to wait once too much is not linked, and woken when it is less.
 func TestTheTailIsBounded(t *testing.T) {
-	const size = 256
-	c := newCloud(5, size, 10)
-	config := graphConfig
-	config.Threads = 1
-	x := newIndex(t, dense.Options{Size: size, Distance: vec.Dot, Config: config})
+	const size, bound, step = 256, 4 << 20 / (4 * 256), 512 // rows
+	c, pool := newCloud(5, size, 10), dense.NewPool(1)
+	x := newIndex(t, dense.Options{Size: size, Distance: vec.Dot, Config: graphConfig, Pool: pool})
 	defer closeIndex(t, x)
-	const bound = 4<<20/(4*size) + 1 // rows
-	waited := 0
-	for l := range uint32(3 * bound) {
-		put(t, x, l, c.draw(vec.Dot)...)
-		if l%512 != 511 {
-			continue
+	next := uint32(0)
+	store := func() {
+		for range step {
+			put(t, x, next, c.draw(vec.Dot)...)
+			next++
 		}
 		x.Publish()
-		for wait := x.Lagging(); wait != nil; wait = x.Lagging() {
-			waited++
-			<-wait
-		}
-		if st := x.Status(); st.Indexed > 0 && st.Vectors-st.Indexed > bound+512 {
-			t.Fatalf("%+v", st)
+	}
+	store()
+	settle(t, x)
+	if x.Lagging() != nil {
+		t.Error("all is linked")
+	}
+	release := pool.Hold() // so that nothing is linked
+	for tail := step; tail <= bound+step; tail += step {
+		store()
+		if wait := x.Lagging(); (wait != nil) != (tail > bound) {
+			t.Fatalf("%d rows are not linked: to wait: %v", tail, wait != nil)
 		}
 	}
+	wait := x.Lagging()
+	release()
+	<-wait
 	settle(t, x)
-	if x.Lagging() != nil || waited == 0 {
-		t.Errorf("waited %d times", waited)
+	if st := x.Status(); x.Lagging() != nil || st.Indexed != int(next) {
+		t.Errorf("%+v", st)
 	}
 }
