@@ -81,6 +81,40 @@ func TestFindingsOfTheClusterStandAtTheirAttributes(t *testing.T) {
 	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "Disk too small"), "(at shard_number)")
 }
 
+// TestLostWritesBlockOnlyWhatNeedsWrites: fewer copies for a write to count, more copies, and healing are what brings them back.
+func TestLostWritesBlockOnlyWhatNeedsWrites(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	config := prototest.Config{"shard_number": 2, "replication_factor": 2, "write_consistency": "strong", "heal": true}
+	r := w.apply(t, nil, minimal(config))
+	w.cluster.Find(&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_ERROR, Code: "quorum_unreachable", Text: "no writes: bring the peers back"})
+	for name, c := range map[string]struct {
+		change prototest.Config
+		errors int
+	}{
+		"a lower consistency": {prototest.Config{"write_consistency": "weak"}, 0},
+		"a copy more":         {prototest.Config{"replication_factor": 3}, 0},
+		"more shards":         {prototest.Config{"shard_number": 4}, 1},
+	} {
+		w.restart(t, nil)
+		changed := minimal(config)
+		for attribute, value := range c.change {
+			changed[attribute] = value
+		}
+		plan := w.Plan(t, collectionType, r, changed)
+		errors, warnings := keep(plan.Diagnostics.Errors(), "no writes"), keep(plan.Diagnostics.Warnings(), "no writes")
+		if len(errors) != c.errors || len(errors)+len(warnings) != 1 {
+			t.Errorf("%s: errors %q, warnings %q", name, errors, warnings)
+		}
+	}
+	w.restart(t, nil)
+	w.cluster.SetAlive(2)
+	w.cluster.Freeze(true)
+	r = w.refresh(t, r)
+	plan := w.Plan(t, collectionType, r, minimal(config))
+	wantEqual(t, "changes by healing", plan.Changes(), []string{"replication_factor"})
+	wantEqual(t, "errors of healing", plan.Diagnostics.Errors(), nil)
+}
+
 func TestAPlanOfACollectionWithShardKeysIsAskedForAsSuch(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	for method, custom := range map[string]bool{"custom": true, "auto": false} {

@@ -167,7 +167,7 @@ func (q *question) room(after *catalog.State, f reconcile.Forecast, cols []*cata
 		var bytes uint64
 		for _, sh := range end.Shards {
 			ref := catalog.ShardRef{Collection: end.ID, Shard: sh.ID}
-			if len(sh.Replicas) < min(end.Factor(sh), peers) && q.cramped(f.State, sh, q.obs.Bytes[ref]) {
+			if q.staying(f.State, sh) < min(end.Factor(sh), peers) && q.cramped(f.State, sh, q.obs.Bytes[ref]) {
 				lacking, bytes = append(lacking, sh.ID), max(bytes, q.obs.Bytes[ref])
 			}
 		}
@@ -177,6 +177,18 @@ func (q *question) room(after *catalog.State, f reconcile.Forecast, cols []*cata
 				list(lacking, len(end.Shards)), end.Name, bytes)
 		}
 	}
+}
+
+// staying counts the copies that need no other in their place: all but those of peers that have been away for too long.
+func (q *question) staying(s *catalog.State, sh *catalog.Shard) (n int) {
+	after := s.Settings.ReplaceAfter()
+	for _, r := range sh.Replicas {
+		h, p := q.obs.Peers[r.Peer], s.Peers[r.Peer]
+		if away := after > 0 && !h.Alive && h.DeadFor >= after; !away || p != nil && p.State == catalog.Maintenance {
+			n++
+		}
+	}
+	return n
 }
 
 // cramped reports whether some peer could take a copy of a shard but for its disk.

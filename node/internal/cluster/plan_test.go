@@ -140,6 +140,15 @@ WARNING paused [] the cluster is paused: nothing but failover is done until `+"`
 	if got := m.planned(&clusterpb.GetPlanRequest{}); !strings.Contains(got, "move_replica docs/0 2>3 0: node-2 has been away for longer than 10m0s") {
 		t.Errorf("a peer is away for long:\n%s", got)
 	}
+	m.bytes[catalog.ShardRef{Collection: 1}] = 900
+	m.gauges[3] = peer.Gauge{DiskFree: 950, DiskTotal: 1000}
+	if got := m.planned(&clusterpb.GetPlanRequest{}); !strings.Contains(got, "ERROR disk_too_small [replication_factor] shard 0 of docs: no disk has room for another copy (up to 900 bytes") {
+		t.Errorf("nothing is planned, and nobody says why:\n%s", got)
+	}
+	m.dead[2] = time.Minute
+	if got := m.planned(&clusterpb.GetPlanRequest{}); strings.Contains(got, "disk_too_small") {
+		t.Errorf("it may come back yet:\n%s", got)
+	}
 }
 
 func TestAPlanTellsOfZonesAndDisksAndFewMembers(t *testing.T) {

@@ -76,7 +76,7 @@ func (c *collection) sayFindings(ch change, p *client.Plan, singleSaid bool, dia
 	for _, f := range p.Findings {
 		switch {
 		case f.Severity == client.SeverityInfo, f.Code == "single_copy" && singleSaid:
-		case f.Severity == client.SeverityError && c.session.Checks == session.Error && ch.grows(f.Field):
+		case f.Severity == client.SeverityError && c.session.Checks == session.Error && ch.grows(f):
 			addAt(f.Field, diags.AddAttributeError, diags.AddError, summaryOf(f),
 				f.Text+" To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
 		case c.session.First("finding "+f.Code, name+"\x00"+f.Text):
@@ -86,12 +86,15 @@ func (c *collection) sayFindings(ch change, p *client.Plan, singleSaid bool, dia
 }
 
 // grows reports whether the change asks for more of what a finding is about: what asks for less, or for the same, never fails
-// because there is too little.
-func (ch change) grows(field string) bool {
+// because there is too little. That too few copies work now is what a change of their number, and healing, are for.
+func (ch change) grows(f client.Finding) bool {
 	if ch.renews() {
 		return true
 	}
-	switch field {
+	if f.Code == "quorum_unreachable" && f.Field == "" {
+		return differs(ch.state.ShardNumber, ch.plan.ShardNumber)
+	}
+	switch f.Field {
 	case "replication_factor":
 		return ch.plan.ReplicationFactor.ValueInt64() > ch.state.ReplicationFactor.ValueInt64()
 	case "write_consistency_factor":
