@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
@@ -58,11 +59,11 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	r.whole = s.core.scorer()
 	defer s.core.done(r.whole)
 	r.whole.Query(q.Vector)
-	r.best.reset(q.Limit, s.x.form.distance, q.Before)
+	r.best.Reset(q.Limit, nil)
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}
-	return r.best.sorted(), nil
+	return append(make([]Hit, 0, q.Limit), r.best.Sorted()...), nil
 }
 
 // search is one search under way.
@@ -71,7 +72,7 @@ type search struct {
 	query  Query
 	config *Config
 	whole  quant.Scorer // compares with vectors
-	best   heap
+	best   best.Few[Hit]
 
 	group  [wordRows]uint32
 	sums   [wordRows]float32
@@ -81,13 +82,25 @@ type search struct {
 	exact  bool         // the scores of the walk are good as they are
 }
 
-var searches = sync.Pool{New: func() any { return new(search) }}
+var searches = sync.Pool{New: func() any {
+	s := new(search)
+	s.best.Reset(1, s.better)
+	return s
+}}
+
+// better is a total order, as long as Query.Before is one.
+func (s *search) better(a, b Hit) bool {
+	d := s.core.form.distance
+	if d.Better(a.Score, b.Score) {
+		return true
+	}
+	return !d.Better(b.Score, a.Score) && s.query.Before(a.Label, b.Label)
+}
 
 // end gives a search's memory to a later one.
 func (s *search) end() {
 	s.state, s.query, s.config, s.scorer, s.whole = nil, Query{}, nil, nil, nil
-	s.best.before = nil
-	if cap(s.best.hits) > maxKept || cap(s.walked) > maxKept {
+	if s.best.Cap() > maxKept || cap(s.walked) > maxKept {
 		return
 	}
 	searches.Put(s)
@@ -186,22 +199,22 @@ func (s *search) compareRange(from, to uint32) error {
 func (s *search) compare(n int) error {
 	s.whole.Score(s.group[:n], s.sums[:n])
 	for i, row := range s.group[:n] {
-		if err := s.visit(hit{label: s.core.label(row), score: scoreOf(s.core.form.distance, s.sums[i])}); err != nil {
+		if err := s.visit(Hit{Label: s.core.label(row), Score: scoreOf(s.core.form.distance, s.sums[i])}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *search) visit(h hit) error {
-	if !s.best.wants(h) {
+func (s *search) visit(h Hit) error {
+	if s.best.Full() && s.core.form.distance.Better(s.best.Worst().Score, h.Score) || !s.best.Wants(h) { // the first of them is quick
 		return nil
 	}
 	if s.query.Filter != nil {
-		if ok, err := s.query.Filter.accepts(h.label); !ok || err != nil {
+		if ok, err := s.query.Filter.accepts(h.Label); !ok || err != nil {
 			return err
 		}
 	}
-	s.best.add(h)
+	s.best.Add(h)
 	return nil
 }

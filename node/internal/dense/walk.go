@@ -105,7 +105,7 @@ func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (er
 		if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
 			return err
 		}
-		s.best.clear()
+		s.best.Clear()
 		if !s.query.Params.IndexedOnly {
 			if err := s.scan(ctx, mark, s.rows); err != nil {
 				return err
@@ -114,11 +114,11 @@ func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (er
 		if err := s.visitWalked(mark); err != nil {
 			return err
 		}
-		if s.best.full() {
+		if s.best.Full() {
 			return nil
 		}
 	}
-	s.best.clear()
+	s.best.Clear()
 	to := s.rows
 	if s.query.Params.IndexedOnly {
 		to = mark
@@ -135,7 +135,7 @@ func (s *search) visitWalked(mark uint32) error {
 			continue
 		}
 		if s.exact {
-			if err := s.visit(hit{label: s.core.label(h.Row), score: scoreOf(s.core.form.distance, h.Score)}); err != nil {
+			if err := s.visit(Hit{Label: s.core.label(h.Row), Score: scoreOf(s.core.form.distance, h.Score)}); err != nil {
 				return err
 			}
 			continue

@@ -15,6 +15,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -197,7 +198,7 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if err := check(s.x.size, q.Vectors); err != nil {
 		return nil, err
 	}
-	h := heap{before: q.Before, distance: s.x.distance}
+	var hits []Hit
 	for row := range s.next {
 		if row%ctxEvery == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("search multivectors: %w", ctx.Err())
@@ -206,11 +207,14 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 		if died := c.died[at].Load(); died != 0 && died <= s.seq || q.Only != nil && !q.Only(c.labels[at]) {
 			continue
 		}
-		h.hits = append(h.hits, Hit{c.labels[at], Score(s.x.distance, s.x.size, q.Vectors, c.vectors[at])})
+		hits = append(hits, Hit{c.labels[at], Score(s.x.distance, s.x.size, q.Vectors, c.vectors[at])})
 	}
-	h.arrange()
-	var best []Hit
-	for next, ok := h.next(); ok && len(best) < q.Limit; next, ok = h.next() {
+	d := s.x.distance
+	queue := best.NewQueue(hits, func(a, b Hit) bool {
+		return d.Better(a.Score, b.Score) || !d.Better(b.Score, a.Score) && q.Before(a.Label, b.Label)
+	})
+	var found []Hit
+	for next, ok := queue.Next(); ok && len(found) < q.Limit; next, ok = queue.Next() {
 		if q.Accept != nil {
 			if ok, err := q.Accept(next.Label); err != nil {
 				return nil, err
@@ -218,53 +222,9 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 				continue
 			}
 		}
-		best = append(best, next)
+		found = append(found, next)
 	}
-	return best, nil
-}
-
-// heap gives hits best first, without putting all of them in order.
-type heap struct {
-	hits     []Hit
-	distance vec.Distance
-	before   func(a, b uint32) bool
-}
-
-func (h *heap) better(a, b Hit) bool {
-	return h.distance.Better(a.Score, b.Score) || !h.distance.Better(b.Score, a.Score) && h.before(a.Label, b.Label)
-}
-
-func (h *heap) arrange() {
-	for i := len(h.hits)/2 - 1; i >= 0; i-- {
-		h.sink(i)
-	}
-}
-
-func (h *heap) next() (hit Hit, ok bool) {
-	n := len(h.hits)
-	if n == 0 {
-		return hit, false
-	}
-	hit = h.hits[0]
-	h.hits[0], h.hits = h.hits[n-1], h.hits[:n-1]
-	h.sink(0)
-	return hit, true
-}
-
-func (h *heap) sink(i int) {
-	for {
-		best := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(h.hits); c++ {
-			if h.better(h.hits[c], h.hits[best]) {
-				best = c
-			}
-		}
-		if best == i {
-			return
-		}
-		h.hits[i], h.hits[best] = h.hits[best], h.hits[i]
-		i = best
-	}
+	return found, nil
 }
 
 // Score is that of a query and a point, both in the stored form.

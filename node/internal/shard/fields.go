@@ -7,6 +7,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -149,19 +150,15 @@ func byIndex(p *payload.Plan, wanted uint64) bool {
 }
 
 // inOrder returns the points of labels whose ids are not before from, such that they come in the order of their ids.
-func (r *reader) inOrder(labels *roaring.Bitmap, from *point.ID) *priority[point.ID] {
-	h := &priority[point.ID]{
-		items:  make([]point.ID, 0, labels.GetCardinality()),
-		before: func(a, b *point.ID) bool { return a.Compare(*b) < 0 },
-	}
+func (r *reader) inOrder(labels *roaring.Bitmap, from *point.ID) *best.Queue[point.ID] {
+	ids := make([]point.ID, 0, labels.GetCardinality())
 	labels.Iterate(func(l uint32) bool {
 		if id := r.rows.id(l); from == nil || id.Compare(*from) >= 0 {
-			h.items = append(h.items, id)
+			ids = append(ids, id)
 		}
 		return true
 	})
-	h.arrange()
-	return h
+	return best.NewQueue(ids, func(a, b point.ID) bool { return a.Compare(b) < 0 })
 }
 
 // sweepShare: a sweep reads the points that an index leaves, if they are at most one in so many of all.

@@ -7,6 +7,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -79,7 +80,7 @@ func (q *searcher) answerRanked(ctx context.Context) ([]Scored, error) {
 		excluded[id] = true
 	}
 	var out []Scored
-	for c, ok := h.next(); ok && uint64(len(out)) < q.req.Limit; c, ok = h.next() {
+	for c, ok := h.Next(); ok && uint64(len(out)) < q.req.Limit; c, ok = h.Next() {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -106,34 +107,33 @@ func (q *searcher) answerRanked(ctx context.Context) ([]Scored, error) {
 }
 
 // candidates returns the points that may be wanted such that they come by rank, equal ones by id.
-func (q *searcher) candidates(ctx context.Context, field payload.Field) (*priority[ranked], error) {
-	h := &priority[ranked]{before: func(a, b *ranked) bool {
+func (q *searcher) candidates(ctx context.Context, field payload.Field) (*best.Queue[ranked], error) {
+	before := func(a, b ranked) bool {
 		if a.rank != b.rank {
 			return (a.rank < b.rank) != (q.req.Order != nil && q.req.Order.Desc)
 		}
 		return a.id.Compare(b.id) < 0
-	}}
+	}
+	var all []ranked
 	if q.req.Order == nil {
 		q.ranking.ask.Iterate(func(l uint32) bool {
 			id := q.r.rows.id(l)
-			h.items = append(h.items, ranked{drawn(*q.req.Sample, id), id})
+			all = append(all, ranked{drawn(*q.req.Sample, id), id})
 			return true
 		})
-		h.arrange()
-		return h, nil
+		return best.NewQueue(all, before), nil
 	}
 	for _, p := range q.ranking.pairs {
-		h.items = append(h.items, ranked{p.Key, q.r.rows.id(p.Label)})
+		all = append(all, ranked{p.Key, q.r.rows.id(p.Label)})
 	}
-	if err := q.askValues(ctx, field, h); err != nil {
+	if err := q.askValues(ctx, field, &all); err != nil {
 		return nil, err
 	}
-	h.arrange()
-	return h, nil
+	return best.NewQueue(all, before), nil
 }
 
 // askValues adds the values of the points that the index does not hold exactly or, without an index, of those that match.
-func (q *searcher) askValues(ctx context.Context, field payload.Field, h *priority[ranked]) error {
+func (q *searcher) askValues(ctx context.Context, field payload.Field, all *[]ranked) error {
 	path, err := point.ParsePath(q.req.Order.Path)
 	if err != nil {
 		return err
@@ -145,7 +145,7 @@ func (q *searcher) askValues(ctx context.Context, field payload.Field, h *priori
 	add := func(t *storedTarget) error {
 		for _, key := range field.Keys(path, t.Payload()) {
 			if key >= from && key <= to {
-				h.items = append(h.items, ranked{key, t.id})
+				*all = append(*all, ranked{key, t.id})
 			}
 		}
 		return t.err
@@ -182,44 +182,4 @@ func drawn(seed uint64, id point.ID) int64 {
 	var buf [32]byte
 	b := id.AppendKey(binary.BigEndian.AppendUint64(buf[:0], seed))
 	return int64(xxhash.Sum64(b))
-}
-
-// priority gives items in an order, without putting all of them in order first.
-type priority[T any] struct {
-	items  []T
-	before func(a, b *T) bool
-}
-
-// arrange must follow when items were added.
-func (h *priority[T]) arrange() {
-	for i := len(h.items)/2 - 1; i >= 0; i-- {
-		h.sink(i)
-	}
-}
-
-func (h *priority[T]) next() (item T, ok bool) {
-	n := len(h.items)
-	if n == 0 {
-		return item, false
-	}
-	item = h.items[0]
-	h.items[0], h.items = h.items[n-1], h.items[:n-1]
-	h.sink(0)
-	return item, true
-}
-
-func (h *priority[T]) sink(i int) {
-	for {
-		least := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(h.items); c++ {
-			if h.before(&h.items[c], &h.items[least]) {
-				least = c
-			}
-		}
-		if least == i {
-			return
-		}
-		h.items[i], h.items[least] = h.items[least], h.items[i]
-		i = least
-	}
 }

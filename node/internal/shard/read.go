@@ -207,7 +207,7 @@ func (m *matching) each(ctx context.Context, from *point.ID, wanted uint64, fn f
 		return m.r.matchingIDs(ctx, listed(ids), from, visit)
 	}
 	if byIndex(&m.plan, wanted) {
-		return m.r.matchingIDs(ctx, m.r.inOrder(m.plan.Upper, from).next, from, visit)
+		return m.r.matchingIDs(ctx, m.r.inOrder(m.plan.Upper, from).Next, from, visit)
 	}
 	return m.r.view.ScanPayloads(ctx, m.r.s.gen, from, func(rec kv.Record) (bool, error) {
 		return visit(&storedTarget{r: m.r, id: rec.ID, raw: rec})

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -118,24 +118,25 @@ const window = 4096
 
 // Search returns the best vectors, best first.
 func (s *Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
-	r := search{Snapshot: s, query: q, best: heap{room: q.Limit, before: q.Before}}
 	if q.Limit <= 0 || len(s.terms) == 0 {
 		return nil, nil
 	}
+	r := search{Snapshot: s, query: q}
+	r.best.Reset(q.Limit, r.better)
 	var err error
 	if s.only != nil {
 		err = r.among(ctx)
 	} else {
 		err = r.all(ctx)
 	}
-	return r.best.sorted(), err
+	return r.best.Sorted(), err
 }
 
 // search is one search under way.
 type search struct {
 	*Snapshot
 	query   Query
-	best    heap
+	best    best.Few[Hit]
 	at      []int // of each term, the first posting that is not done
 	ends    []int // and of the window
 	scores  [window]float32
@@ -202,7 +203,7 @@ func (r *search) window(start uint32) error {
 		most += t.most(r.at[i], ends[i])
 	}
 	defer copy(r.at, ends)
-	if r.best.full() && most < float64(r.best.worst()) {
+	if r.best.Full() && most < float64(r.best.Worst().Score) {
 		return nil
 	}
 	for i := range r.terms {
@@ -244,13 +245,21 @@ func (t *term) most(from, to int) float64 {
 	return greatest * (1 + 1e-2)
 }
 
+// better orders hits by score, equal ones as the query does.
+func (r *search) better(a, b Hit) bool {
+	if a.Score != b.Score {
+		return a.Score > b.Score
+	}
+	return r.query.Before(a.Label, b.Label)
+}
+
 // visit keeps a row if it is good enough, is shown, and is accepted.
 func (r *search) visit(row uint32, score float32) error {
-	if row >= r.rows || !r.best.wants(score) || !r.visible(row) {
+	if row >= r.rows || r.best.Full() && score < r.best.Worst().Score || !r.visible(row) {
 		return nil
 	}
 	h := Hit{r.label(row), score}
-	if !r.best.keeps(h) {
+	if !r.best.Wants(h) {
 		return nil
 	}
 	if r.query.Accept != nil {
@@ -258,71 +267,8 @@ func (r *search) visit(row uint32, score float32) error {
 			return err
 		}
 	}
-	r.best.add(h)
+	r.best.Add(h)
 	return nil
-}
-
-// heap keeps the best hits, as many as it has room for; the worst of them is on top.
-type heap struct {
-	hits   []Hit
-	room   int
-	before func(a, b uint32) bool
-}
-
-func (h *heap) better(a, b Hit) bool {
-	if a.Score != b.Score {
-		return a.Score > b.Score
-	}
-	return h.before(a.Label, b.Label)
-}
-
-func (h *heap) full() bool { return len(h.hits) == h.room }
-
-func (h *heap) worst() float32 { return h.hits[0].Score }
-
-// wants reports whether a hit of that score may be kept.
-func (h *heap) wants(score float32) bool { return !h.full() || score >= h.hits[0].Score }
-
-func (h *heap) keeps(x Hit) bool { return !h.full() || h.better(x, h.hits[0]) }
-
-func (h *heap) add(x Hit) {
-	if h.full() {
-		h.hits[0] = x
-	} else {
-		h.hits = append(h.hits, x)
-		for i := len(h.hits) - 1; i > 0; {
-			parent := (i - 1) / 2
-			if !h.better(h.hits[parent], h.hits[i]) {
-				return
-			}
-			h.hits[parent], h.hits[i] = h.hits[i], h.hits[parent]
-			i = parent
-		}
-		return
-	}
-	for i := 0; ; {
-		worst := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(h.hits); c++ {
-			if h.better(h.hits[worst], h.hits[c]) {
-				worst = c
-			}
-		}
-		if worst == i {
-			return
-		}
-		h.hits[i], h.hits[worst] = h.hits[worst], h.hits[i]
-		i = worst
-	}
-}
-
-func (h *heap) sorted() []Hit {
-	slices.SortFunc(h.hits, func(a, b Hit) int {
-		if h.better(a, b) {
-			return -1
-		}
-		return 1
-	})
-	return h.hits
 }
 
 // Dot is the score of a query and a vector, as a search computes it; ok tells whether they share an index.
