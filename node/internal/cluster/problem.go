@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
@@ -157,20 +158,25 @@ func (l look) missing() string {
 		return ""
 	}
 	why := "no other live peer can take a copy"
-	if l.spare() {
+	switch free, roomy := l.spare(); {
+	case roomy:
 		why = "another peer is about to take a copy"
+	case free:
+		why = "no disk of another live peer has room for a copy"
 	}
 	return fmt.Sprintf("under-replicated: declared %d, actual %d: %s", declared, actual, why)
 }
 
-// spare reports whether a live peer has no copy of the shard.
-func (l look) spare() bool {
+// spare reports whether a live peer has no copy of the shard, and whether the disk of one has room for it.
+func (l look) spare() (free, roomy bool) {
+	_, bytes := l.size()
 	for id := range l.state.Peers {
 		if _, has := l.sh.Replica(id); !has && !l.state.Gone(id) && l.obs.Alive(id) && l.col.Allows(l.sh, id) {
-			return true
+			gauge := l.obs.gauge(id)
+			free, roomy = true, roomy || reconcile.Health{DiskFree: gauge.DiskFree, DiskTotal: gauge.DiskTotal}.Room(bytes)
 		}
 	}
-	return false
+	return free, roomy
 }
 
 func isAre(n int) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/cluster"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
 
@@ -20,6 +21,7 @@ type scene struct {
 	col    *catalog.Collection
 	silent map[catalog.PeerID]time.Duration // dead for so long; 0 = never seen
 	status map[catalog.ShardRef]map[catalog.PeerID]replica.Status
+	full   map[catalog.PeerID]bool // no room on their disks
 }
 
 var clock = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -28,6 +30,7 @@ func newScene() *scene {
 	return &scene{
 		state:  &catalog.State{Peers: map[catalog.PeerID]*catalog.Peer{}, Collections: map[catalog.CollectionID]*catalog.Collection{}, Names: map[string]catalog.CollectionID{}},
 		silent: map[catalog.PeerID]time.Duration{}, status: map[catalog.ShardRef]map[catalog.PeerID]replica.Status{},
+		full: map[catalog.PeerID]bool{},
 	}
 }
 
@@ -41,6 +44,12 @@ func (s *scene) observe() cluster.Observations {
 			}
 			return clock.Add(-s.silent[id])
 		},
+		Gauge: func(id catalog.PeerID) peer.Gauge {
+			if s.full[id] {
+				return peer.Gauge{DiskFree: 5 << 30, DiskTotal: 100 << 30}
+			}
+			return peer.Gauge{}
+		},
 		Status: func(ref catalog.ShardRef, r catalog.Replica) (replica.Status, bool) {
 			st, ok := s.status[ref][r.Peer]
 			return st, ok
@@ -48,7 +57,7 @@ func (s *scene) observe() cluster.Observations {
 	}
 }
 
-// peer runs "peer id=2 [dead=12s] [replaced]": node-2, alive unless dead.
+// peer runs "peer id=2 [dead=12s] [replaced] [full]": node-2, alive unless dead.
 func (s *scene) peer(d *datadriven.TestData) {
 	var id uint64
 	for _, arg := range d.CmdArgs {
@@ -59,6 +68,8 @@ func (s *scene) peer(d *datadriven.TestData) {
 		case "dead":
 			silence, _ := time.ParseDuration(arg.Vals[0])
 			s.silent[catalog.PeerID(id)] = silence
+		case "full":
+			s.full[catalog.PeerID(id)] = true
 		case "alive":
 			delete(s.silent, catalog.PeerID(id))
 		case "replaced":
