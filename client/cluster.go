@@ -95,6 +95,19 @@ type CollectionPlacement struct {
 	Bytes                  uint64   // of one copy of each shard, as last reported
 	Points                 uint64   // as last reported
 	Operations             []uint64 // ids of what runs on it
+	Moves                  []SlotMove
+}
+
+// SlotMove is slots on their way from one shard to another, or to be cleaned up after.
+type SlotMove struct {
+	ID             uint64
+	Source, Target uint32 // shards
+	Slots          uint32
+	Phase          string // copying, sealing, moved, withdrawn
+	Points         uint64 // that the target has of the first pass
+	TotalPoints    uint64 // 0: not known
+	Bytes          uint64 // that have come
+	Problem        string // why the last step failed
 }
 
 // ShardKeyPlacement is what was declared of a shard key.
@@ -161,7 +174,8 @@ type Transfer struct {
 	From       PeerID // 0: nobody gives it at the moment
 	Bytes      uint64 // done
 	TotalBytes uint64
-	Problem    string // of the last attempt
+	Started    time.Time // zero: it has not, or the server does not say
+	Problem    string    // of the last attempt
 }
 
 // Health is what a server says of itself.

@@ -130,6 +130,12 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 		}
 		out.ShardKeys = append(out.ShardKeys, key)
 	}
+	for _, m := range p.GetMoves() {
+		out.Moves = append(out.Moves, SlotMove{
+			ID: m.GetId(), Source: m.GetSourceShard(), Target: m.GetTargetShard(), Slots: m.GetSlots(), Phase: m.GetPhase(),
+			Points: m.GetPoints(), TotalPoints: m.GetTotalPoints(), Bytes: m.GetBytes(), Problem: m.GetProblem(),
+		})
+	}
 	for _, s := range p.GetShards() {
 		shard := ShardPlacement{
 			ID: s.GetShardId(), DeclaredReplicas: s.GetDeclaredReplicas(), ActiveReplicas: s.GetActiveReplicas(),
@@ -156,7 +162,11 @@ func transferOf(t *clusterpb.Transfer) *Transfer {
 	if t == nil {
 		return nil
 	}
-	return &Transfer{From: PeerID(t.GetFrom()), Bytes: t.GetBytes(), TotalBytes: t.GetTotalBytes(), Problem: t.GetProblem()}
+	out := &Transfer{From: PeerID(t.GetFrom()), Bytes: t.GetBytes(), TotalBytes: t.GetTotalBytes(), Problem: t.GetProblem()}
+	if ms := t.GetStartedUnixMs(); ms != 0 {
+		out.Started = time.UnixMilli(ms)
+	}
+	return out
 }
 
 func replicaStateOf(s clusterpb.ReplicaState) ReplicaState {

@@ -223,7 +223,7 @@ func (x PlanFinding_Severity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PlanFinding_Severity.Descriptor instead.
 func (PlanFinding_Severity) EnumDescriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{24, 0}
+	return file_cluster_proto_rawDescGZIP(), []int{25, 0}
 }
 
 type GetClusterRequest struct {
@@ -653,6 +653,7 @@ type CollectionPlacement struct {
 	Bytes                  uint64                 `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`                                                                  // of one copy of each shard, as last reported
 	Points                 uint64                 `protobuf:"varint,11,opt,name=points,proto3" json:"points,omitempty"`
 	Operations             []uint64               `protobuf:"varint,12,rep,packed,name=operations,proto3" json:"operations,omitempty"` // ids of what runs on it
+	Moves                  []*SlotMove            `protobuf:"bytes,13,rep,name=moves,proto3" json:"moves,omitempty"`                   // of slots from one shard to another, that are under way or have to be cleaned up after
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -771,6 +772,122 @@ func (x *CollectionPlacement) GetOperations() []uint64 {
 	return nil
 }
 
+func (x *CollectionPlacement) GetMoves() []*SlotMove {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+// Slots on their way from a shard to another one.
+type SlotMove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	SourceShard   uint32                 `protobuf:"varint,2,opt,name=source_shard,json=sourceShard,proto3" json:"source_shard,omitempty"`
+	TargetShard   uint32                 `protobuf:"varint,3,opt,name=target_shard,json=targetShard,proto3" json:"target_shard,omitempty"`
+	Slots         uint32                 `protobuf:"varint,4,opt,name=slots,proto3" json:"slots,omitempty"`
+	Phase         string                 `protobuf:"bytes,5,opt,name=phase,proto3" json:"phase,omitempty"`                                 // copying, sealing, moved, withdrawn
+	Points        uint64                 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`                              // that the target has of the first pass, as its primary says
+	TotalPoints   uint64                 `protobuf:"varint,7,opt,name=total_points,json=totalPoints,proto3" json:"total_points,omitempty"` // 0: not known
+	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`                                // that have come
+	Problem       string                 `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"`                             // why the last step failed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlotMove) Reset() {
+	*x = SlotMove{}
+	mi := &file_cluster_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlotMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlotMove) ProtoMessage() {}
+
+func (x *SlotMove) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlotMove.ProtoReflect.Descriptor instead.
+func (*SlotMove) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SlotMove) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *SlotMove) GetSourceShard() uint32 {
+	if x != nil {
+		return x.SourceShard
+	}
+	return 0
+}
+
+func (x *SlotMove) GetTargetShard() uint32 {
+	if x != nil {
+		return x.TargetShard
+	}
+	return 0
+}
+
+func (x *SlotMove) GetSlots() uint32 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *SlotMove) GetPhase() string {
+	if x != nil {
+		return x.Phase
+	}
+	return ""
+}
+
+func (x *SlotMove) GetPoints() uint64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *SlotMove) GetTotalPoints() uint64 {
+	if x != nil {
+		return x.TotalPoints
+	}
+	return 0
+}
+
+func (x *SlotMove) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SlotMove) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 type ShardKeyPlacement struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Key               *ShardKey              `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -784,7 +901,7 @@ type ShardKeyPlacement struct {
 
 func (x *ShardKeyPlacement) Reset() {
 	*x = ShardKeyPlacement{}
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +913,7 @@ func (x *ShardKeyPlacement) String() string {
 func (*ShardKeyPlacement) ProtoMessage() {}
 
 func (x *ShardKeyPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[6]
+	mi := &file_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +926,7 @@ func (x *ShardKeyPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardKeyPlacement.ProtoReflect.Descriptor instead.
 func (*ShardKeyPlacement) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{6}
+	return file_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ShardKeyPlacement) GetKey() *ShardKey {
@@ -861,7 +978,7 @@ type ShardKey struct {
 
 func (x *ShardKey) Reset() {
 	*x = ShardKey{}
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +990,7 @@ func (x *ShardKey) String() string {
 func (*ShardKey) ProtoMessage() {}
 
 func (x *ShardKey) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[7]
+	mi := &file_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1003,7 @@ func (x *ShardKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardKey.ProtoReflect.Descriptor instead.
 func (*ShardKey) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{7}
+	return file_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ShardKey) GetKey() isShardKey_Key {
@@ -952,7 +1069,7 @@ type ShardPlacement struct {
 
 func (x *ShardPlacement) Reset() {
 	*x = ShardPlacement{}
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1081,7 @@ func (x *ShardPlacement) String() string {
 func (*ShardPlacement) ProtoMessage() {}
 
 func (x *ShardPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[8]
+	mi := &file_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1094,7 @@ func (x *ShardPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardPlacement.ProtoReflect.Descriptor instead.
 func (*ShardPlacement) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{8}
+	return file_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ShardPlacement) GetShardId() uint32 {
@@ -1096,7 +1213,7 @@ type ReplicaPlacement struct {
 
 func (x *ReplicaPlacement) Reset() {
 	*x = ReplicaPlacement{}
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1225,7 @@ func (x *ReplicaPlacement) String() string {
 func (*ReplicaPlacement) ProtoMessage() {}
 
 func (x *ReplicaPlacement) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[9]
+	mi := &file_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1238,7 @@ func (x *ReplicaPlacement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaPlacement.ProtoReflect.Descriptor instead.
 func (*ReplicaPlacement) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{9}
+	return file_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReplicaPlacement) GetPeer() uint64 {
@@ -1211,7 +1328,7 @@ type Transfer struct {
 
 func (x *Transfer) Reset() {
 	*x = Transfer{}
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1340,7 @@ func (x *Transfer) String() string {
 func (*Transfer) ProtoMessage() {}
 
 func (x *Transfer) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[10]
+	mi := &file_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1353,7 @@ func (x *Transfer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Transfer.ProtoReflect.Descriptor instead.
 func (*Transfer) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{10}
+	return file_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Transfer) GetFrom() uint64 {
@@ -1305,7 +1422,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1434,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[11]
+	mi := &file_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1447,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{11}
+	return file_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VerifyRequest) GetCollections() []string {
@@ -1359,7 +1476,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1488,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[12]
+	mi := &file_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1501,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{12}
+	return file_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyResponse) GetDone() uint32 {
@@ -1423,7 +1540,7 @@ type ShardVerdict struct {
 
 func (x *ShardVerdict) Reset() {
 	*x = ShardVerdict{}
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1552,7 @@ func (x *ShardVerdict) String() string {
 func (*ShardVerdict) ProtoMessage() {}
 
 func (x *ShardVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[13]
+	mi := &file_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1565,7 @@ func (x *ShardVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardVerdict.ProtoReflect.Descriptor instead.
 func (*ShardVerdict) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{13}
+	return file_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ShardVerdict) GetCollection() string {
@@ -1516,7 +1633,7 @@ type ReplicaDigest struct {
 
 func (x *ReplicaDigest) Reset() {
 	*x = ReplicaDigest{}
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1645,7 @@ func (x *ReplicaDigest) String() string {
 func (*ReplicaDigest) ProtoMessage() {}
 
 func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[14]
+	mi := &file_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1658,7 @@ func (x *ReplicaDigest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaDigest.ProtoReflect.Descriptor instead.
 func (*ReplicaDigest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{14}
+	return file_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReplicaDigest) GetPeer() uint64 {
@@ -1611,7 +1728,7 @@ type WatchEventsRequest struct {
 
 func (x *WatchEventsRequest) Reset() {
 	*x = WatchEventsRequest{}
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1740,7 @@ func (x *WatchEventsRequest) String() string {
 func (*WatchEventsRequest) ProtoMessage() {}
 
 func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[15]
+	mi := &file_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1753,7 @@ func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
 func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{15}
+	return file_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchEventsRequest) GetAfter() uint64 {
@@ -1671,7 +1788,7 @@ type WatchEventsResponse struct {
 
 func (x *WatchEventsResponse) Reset() {
 	*x = WatchEventsResponse{}
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1800,7 @@ func (x *WatchEventsResponse) String() string {
 func (*WatchEventsResponse) ProtoMessage() {}
 
 func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[16]
+	mi := &file_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1813,7 @@ func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
 func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{16}
+	return file_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchEventsResponse) GetEvent() *Event {
@@ -1723,7 +1840,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1852,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[17]
+	mi := &file_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1865,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{17}
+	return file_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Gap) GetMissed() uint64 {
@@ -1774,7 +1891,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1903,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[18]
+	mi := &file_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1916,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{18}
+	return file_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Event) GetCursor() uint64 {
@@ -1873,7 +1990,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +2002,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[19]
+	mi := &file_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +2015,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{19}
+	return file_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetPlanRequest) GetChange() isGetPlanRequest_Change {
@@ -1956,7 +2073,7 @@ type CollectionChange struct {
 
 func (x *CollectionChange) Reset() {
 	*x = CollectionChange{}
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2085,7 @@ func (x *CollectionChange) String() string {
 func (*CollectionChange) ProtoMessage() {}
 
 func (x *CollectionChange) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[20]
+	mi := &file_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2098,7 @@ func (x *CollectionChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectionChange.ProtoReflect.Descriptor instead.
 func (*CollectionChange) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{20}
+	return file_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CollectionChange) GetCollection() string {
@@ -2037,7 +2154,7 @@ type PeerChange struct {
 
 func (x *PeerChange) Reset() {
 	*x = PeerChange{}
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2166,7 @@ func (x *PeerChange) String() string {
 func (*PeerChange) ProtoMessage() {}
 
 func (x *PeerChange) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[21]
+	mi := &file_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2062,7 +2179,7 @@ func (x *PeerChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChange.ProtoReflect.Descriptor instead.
 func (*PeerChange) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{21}
+	return file_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PeerChange) GetPeer() uint64 {
@@ -2100,7 +2217,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2229,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2242,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetPlanResponse) GetSteps() []*PlannedStep {
@@ -2185,7 +2302,7 @@ type PlannedStep struct {
 
 func (x *PlannedStep) Reset() {
 	*x = PlannedStep{}
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2197,7 +2314,7 @@ func (x *PlannedStep) String() string {
 func (*PlannedStep) ProtoMessage() {}
 
 func (x *PlannedStep) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2210,7 +2327,7 @@ func (x *PlannedStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedStep.ProtoReflect.Descriptor instead.
 func (*PlannedStep) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{23}
+	return file_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PlannedStep) GetKind() string {
@@ -2274,7 +2391,7 @@ type PlanFinding struct {
 
 func (x *PlanFinding) Reset() {
 	*x = PlanFinding{}
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2403,7 @@ func (x *PlanFinding) String() string {
 func (*PlanFinding) ProtoMessage() {}
 
 func (x *PlanFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2416,7 @@ func (x *PlanFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanFinding.ProtoReflect.Descriptor instead.
 func (*PlanFinding) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{24}
+	return file_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlanFinding) GetSeverity() PlanFinding_Severity {
@@ -2341,7 +2458,7 @@ type ReshardRequest struct {
 
 func (x *ReshardRequest) Reset() {
 	*x = ReshardRequest{}
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2353,7 +2470,7 @@ func (x *ReshardRequest) String() string {
 func (*ReshardRequest) ProtoMessage() {}
 
 func (x *ReshardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2483,7 @@ func (x *ReshardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReshardRequest.ProtoReflect.Descriptor instead.
 func (*ReshardRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{25}
+	return file_cluster_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReshardRequest) GetCollection() string {
@@ -2399,7 +2516,7 @@ type ReshardResponse struct {
 
 func (x *ReshardResponse) Reset() {
 	*x = ReshardResponse{}
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2411,7 +2528,7 @@ func (x *ReshardResponse) String() string {
 func (*ReshardResponse) ProtoMessage() {}
 
 func (x *ReshardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2541,7 @@ func (x *ReshardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReshardResponse.ProtoReflect.Descriptor instead.
 func (*ReshardResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{26}
+	return file_cluster_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ReshardResponse) GetOperation() *Operation {
@@ -2444,7 +2561,7 @@ type ListOperationsRequest struct {
 
 func (x *ListOperationsRequest) Reset() {
 	*x = ListOperationsRequest{}
-	mi := &file_cluster_proto_msgTypes[27]
+	mi := &file_cluster_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2456,7 +2573,7 @@ func (x *ListOperationsRequest) String() string {
 func (*ListOperationsRequest) ProtoMessage() {}
 
 func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[27]
+	mi := &file_cluster_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2469,7 +2586,7 @@ func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
 func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{27}
+	return file_cluster_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListOperationsRequest) GetCollection() string {
@@ -2495,7 +2612,7 @@ type ListOperationsResponse struct {
 
 func (x *ListOperationsResponse) Reset() {
 	*x = ListOperationsResponse{}
-	mi := &file_cluster_proto_msgTypes[28]
+	mi := &file_cluster_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2507,7 +2624,7 @@ func (x *ListOperationsResponse) String() string {
 func (*ListOperationsResponse) ProtoMessage() {}
 
 func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[28]
+	mi := &file_cluster_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2637,7 @@ func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
 func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{28}
+	return file_cluster_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListOperationsResponse) GetOperations() []*Operation {
@@ -2539,7 +2656,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2551,7 +2668,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2564,7 +2681,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{29}
+	return file_cluster_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchOperationRequest) GetId() uint64 {
@@ -2583,7 +2700,7 @@ type WatchOperationResponse struct {
 
 func (x *WatchOperationResponse) Reset() {
 	*x = WatchOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2595,7 +2712,7 @@ func (x *WatchOperationResponse) String() string {
 func (*WatchOperationResponse) ProtoMessage() {}
 
 func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2608,7 +2725,7 @@ func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationResponse.ProtoReflect.Descriptor instead.
 func (*WatchOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{30}
+	return file_cluster_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchOperationResponse) GetOperation() *Operation {
@@ -2627,7 +2744,7 @@ type CancelOperationRequest struct {
 
 func (x *CancelOperationRequest) Reset() {
 	*x = CancelOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2756,7 @@ func (x *CancelOperationRequest) String() string {
 func (*CancelOperationRequest) ProtoMessage() {}
 
 func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2769,7 @@ func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationRequest.ProtoReflect.Descriptor instead.
 func (*CancelOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{31}
+	return file_cluster_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CancelOperationRequest) GetId() uint64 {
@@ -2671,7 +2788,7 @@ type CancelOperationResponse struct {
 
 func (x *CancelOperationResponse) Reset() {
 	*x = CancelOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2683,7 +2800,7 @@ func (x *CancelOperationResponse) String() string {
 func (*CancelOperationResponse) ProtoMessage() {}
 
 func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2696,7 +2813,7 @@ func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationResponse.ProtoReflect.Descriptor instead.
 func (*CancelOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{32}
+	return file_cluster_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelOperationResponse) GetOperation() *Operation {
@@ -2732,7 +2849,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2861,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2874,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{33}
+	return file_cluster_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Operation) GetId() uint64 {
@@ -2898,7 +3015,7 @@ type UpdatePeerRequest struct {
 
 func (x *UpdatePeerRequest) Reset() {
 	*x = UpdatePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3027,7 @@ func (x *UpdatePeerRequest) String() string {
 func (*UpdatePeerRequest) ProtoMessage() {}
 
 func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3040,7 @@ func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{34}
+	return file_cluster_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *UpdatePeerRequest) GetPeer() uint64 {
@@ -2963,7 +3080,7 @@ type LabelMap struct {
 
 func (x *LabelMap) Reset() {
 	*x = LabelMap{}
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2975,7 +3092,7 @@ func (x *LabelMap) String() string {
 func (*LabelMap) ProtoMessage() {}
 
 func (x *LabelMap) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2988,7 +3105,7 @@ func (x *LabelMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelMap.ProtoReflect.Descriptor instead.
 func (*LabelMap) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{35}
+	return file_cluster_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LabelMap) GetLabels() map[string]string {
@@ -3008,7 +3125,7 @@ type UpdatePeerResponse struct {
 
 func (x *UpdatePeerResponse) Reset() {
 	*x = UpdatePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3020,7 +3137,7 @@ func (x *UpdatePeerResponse) String() string {
 func (*UpdatePeerResponse) ProtoMessage() {}
 
 func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3033,7 +3150,7 @@ func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerResponse.ProtoReflect.Descriptor instead.
 func (*UpdatePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{36}
+	return file_cluster_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UpdatePeerResponse) GetPeer() *Peer {
@@ -3061,7 +3178,7 @@ type RemovePeerRequest struct {
 
 func (x *RemovePeerRequest) Reset() {
 	*x = RemovePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3073,7 +3190,7 @@ func (x *RemovePeerRequest) String() string {
 func (*RemovePeerRequest) ProtoMessage() {}
 
 func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3203,7 @@ func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerRequest.ProtoReflect.Descriptor instead.
 func (*RemovePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{37}
+	return file_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RemovePeerRequest) GetPeer() uint64 {
@@ -3112,7 +3229,7 @@ type RemovePeerResponse struct {
 
 func (x *RemovePeerResponse) Reset() {
 	*x = RemovePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3124,7 +3241,7 @@ func (x *RemovePeerResponse) String() string {
 func (*RemovePeerResponse) ProtoMessage() {}
 
 func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3137,7 +3254,7 @@ func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerResponse.ProtoReflect.Descriptor instead.
 func (*RemovePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{38}
+	return file_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RemovePeerResponse) GetLost() []string {
@@ -3156,7 +3273,7 @@ type RebalanceRequest struct {
 
 func (x *RebalanceRequest) Reset() {
 	*x = RebalanceRequest{}
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3168,7 +3285,7 @@ func (x *RebalanceRequest) String() string {
 func (*RebalanceRequest) ProtoMessage() {}
 
 func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3181,7 +3298,7 @@ func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{39}
+	return file_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RebalanceRequest) GetCollection() string {
@@ -3200,7 +3317,7 @@ type RebalanceResponse struct {
 
 func (x *RebalanceResponse) Reset() {
 	*x = RebalanceResponse{}
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3212,7 +3329,7 @@ func (x *RebalanceResponse) String() string {
 func (*RebalanceResponse) ProtoMessage() {}
 
 func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3225,7 +3342,7 @@ func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{40}
+	return file_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RebalanceResponse) GetOperation() *Operation {
@@ -3243,7 +3360,7 @@ type GetSettingsRequest struct {
 
 func (x *GetSettingsRequest) Reset() {
 	*x = GetSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3255,7 +3372,7 @@ func (x *GetSettingsRequest) String() string {
 func (*GetSettingsRequest) ProtoMessage() {}
 
 func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3268,7 +3385,7 @@ func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{41}
+	return file_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 type GetSettingsResponse struct {
@@ -3280,7 +3397,7 @@ type GetSettingsResponse struct {
 
 func (x *GetSettingsResponse) Reset() {
 	*x = GetSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3409,7 @@ func (x *GetSettingsResponse) String() string {
 func (*GetSettingsResponse) ProtoMessage() {}
 
 func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3422,7 @@ func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{42}
+	return file_cluster_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetSettingsResponse) GetSettings() *Settings {
@@ -3324,7 +3441,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3336,7 +3453,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3349,7 +3466,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{43}
+	return file_cluster_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UpdateSettingsRequest) GetSettings() *Settings {
@@ -3368,7 +3485,7 @@ type UpdateSettingsResponse struct {
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3380,7 +3497,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3393,7 +3510,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{44}
+	return file_cluster_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UpdateSettingsResponse) GetSettings() *Settings {
@@ -3417,7 +3534,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3429,7 +3546,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3442,7 +3559,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{45}
+	return file_cluster_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Settings) GetReplicaReplaceAfterSeconds() uint64 {
@@ -3530,7 +3647,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x13GetPlacementRequest\x12 \n" +
 	"\vcollections\x18\x01 \x03(\tR\vcollections\"a\n" +
 	"\x14GetPlacementResponse\x12I\n" +
-	"\vcollections\x18\x01 \x03(\v2'.ostraka.cluster.v1.CollectionPlacementR\vcollections\"\xf3\x03\n" +
+	"\vcollections\x18\x01 \x03(\v2'.ostraka.cluster.v1.CollectionPlacementR\vcollections\"\xa7\x04\n" +
 	"\x13CollectionPlacement\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -3549,7 +3666,18 @@ const file_cluster_proto_rawDesc = "" +
 	"\x06points\x18\v \x01(\x04R\x06points\x12\x1e\n" +
 	"\n" +
 	"operations\x18\f \x03(\x04R\n" +
-	"operations\"\xe3\x01\n" +
+	"operations\x122\n" +
+	"\x05moves\x18\r \x03(\v2\x1c.ostraka.cluster.v1.SlotMoveR\x05moves\"\xf7\x01\n" +
+	"\bSlotMove\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
+	"\fsource_shard\x18\x02 \x01(\rR\vsourceShard\x12!\n" +
+	"\ftarget_shard\x18\x03 \x01(\rR\vtargetShard\x12\x14\n" +
+	"\x05slots\x18\x04 \x01(\rR\x05slots\x12\x14\n" +
+	"\x05phase\x18\x05 \x01(\tR\x05phase\x12\x16\n" +
+	"\x06points\x18\x06 \x01(\x04R\x06points\x12!\n" +
+	"\ftotal_points\x18\a \x01(\x04R\vtotalPoints\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x04R\x05bytes\x12\x18\n" +
+	"\aproblem\x18\t \x01(\tR\aproblem\"\xe3\x01\n" +
 	"\x11ShardKeyPlacement\x12.\n" +
 	"\x03key\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\x03key\x12!\n" +
 	"\fshard_number\x18\x02 \x01(\rR\vshardNumber\x12-\n" +
@@ -3845,7 +3973,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_cluster_proto_goTypes = []any{
 	(PeerState)(0),                  // 0: ostraka.cluster.v1.PeerState
 	(ReplicaState)(0),               // 1: ostraka.cluster.v1.ReplicaState
@@ -3857,121 +3985,123 @@ var file_cluster_proto_goTypes = []any{
 	(*GetPlacementRequest)(nil),     // 7: ostraka.cluster.v1.GetPlacementRequest
 	(*GetPlacementResponse)(nil),    // 8: ostraka.cluster.v1.GetPlacementResponse
 	(*CollectionPlacement)(nil),     // 9: ostraka.cluster.v1.CollectionPlacement
-	(*ShardKeyPlacement)(nil),       // 10: ostraka.cluster.v1.ShardKeyPlacement
-	(*ShardKey)(nil),                // 11: ostraka.cluster.v1.ShardKey
-	(*ShardPlacement)(nil),          // 12: ostraka.cluster.v1.ShardPlacement
-	(*ReplicaPlacement)(nil),        // 13: ostraka.cluster.v1.ReplicaPlacement
-	(*Transfer)(nil),                // 14: ostraka.cluster.v1.Transfer
-	(*VerifyRequest)(nil),           // 15: ostraka.cluster.v1.VerifyRequest
-	(*VerifyResponse)(nil),          // 16: ostraka.cluster.v1.VerifyResponse
-	(*ShardVerdict)(nil),            // 17: ostraka.cluster.v1.ShardVerdict
-	(*ReplicaDigest)(nil),           // 18: ostraka.cluster.v1.ReplicaDigest
-	(*WatchEventsRequest)(nil),      // 19: ostraka.cluster.v1.WatchEventsRequest
-	(*WatchEventsResponse)(nil),     // 20: ostraka.cluster.v1.WatchEventsResponse
-	(*Gap)(nil),                     // 21: ostraka.cluster.v1.Gap
-	(*Event)(nil),                   // 22: ostraka.cluster.v1.Event
-	(*GetPlanRequest)(nil),          // 23: ostraka.cluster.v1.GetPlanRequest
-	(*CollectionChange)(nil),        // 24: ostraka.cluster.v1.CollectionChange
-	(*PeerChange)(nil),              // 25: ostraka.cluster.v1.PeerChange
-	(*GetPlanResponse)(nil),         // 26: ostraka.cluster.v1.GetPlanResponse
-	(*PlannedStep)(nil),             // 27: ostraka.cluster.v1.PlannedStep
-	(*PlanFinding)(nil),             // 28: ostraka.cluster.v1.PlanFinding
-	(*ReshardRequest)(nil),          // 29: ostraka.cluster.v1.ReshardRequest
-	(*ReshardResponse)(nil),         // 30: ostraka.cluster.v1.ReshardResponse
-	(*ListOperationsRequest)(nil),   // 31: ostraka.cluster.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),  // 32: ostraka.cluster.v1.ListOperationsResponse
-	(*WatchOperationRequest)(nil),   // 33: ostraka.cluster.v1.WatchOperationRequest
-	(*WatchOperationResponse)(nil),  // 34: ostraka.cluster.v1.WatchOperationResponse
-	(*CancelOperationRequest)(nil),  // 35: ostraka.cluster.v1.CancelOperationRequest
-	(*CancelOperationResponse)(nil), // 36: ostraka.cluster.v1.CancelOperationResponse
-	(*Operation)(nil),               // 37: ostraka.cluster.v1.Operation
-	(*UpdatePeerRequest)(nil),       // 38: ostraka.cluster.v1.UpdatePeerRequest
-	(*LabelMap)(nil),                // 39: ostraka.cluster.v1.LabelMap
-	(*UpdatePeerResponse)(nil),      // 40: ostraka.cluster.v1.UpdatePeerResponse
-	(*RemovePeerRequest)(nil),       // 41: ostraka.cluster.v1.RemovePeerRequest
-	(*RemovePeerResponse)(nil),      // 42: ostraka.cluster.v1.RemovePeerResponse
-	(*RebalanceRequest)(nil),        // 43: ostraka.cluster.v1.RebalanceRequest
-	(*RebalanceResponse)(nil),       // 44: ostraka.cluster.v1.RebalanceResponse
-	(*GetSettingsRequest)(nil),      // 45: ostraka.cluster.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),     // 46: ostraka.cluster.v1.GetSettingsResponse
-	(*UpdateSettingsRequest)(nil),   // 47: ostraka.cluster.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil),  // 48: ostraka.cluster.v1.UpdateSettingsResponse
-	(*Settings)(nil),                // 49: ostraka.cluster.v1.Settings
-	nil,                             // 50: ostraka.cluster.v1.Peer.LabelsEntry
-	nil,                             // 51: ostraka.cluster.v1.LabelMap.LabelsEntry
+	(*SlotMove)(nil),                // 10: ostraka.cluster.v1.SlotMove
+	(*ShardKeyPlacement)(nil),       // 11: ostraka.cluster.v1.ShardKeyPlacement
+	(*ShardKey)(nil),                // 12: ostraka.cluster.v1.ShardKey
+	(*ShardPlacement)(nil),          // 13: ostraka.cluster.v1.ShardPlacement
+	(*ReplicaPlacement)(nil),        // 14: ostraka.cluster.v1.ReplicaPlacement
+	(*Transfer)(nil),                // 15: ostraka.cluster.v1.Transfer
+	(*VerifyRequest)(nil),           // 16: ostraka.cluster.v1.VerifyRequest
+	(*VerifyResponse)(nil),          // 17: ostraka.cluster.v1.VerifyResponse
+	(*ShardVerdict)(nil),            // 18: ostraka.cluster.v1.ShardVerdict
+	(*ReplicaDigest)(nil),           // 19: ostraka.cluster.v1.ReplicaDigest
+	(*WatchEventsRequest)(nil),      // 20: ostraka.cluster.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),     // 21: ostraka.cluster.v1.WatchEventsResponse
+	(*Gap)(nil),                     // 22: ostraka.cluster.v1.Gap
+	(*Event)(nil),                   // 23: ostraka.cluster.v1.Event
+	(*GetPlanRequest)(nil),          // 24: ostraka.cluster.v1.GetPlanRequest
+	(*CollectionChange)(nil),        // 25: ostraka.cluster.v1.CollectionChange
+	(*PeerChange)(nil),              // 26: ostraka.cluster.v1.PeerChange
+	(*GetPlanResponse)(nil),         // 27: ostraka.cluster.v1.GetPlanResponse
+	(*PlannedStep)(nil),             // 28: ostraka.cluster.v1.PlannedStep
+	(*PlanFinding)(nil),             // 29: ostraka.cluster.v1.PlanFinding
+	(*ReshardRequest)(nil),          // 30: ostraka.cluster.v1.ReshardRequest
+	(*ReshardResponse)(nil),         // 31: ostraka.cluster.v1.ReshardResponse
+	(*ListOperationsRequest)(nil),   // 32: ostraka.cluster.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),  // 33: ostraka.cluster.v1.ListOperationsResponse
+	(*WatchOperationRequest)(nil),   // 34: ostraka.cluster.v1.WatchOperationRequest
+	(*WatchOperationResponse)(nil),  // 35: ostraka.cluster.v1.WatchOperationResponse
+	(*CancelOperationRequest)(nil),  // 36: ostraka.cluster.v1.CancelOperationRequest
+	(*CancelOperationResponse)(nil), // 37: ostraka.cluster.v1.CancelOperationResponse
+	(*Operation)(nil),               // 38: ostraka.cluster.v1.Operation
+	(*UpdatePeerRequest)(nil),       // 39: ostraka.cluster.v1.UpdatePeerRequest
+	(*LabelMap)(nil),                // 40: ostraka.cluster.v1.LabelMap
+	(*UpdatePeerResponse)(nil),      // 41: ostraka.cluster.v1.UpdatePeerResponse
+	(*RemovePeerRequest)(nil),       // 42: ostraka.cluster.v1.RemovePeerRequest
+	(*RemovePeerResponse)(nil),      // 43: ostraka.cluster.v1.RemovePeerResponse
+	(*RebalanceRequest)(nil),        // 44: ostraka.cluster.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),       // 45: ostraka.cluster.v1.RebalanceResponse
+	(*GetSettingsRequest)(nil),      // 46: ostraka.cluster.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),     // 47: ostraka.cluster.v1.GetSettingsResponse
+	(*UpdateSettingsRequest)(nil),   // 48: ostraka.cluster.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),  // 49: ostraka.cluster.v1.UpdateSettingsResponse
+	(*Settings)(nil),                // 50: ostraka.cluster.v1.Settings
+	nil,                             // 51: ostraka.cluster.v1.Peer.LabelsEntry
+	nil,                             // 52: ostraka.cluster.v1.LabelMap.LabelsEntry
 }
 var file_cluster_proto_depIdxs = []int32{
 	6,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
 	0,  // 1: ostraka.cluster.v1.Peer.state:type_name -> ostraka.cluster.v1.PeerState
-	50, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
+	51, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
 	9,  // 3: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
-	12, // 4: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
-	10, // 5: ostraka.cluster.v1.CollectionPlacement.shard_keys:type_name -> ostraka.cluster.v1.ShardKeyPlacement
-	11, // 6: ostraka.cluster.v1.ShardKeyPlacement.key:type_name -> ostraka.cluster.v1.ShardKey
-	13, // 7: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
-	11, // 8: ostraka.cluster.v1.ShardPlacement.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	1,  // 9: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
-	14, // 10: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
-	17, // 11: ostraka.cluster.v1.VerifyResponse.shard:type_name -> ostraka.cluster.v1.ShardVerdict
-	18, // 12: ostraka.cluster.v1.ShardVerdict.replicas:type_name -> ostraka.cluster.v1.ReplicaDigest
-	22, // 13: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
-	21, // 14: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
-	24, // 15: ostraka.cluster.v1.GetPlanRequest.collection:type_name -> ostraka.cluster.v1.CollectionChange
-	25, // 16: ostraka.cluster.v1.GetPlanRequest.peer:type_name -> ostraka.cluster.v1.PeerChange
-	11, // 17: ostraka.cluster.v1.CollectionChange.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	0,  // 18: ostraka.cluster.v1.PeerChange.state:type_name -> ostraka.cluster.v1.PeerState
-	27, // 19: ostraka.cluster.v1.GetPlanResponse.steps:type_name -> ostraka.cluster.v1.PlannedStep
-	28, // 20: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
-	3,  // 21: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
-	11, // 22: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	37, // 23: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	37, // 24: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
-	37, // 25: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	37, // 26: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	11, // 27: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	2,  // 28: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
-	39, // 29: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
-	0,  // 30: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
-	51, // 31: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
-	6,  // 32: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
-	37, // 33: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	37, // 34: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	49, // 35: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	49, // 36: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
-	49, // 37: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	4,  // 38: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	7,  // 39: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	15, // 40: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
-	19, // 41: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
-	23, // 42: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
-	29, // 43: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
-	31, // 44: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
-	33, // 45: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
-	35, // 46: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
-	38, // 47: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
-	41, // 48: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
-	43, // 49: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
-	45, // 50: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
-	47, // 51: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
-	5,  // 52: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	8,  // 53: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	16, // 54: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
-	20, // 55: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
-	26, // 56: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
-	30, // 57: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
-	32, // 58: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
-	34, // 59: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
-	36, // 60: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
-	40, // 61: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
-	42, // 62: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
-	44, // 63: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
-	46, // 64: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
-	48, // 65: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
-	52, // [52:66] is the sub-list for method output_type
-	38, // [38:52] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	13, // 4: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
+	11, // 5: ostraka.cluster.v1.CollectionPlacement.shard_keys:type_name -> ostraka.cluster.v1.ShardKeyPlacement
+	10, // 6: ostraka.cluster.v1.CollectionPlacement.moves:type_name -> ostraka.cluster.v1.SlotMove
+	12, // 7: ostraka.cluster.v1.ShardKeyPlacement.key:type_name -> ostraka.cluster.v1.ShardKey
+	14, // 8: ostraka.cluster.v1.ShardPlacement.replicas:type_name -> ostraka.cluster.v1.ReplicaPlacement
+	12, // 9: ostraka.cluster.v1.ShardPlacement.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	1,  // 10: ostraka.cluster.v1.ReplicaPlacement.state:type_name -> ostraka.cluster.v1.ReplicaState
+	15, // 11: ostraka.cluster.v1.ReplicaPlacement.transfer:type_name -> ostraka.cluster.v1.Transfer
+	18, // 12: ostraka.cluster.v1.VerifyResponse.shard:type_name -> ostraka.cluster.v1.ShardVerdict
+	19, // 13: ostraka.cluster.v1.ShardVerdict.replicas:type_name -> ostraka.cluster.v1.ReplicaDigest
+	23, // 14: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
+	22, // 15: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
+	25, // 16: ostraka.cluster.v1.GetPlanRequest.collection:type_name -> ostraka.cluster.v1.CollectionChange
+	26, // 17: ostraka.cluster.v1.GetPlanRequest.peer:type_name -> ostraka.cluster.v1.PeerChange
+	12, // 18: ostraka.cluster.v1.CollectionChange.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	0,  // 19: ostraka.cluster.v1.PeerChange.state:type_name -> ostraka.cluster.v1.PeerState
+	28, // 20: ostraka.cluster.v1.GetPlanResponse.steps:type_name -> ostraka.cluster.v1.PlannedStep
+	29, // 21: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
+	3,  // 22: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
+	12, // 23: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	38, // 24: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	38, // 25: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
+	38, // 26: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	38, // 27: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	12, // 28: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	2,  // 29: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
+	40, // 30: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
+	0,  // 31: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
+	52, // 32: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
+	6,  // 33: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
+	38, // 34: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	38, // 35: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	50, // 36: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	50, // 37: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
+	50, // 38: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	4,  // 39: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	7,  // 40: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	16, // 41: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	20, // 42: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	24, // 43: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
+	30, // 44: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
+	32, // 45: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
+	34, // 46: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
+	36, // 47: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
+	39, // 48: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
+	42, // 49: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
+	44, // 50: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
+	46, // 51: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
+	48, // 52: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
+	5,  // 53: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	8,  // 54: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	17, // 55: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	21, // 56: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	27, // 57: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
+	31, // 58: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
+	33, // 59: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
+	35, // 60: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
+	37, // 61: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
+	41, // 62: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
+	43, // 63: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
+	45, // 64: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
+	47, // 65: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
+	49, // 66: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
+	53, // [53:67] is the sub-list for method output_type
+	39, // [39:53] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -3979,26 +4109,26 @@ func file_cluster_proto_init() {
 	if File_cluster_proto != nil {
 		return
 	}
-	file_cluster_proto_msgTypes[7].OneofWrappers = []any{
+	file_cluster_proto_msgTypes[8].OneofWrappers = []any{
 		(*ShardKey_Keyword)(nil),
 		(*ShardKey_Number)(nil),
 	}
-	file_cluster_proto_msgTypes[18].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[19].OneofWrappers = []any{
+	file_cluster_proto_msgTypes[19].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[20].OneofWrappers = []any{
 		(*GetPlanRequest_Collection)(nil),
 		(*GetPlanRequest_Peer)(nil),
 	}
-	file_cluster_proto_msgTypes[20].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[23].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[34].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[45].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[21].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[24].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[35].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[46].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   48,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -244,6 +245,14 @@ func TestAReshardIsAnOperationThatIsJoinedTurnedRoundAndTellsHowFarItIs(t *testi
 	if op := m.operation(op.GetId()); op.GetPointsDone() != 25 || op.GetPointsTotal() != 100 || op.GetBytesDone() != 1000 || op.GetBytesTotal() != 4000 ||
 		op.GetPhase() != "2048 slots of 4096 left, 1 move under way: 25 of 100 points" || !strings.Contains(op.GetProblem(), "shard 0 to shard 1") || !strings.Contains(op.GetProblem(), "a cut cable") {
 		t.Errorf("%v", op)
+	}
+	shown, err := m.service.GetPlacement(t.Context(), &clusterpb.GetPlacementRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &clusterpb.SlotMove{Id: 1, TargetShard: 1, Slots: 2048, Phase: "copying", Points: 25, TotalPoints: 100, Bytes: 1000, Problem: "a cut cable"}
+	if moves := shown.GetCollections()[0].GetMoves(); len(moves) != 1 || !proto.Equal(moves[0], want) {
+		t.Errorf("moves: %v", moves)
 	}
 	cancelled, err := m.service.CancelOperation(t.Context(), &clusterpb.CancelOperationRequest{Id: op.GetId()})
 	if err != nil || cancelled.GetOperation().GetState() != clusterpb.OperationState_OPERATION_STATE_CANCELLED || !strings.Contains(cancelled.GetOperation().GetProblem(), "returns") {

@@ -1,11 +1,14 @@
 package cluster
 
 import (
+	"fmt"
+
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
 // Standing is what Raft says at one moment.
@@ -64,12 +67,34 @@ func Placement(state *catalog.State, col *catalog.Collection, obs Observations) 
 		p.Points += points
 		p.Bytes += bytes
 	}
+	for _, m := range col.Moves {
+		p.Moves = append(p.Moves, slotMove(state, col, m, obs))
+	}
 	for _, o := range state.Operations {
 		if o.State == catalog.Running && o.Collection == col.ID {
 			p.Operations = append(p.Operations, uint64(o.ID))
 		}
 	}
 	return p
+}
+
+// slotMove describes a move of slots; how far it is, the primary of its target knows.
+func slotMove(state *catalog.State, col *catalog.Collection, m *catalog.Move, obs Observations) *clusterpb.SlotMove {
+	w := &clusterpb.SlotMove{
+		Id: uint64(m.ID), SourceShard: uint32(m.Source), TargetShard: uint32(m.Target), Slots: uint32(slot.Total(m.Slots)), Phase: string(m.Phase),
+	}
+	target, ok := col.Shard(m.Target)
+	if !ok || !m.Running() {
+		return w
+	}
+	switch st, answered := (look{state, col, target, obs}).primary(); {
+	case !answered:
+		w.Problem = fmt.Sprintf("%s, which leads shard %d, does not answer", name(state, target.Primary), m.Target)
+	case st.Moving != nil:
+		w.Points, w.TotalPoints = min(st.Moving.Points, st.Moving.TotalPoints), st.Moving.TotalPoints
+		w.Bytes, w.Problem = st.Moving.Bytes, st.Moving.Problem
+	}
+	return w
 }
 
 // showKeys shows what is declared of shard keys. A collection that has them is to have the shards of all.

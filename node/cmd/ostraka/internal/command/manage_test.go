@@ -334,13 +334,17 @@ func TestWatch(t *testing.T) {
 	}
 	shards[0].Replicas[1].Transfer = &clusterpb.Transfer{From: 11, Bytes: 1 << 20, TotalBytes: 4 << 20}
 	shards[1].Replicas[0].Transfer = &clusterpb.Transfer{Problem: "it is busy", TotalBytes: 4 << 20}
+	s.placement.Collections[0].Moves = []*clusterpb.SlotMove{
+		{Id: 3, SourceShard: 0, TargetShard: 4, Slots: 512, Phase: "copying", Points: 2500, TotalPoints: 10_000, Bytes: 1 << 20},
+		{Id: 4, SourceShard: 1, TargetShard: 5, Slots: 512, Phase: "moved"},
+	}
 	sh := shell(t, s)
 	sh.expect(sh.run("watch", "--once"), 0)
 	sh.golden("watch.txt")
 	sh.expect(sh.run("watch", "--once", "-o", "json"), 0)
 	sh.golden("watch.json")
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &notify{want: "\x1b[4A", seen: make(chan struct{})}
+	out := &notify{want: "\x1b[6A", seen: make(chan struct{})}
 	sh.width = 80
 	code := make(chan int)
 	go func() { code <- sh.runWith(ctx, out, "watch") }()

@@ -236,11 +236,16 @@ func cutTo(text string, room int) string {
 
 // operationLine says in one line what an operation is about and what it does.
 func (s situation) operationLine(o client.Operation) string {
-	text := fmt.Sprintf("%d %s %s: %s", o.ID, o.Kind, s.subject(o), cmp.Or(o.Phase, string(o.State)))
+	return printable(fmt.Sprintf("%d %s %s: %s", o.ID, o.Kind, s.subject(o), doing(o)))
+}
+
+// doing says what an operation does, and what keeps it from it.
+func doing(o client.Operation) string {
+	text := cmp.Or(o.Phase, string(o.State))
 	if o.Problem != "" {
 		text += ": " + o.Problem
 	}
-	return printable(text)
+	return text
 }
 
 // subject names what an operation is about.
