@@ -3,7 +3,6 @@ package simulation_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,8 +130,11 @@ func (w *workload) writable(ctx context.Context) error {
 	k := w.clients[0]
 	for _, g := range w.targets {
 		for i, m := range w.c.machines {
+			if !g.stays() {
+				continue
+			}
 			if err := k.upsert(ctx, qdrant.NewPointsClient(k.conns[i]), g, m); err != nil {
-				return fmt.Errorf("write to %s through %s: %w", g.name, m.name, err)
+				return fmt.Errorf("write to %s through %s: %w", g, m.name, err)
 			}
 		}
 	}
@@ -177,7 +179,10 @@ func (c *cluster) positions() (map[catalog.ShardRef]uint64, error) {
 func (w *workload) verify() time.Duration {
 	c := w.c
 	took, ok := c.eventually(wholeWithin, "the cluster is whole and writable", func(ctx context.Context) error {
-		return errors.Join(c.whole(), w.writable(ctx))
+		if err := c.whole(); err != nil {
+			return err
+		}
+		return w.writable(ctx)
 	})
 	if !ok {
 		return took
@@ -195,6 +200,10 @@ func (w *workload) verify() time.Duration {
 		col, ok := state.Lookup(g.name)
 		if !ok {
 			c.violate("collection %s is gone", g.name)
+			continue
+		}
+		if g.key != nil {
+			w.verifyKeyed(g, col)
 			continue
 		}
 		w.verifyPoints(g, col)
@@ -234,7 +243,7 @@ func (w *workload) verifyPoints(g *target, col *catalog.Collection) {
 				continue
 			}
 			if d := differences(described(first), described(records)); len(d) > 0 {
-				w.c.violate("%s shard %d: the copies on %s and %s differ: %s", g.name, sh.ID, w.c.holders(sh)[0].name, m.name, strings.Join(d, "; "))
+				w.c.violate("%s shard %d: the copies on %s and %s differ: %s", g, sh.ID, w.c.holders(sh)[0].name, m.name, strings.Join(d, "; "))
 				for _, other := range []*machine{w.c.holders(sh)[0], m} {
 					rep, _ := sh.Replica(other.server.Self())
 					w.c.suspects = append(w.c.suspects, suspect{other, rep.Generation})
@@ -243,16 +252,16 @@ func (w *workload) verifyPoints(g *target, col *catalog.Collection) {
 		}
 	}
 	for _, wrong := range g.points.check(held, g.lossy()) {
-		w.c.violate("%s: point %s", g.name, wrong)
+		w.c.violate("%s: point %s", g, wrong)
 	}
 	for i, m := range w.c.machines {
 		shown, err := w.scroll(i, g)
 		if err != nil {
-			w.c.violate("read %s through %s: %v", g.name, m.name, err)
+			w.c.violate("read %s through %s: %v", g, m.name, err)
 			continue
 		}
 		if d := differences(held, shown); len(d) > 0 {
-			w.c.violate("%s does not show of %s what its replicas hold: %s", m.name, g.name, strings.Join(d, "; "))
+			w.c.violate("%s does not show of %s what its replicas hold: %s", m.name, g, strings.Join(d, "; "))
 		}
 	}
 }
@@ -327,6 +336,7 @@ func (w *workload) scroll(i int, g *target) (map[uint64]int64, error) {
 	for {
 		resp, err := points.Scroll(ctx, &qdrant.ScrollPoints{
 			CollectionName: g.name, Limit: qdrant.PtrOf(uint32(1000)), Offset: offset, WithPayload: qdrant.NewWithPayload(true),
+			ShardKeySelector: g.selector(),
 		})
 		if err != nil {
 			return nil, err

@@ -28,6 +28,7 @@ const (
 type target struct {
 	name           string
 	factor, quorum uint32
+	key            *shardKey // nil: all of the collection
 	points         histories[uint64]
 }
 
@@ -118,6 +119,9 @@ func (w *workload) close() {
 func (w *workload) create(ctx context.Context, g *target) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if g.key != nil {
+		return w.createKeyed(ctx, g)
+	}
 	shards := uint32(2)
 	_, err := qdrant.NewCollectionsClient(w.clients[0].conns[0]).Create(ctx, &qdrant.CreateCollection{
 		CollectionName: g.name, ShardNumber: &shards, ReplicationFactor: &g.factor, WriteConsistencyFactor: &g.quorum,
@@ -142,7 +146,13 @@ func settled(err error) outcome {
 // step makes one request about points.
 func (k *client) step(parent context.Context) {
 	g := k.w.targets[k.random.IntN(len(k.w.targets))]
+	for !g.usable() {
+		g = k.w.targets[k.random.IntN(len(k.w.targets))]
+	}
 	i := k.random.IntN(len(k.conns))
+	if k.w.c.machines[i].removed.Load() {
+		return
+	}
 	points := qdrant.NewPointsClient(k.conns[i])
 	// Not parent: a request that began is waited for.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), requestTimeout)
@@ -160,6 +170,7 @@ func (k *client) step(parent context.Context) {
 	default:
 		err = k.scroll(ctx, points, g, k.w.c.machines[i])
 	}
+	k.w.told(g, err)
 	k.count(err)
 }
 
@@ -174,7 +185,7 @@ func (k *client) count(err error) {
 // upsert writes one to three new points.
 func (k *client) upsert(ctx context.Context, points qdrant.PointsClient, g *target, m *machine) error {
 	mine := k.group[g]
-	req := &qdrant.UpsertPoints{CollectionName: g.name, Wait: qdrant.PtrOf(k.random.IntN(2) == 0)}
+	req := &qdrant.UpsertPoints{CollectionName: g.name, ShardKeySelector: g.selector(), Wait: qdrant.PtrOf(k.random.IntN(2) == 0)}
 	count := 1
 	if k.random.IntN(5) == 0 {
 		count = 3
@@ -219,8 +230,9 @@ func (k *client) readBack(ctx context.Context, points qdrant.PointsClient, g *ta
 	}
 	resp, err := points.Get(ctx, &qdrant.GetPoints{
 		CollectionName: g.name, Ids: []*qdrant.PointId{qdrant.NewIDNum(id)}, WithPayload: qdrant.NewWithPayload(true),
+		ShardKeySelector: g.selector(),
 	})
-	if err != nil || m.life.Load() != life {
+	if err != nil || m.life.Load() != life || !g.stays() {
 		return
 	}
 	got := absent
@@ -231,17 +243,17 @@ func (k *client) readBack(ctx context.Context, points qdrant.PointsClient, g *ta
 		return
 	}
 	if h := g.points.get(id); !h.allows(got) {
-		k.w.c.violate("%s acknowledged that point %d of %s is %d, and shows %d then", m.name, id, g.name, want, got)
+		k.w.c.violate("%s acknowledged that point %d of %s is %d, and shows %d then", m.name, id, g, want, got)
 	}
 }
 
 // scroll reads a page: whatever happens, no point is shown twice, and none out of order.
 func (k *client) scroll(ctx context.Context, points qdrant.PointsClient, g *target, m *machine) error {
-	resp, err := points.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: g.name, Limit: qdrant.PtrOf(uint32(200))})
+	resp, err := points.Scroll(ctx, &qdrant.ScrollPoints{CollectionName: g.name, Limit: qdrant.PtrOf(uint32(200)), ShardKeySelector: g.selector()})
 	last := uint64(0)
 	for _, p := range resp.GetResult() {
 		if id := p.GetId().GetNum(); id <= last {
-			k.w.c.violate("%s shows point %d of %s behind point %d", m.name, id, g.name, last)
+			k.w.c.violate("%s shows point %d of %s behind point %d", m.name, id, g, last)
 		} else {
 			last = id
 		}
@@ -256,15 +268,15 @@ func (k *client) countOwn(ctx context.Context, points qdrant.PointsClient, g *ta
 	}
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-ostraka-consistency", "strong")
 	resp, err := points.Count(ctx, &qdrant.CountPoints{
-		CollectionName: g.name, Exact: qdrant.PtrOf(true),
+		CollectionName: g.name, Exact: qdrant.PtrOf(true), ShardKeySelector: g.selector(),
 		Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("client", int64(k.number))}},
 	})
-	if err != nil {
+	if err != nil || !g.stays() {
 		return err
 	}
 	mine := k.group[g]
 	if n := resp.GetResult().GetCount(); n < uint64(len(mine.own)) || n > uint64(len(mine.of)) {
-		k.w.c.violate("%s counts %d points of client %d in %s, and there are %d to %d", m.name, n, k.number, g.name, len(mine.own), len(mine.of))
+		k.w.c.violate("%s counts %d points of client %d in %s, and there are %d to %d", m.name, n, k.number, g, len(mine.own), len(mine.of))
 	}
 	return nil
 }
@@ -280,13 +292,13 @@ func (k *client) setPayload(ctx context.Context, points qdrant.PointsClient, g *
 	value := int64(k.number<<48 | k.next)
 	life := m.life.Load()
 	_, err := points.SetPayload(ctx, &qdrant.SetPayloadPoints{
-		CollectionName: g.name, Wait: qdrant.PtrOf(k.random.IntN(2) == 0),
+		CollectionName: g.name, Wait: qdrant.PtrOf(k.random.IntN(2) == 0), ShardKeySelector: g.selector(),
 		Payload:        qdrant.NewValueMap(map[string]any{"v": value}),
 		PointsSelector: qdrant.NewPointsSelector(qdrant.NewIDNum(id)),
 	})
 	g.points.note(id, value, settled(err))
-	if status.Code(err) == codes.NotFound {
-		k.w.c.violate("point %d of %s was acknowledged, and is not found by a later change: %v", id, g.name, err)
+	if status.Code(err) == codes.NotFound && g.stays() {
+		k.w.c.violate("point %d of %s was acknowledged, and is not found by a later change: %v", id, g, err)
 	}
 	if err == nil {
 		k.readBack(ctx, points, g, id, value, m, life)
@@ -302,7 +314,7 @@ func (k *client) deleteGroup(ctx context.Context, points qdrant.PointsClient, g 
 	}
 	old := k.random.Int64N(mine.number)
 	_, err := points.Delete(ctx, &qdrant.DeletePoints{
-		CollectionName: g.name, Wait: qdrant.PtrOf(k.random.IntN(2) == 0),
+		CollectionName: g.name, Wait: qdrant.PtrOf(k.random.IntN(2) == 0), ShardKeySelector: g.selector(),
 		Points: qdrant.NewPointsSelectorFilter(&qdrant.Filter{Must: []*qdrant.Condition{
 			qdrant.NewMatchInt("client", int64(k.number)), qdrant.NewMatchInt("group", old), qdrant.NewMatchBool("odd", true),
 		}}),

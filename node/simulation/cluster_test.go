@@ -50,14 +50,15 @@ type cluster struct {
 
 // machine is one node over its lives.
 type machine struct {
-	c      *cluster
-	name   string
-	disk   *vfs.MemFS
-	index  string       // the directory of the indexes
-	life   atomic.Int64 // grows with every end
-	opts   server.Options
-	server *server.Server // nil while it is down; the nemesis' alone
-	ending chan struct{}  // closed when a shutdown under way has ended; nil if there is none
+	c       *cluster
+	name    string
+	disk    *vfs.MemFS
+	index   string       // the directory of the indexes
+	life    atomic.Int64 // grows with every end
+	opts    server.Options
+	server  *server.Server // nil while it is down; the nemesis' alone
+	removed atomic.Bool    // for good: clients ask it no more
+	ending  chan struct{}  // closed when a shutdown under way has ended; nil if there is none
 }
 
 func newCluster(t *testing.T, packets, disks *rand.Rand, line *timeline, size int) *cluster {

@@ -14,14 +14,16 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 )
 
 // TestClustersBecomeAsDeclared is TestClustersKeepTheirPromises while somebody changes what is declared: peers are drained and
-// taken back, factors, numbers of shards, zones and settings change, nodes join, copies of peers that are away for a moment are made anew. In the
-// end everything is as declared, and nothing that was acknowledged is lost.
+// taken back, factors, numbers of shards, zones and settings change, shard keys are made, cut anew and deleted, nodes join and are removed for good, copies of peers that are
+// away for a moment are made anew. In the end everything is as declared, and nothing that was acknowledged is lost.
 func TestClustersBecomeAsDeclared(t *testing.T) {
 	sum := &totals{counts: map[string]int{}}
 	begun := time.Now()
@@ -67,10 +69,10 @@ func simulateDeclared(t *testing.T, seed uint64, sum *totals) {
 	if joins {
 		c.add("n" + strconv.Itoa(size+1))
 	}
-	w := newWorkload(c, source(), clients, []*target{
+	w := newWorkload(c, source(), clients, append([]*target{
 		{name: "solo", factor: 1, quorum: 1}, {name: "weak", factor: 2, quorum: 1},
 		{name: "quorum", factor: 3, quorum: 2}, {name: "strong", factor: 2, quorum: 2},
-	})
+	}, keyedTargets()...))
 	for _, g := range w.targets {
 		if _, ok := c.eventually(30*time.Second, "collection "+g.name+" is made", func(ctx context.Context) error { return w.create(ctx, g) }); !ok {
 			break // what follows says more
@@ -86,8 +88,9 @@ func simulateDeclared(t *testing.T, seed uint64, sum *totals) {
 	n.run(6 + random.IntN(10))
 	_ = pass(context.Background(), n.between(0, 500*time.Millisecond))
 	o.wg.Wait()
-	o.last()
+	gone := o.last(n)
 	w.stop()
+	w.leave(o, gone)
 	line.event("healed")
 	took := w.verify()
 	line.event("verified")
@@ -141,6 +144,8 @@ func (o *operator) changes() []fault {
 		change("factor", 8, o.factor),
 		change("settings", 6, o.settings),
 		change("reshard", 10, o.reshard),
+		change("make key", 6, o.makeKey),
+		change("delete key", 3, o.deleteKey),
 		change("rebalance", 2, func() (string, request) {
 			return "all", func(ctx context.Context, cc *grpc.ClientConn) error {
 				_, err := clusterpb.NewClusterClient(cc).Rebalance(ctx, &clusterpb.RebalanceRequest{})
@@ -226,8 +231,11 @@ func (o *operator) factor() (string, request) {
 // reshard changes into how many shards a collection is cut.
 func (o *operator) reshard() (string, request) {
 	g, shards := o.w.targets[o.random.IntN(len(o.w.targets))], uint32(1+o.random.IntN(5))
-	return fmt.Sprintf("%s into %d", g.name, shards), func(ctx context.Context, cc *grpc.ClientConn) error {
-		_, err := clusterpb.NewClusterClient(cc).Reshard(ctx, &clusterpb.ReshardRequest{Collection: g.name, ShardNumber: shards})
+	if !g.usable() {
+		return "nothing", nothing
+	}
+	return fmt.Sprintf("%s into %d", g, shards), func(ctx context.Context, cc *grpc.ClientConn) error {
+		_, err := clusterpb.NewClusterClient(cc).Reshard(ctx, &clusterpb.ReshardRequest{Collection: g.name, ShardKey: g.wireKey(), ShardNumber: shards})
 		return err
 	}
 }
@@ -256,11 +264,12 @@ func (o *operator) cancel(ctx context.Context, cc *grpc.ClientConn) error {
 	return err
 }
 
-// last settles what is to be in the end: nothing is paused, nobody in maintenance, one peer may be drained.
-func (o *operator) last() {
+// last settles what is to be in the end: nothing is paused, nobody in maintenance, one peer may be drained, or drained and removed for good. It
+// returns that one.
+func (o *operator) last(n *nemesis) *machine {
 	paused, after, balance := false, uint64(600), true
 	final := []request{set(&clusterpb.Settings{Paused: &paused, ReplicaReplaceAfterSeconds: &after, Balance: &balance})}
-	drained := o.random.IntN(2 * len(o.w.c.machines))
+	drained, removes := o.random.IntN(2*len(o.w.c.machines)), o.random.IntN(2) == 0
 	if len(o.w.c.machines) == 3 {
 		drained = -1 // where all three have to hold a write, none could
 	}
@@ -279,6 +288,53 @@ func (o *operator) last() {
 		}
 		return errors.Join(errs...)
 	})
+	if !removes || drained < 0 || drained >= len(o.w.c.machines) {
+		return nil
+	}
+	return o.remove(n, o.w.c.machines[drained])
+}
+
+// remove removes a peer that is to be drained, as soon as the cluster lets it go, and takes its node down.
+func (o *operator) remove(n *nemesis, m *machine) *machine {
+	var id uint64
+	_, ok := o.w.c.eventually(wholeWithin, m.name+" is removed", func(context.Context) error {
+		err := o.ask(4*requestTimeout, func(ctx context.Context, cc *grpc.ClientConn) (err error) {
+			if id == 0 {
+				if id, err = o.peerOf(ctx, cc, m); err != nil {
+					return err
+				}
+			}
+			_, err = clusterpb.NewClusterClient(cc).RemovePeer(ctx, &clusterpb.RemovePeerRequest{Peer: id})
+			return err
+		})
+		if status.Code(err) == codes.NotFound {
+			return nil // an earlier try was heard, and the peer is forgotten already
+		}
+		return err
+	})
+	if !ok {
+		return nil
+	}
+	m.removed.Store(true)
+	n.counts["remove"]++
+	o.w.c.timeline.event("%s is removed for good", m.name)
+	o.w.c.crash(false, m)
+	return m
+}
+
+// leave forgets a machine that is no part of the cluster any more. The clients rest.
+func (w *workload) leave(o *operator, gone *machine) {
+	i := slices.Index(w.c.machines, gone)
+	if i < 0 {
+		return
+	}
+	w.c.machines = slices.Delete(w.c.machines, i, i+1)
+	_ = o.conns[i].Close()
+	o.conns = slices.Delete(o.conns, i, i+1)
+	for _, k := range w.clients {
+		_ = k.conns[i].Close()
+		k.conns = slices.Delete(k.conns, i, i+1)
+	}
 }
 
 // add makes a node that is to join the cluster, and does not start it.
@@ -294,7 +350,7 @@ func (c *cluster) add(name string) {
 func (c *cluster) settled(s *catalog.State, col *catalog.Collection, sh *catalog.Shard) error {
 	want, serving, free := col.Factor(sh), 0, 0
 	for id, p := range s.Peers {
-		if p.Replaced || p.State != catalog.InService {
+		if p.Gone() || p.State != catalog.InService {
 			continue
 		}
 		serving++
