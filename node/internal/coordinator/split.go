@@ -102,6 +102,25 @@ func encodeBounded(points []point.Point, maxBytes int, with func([]point.Point) 
 	return append(encodeBounded(points[:half], maxBytes, with), encodeBounded(points[half:], maxBytes, with)...)
 }
 
+// few is up to how many comparisons are made to look for items one by one: a table of all slots costs 16 KiB and as much time as that.
+const few = 1024
+
+// finder returns what tells the owner of a slot, for so many questions.
+func finder(owners [][]slot.Range, questions int) (func(slot.Slot) (int, bool), error) {
+	ranges := 0
+	for _, of := range owners {
+		ranges += len(of)
+	}
+	if questions*ranges <= few {
+		return func(s slot.Slot) (int, bool) { return slot.OwnerAmong(owners, s) }, nil
+	}
+	table, err := slot.NewTable(owners)
+	if err != nil {
+		return nil, err
+	}
+	return table.Owner, nil
+}
+
 // group sorts items by the position of their shard and keeps their order within each.
 func group[T any](col *catalog.Collection, items []T, idOf func(*T) point.ID) ([][]T, error) {
 	if len(col.Shards) == 1 {
@@ -111,13 +130,13 @@ func group[T any](col *catalog.Collection, items []T, idOf func(*T) point.ID) ([
 	for i, sh := range col.Shards {
 		owned[i] = sh.Slots
 	}
-	table, err := slot.NewTable(owned)
+	find, err := finder(owned, len(items))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "slots of collection %q", col.Name)
 	}
 	groups := make([][]T, len(col.Shards))
 	for i := range items {
-		at, ok := table.Owner(slot.Of(idOf(&items[i])))
+		at, ok := find(slot.Of(idOf(&items[i])))
 		if !ok {
 			return nil, fault.New(fault.Unavailable, "point %s belongs to no shard of collection %q", idOf(&items[i]), col.Name)
 		}

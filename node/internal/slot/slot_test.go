@@ -115,6 +115,9 @@ func TestTableFindsTheRangeThatContainsASlot(t *testing.T) {
 			if got, ok := table.Owner(s); ok != found || ok && got != want {
 				t.Fatalf("slot %d: got %d, %v", s, got, ok)
 			}
+			if got, ok := slot.OwnerAmong(owners, s); ok != found || ok && got != want {
+				t.Fatalf("slot %d without a table: got %d, %v", s, got, ok)
+			}
 		}
 		owned := 0
 		for _, ranges := range owners {

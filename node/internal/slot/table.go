@@ -54,3 +54,15 @@ func (t *Table) Complete() bool {
 	}
 	return true
 }
+
+// OwnerAmong is Owner for a single question: it looks through the ranges, and makes no table.
+func OwnerAmong(owners [][]Range, s Slot) (int, bool) {
+	for i, ranges := range owners {
+		for _, r := range ranges {
+			if r.Contains(s) {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
