@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,12 @@ type totals struct {
 	virtual, healing, worst                      time.Duration
 	counts                                       map[string]int
 	broken                                       atomic.Bool // a schedule failed
+}
+
+// TestMain collects garbage less often than usual: heaps are small, and processors are what schedules need.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
 }
 
 func TestClustersKeepTheirPromises(t *testing.T) {
