@@ -357,11 +357,15 @@ func TestSearchAllocatesNothingPerVector(t *testing.T) {
 		}
 		apply(t, s, upsert(ps...))
 		req := shard.SearchRequest{Using: "e", Vector: []float32{3, 0}, Limit: 10}
-		return testing.AllocsPerRun(5, func() {
-			if _, err := s.Search(ctx, req); err != nil {
-				t.Fatal(err)
-			}
-		})
+		least := math.Inf(1) // what the store does in the background is counted as well, now and then
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(5, func() {
+				if _, err := s.Search(ctx, req); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		return least
 	}
 	if few, many := allocs(100), allocs(5000); many > few+20 { // the race detector makes pools forget
 		t.Errorf("%v allocations among 100 vectors, %v among 5000", few, many)
