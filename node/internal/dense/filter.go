@@ -63,3 +63,30 @@ func (s *search) taken(mark uint32, set Labels) func(row uint32) bool {
 		return in(b.labels[at])
 	}
 }
+
+// mostListed is how many labels are turned into rows for a walk that asks about many rows: beyond, asking costs less.
+const mostListed = 1 << 14
+
+// takenRows returns the rows that taken tells of as bits, or nil if they are too many for that.
+func (s *search) takenRows(mark uint32, set Labels) []uint64 {
+	words := int(mark+63) / 64
+	if set.GetCardinality() > mostListed || words > mostWords {
+		return nil
+	}
+	s.rowBits = append(s.rowBits[:0], make([]uint64, words)...)
+	blocks, bits := *s.core.blocks.Load(), s.rowBits
+	set.Iterate(func(label uint32) bool {
+		row := s.core.rowOf.get(label) - 1 // what has none becomes the largest number
+		if row >= s.rows || blocks[row/rowsPerBlock].dead.Load() != 0 {
+			var ok bool
+			if row, ok = s.row(label); !ok {
+				return true
+			}
+		}
+		if row < mark {
+			bits[row/64] |= 1 << (row % 64)
+		}
+		return true
+	})
+	return bits
+}

@@ -74,12 +74,13 @@ type search struct {
 	whole  quant.Scorer // compares with vectors
 	best   best.Few[Hit]
 
-	group  [wordRows]uint32
-	sums   [wordRows]float32
-	walked []hnsw.Hit
-	bits   []uint64     // of the labels that a filter takes
-	scorer quant.Scorer // compares as the graph is walked
-	exact  bool         // the scores of the walk are good as they are
+	group   [wordRows]uint32
+	sums    [wordRows]float32
+	walked  []hnsw.Hit
+	bits    []uint64     // of the labels that a filter takes
+	rowBits []uint64     // of the rows that it takes
+	scorer  quant.Scorer // compares as the graph is walked
+	exact   bool         // the scores of the walk are good as they are
 }
 
 var searches = sync.Pool{New: func() any {

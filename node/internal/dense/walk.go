@@ -59,7 +59,7 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	case f == nil:
 		return s.walkAll(ctx, n, mark)
 	case f.Upper != nil && f.Accept == nil:
-		return s.walkUnder(ctx, n, s.taken(mark, f.Upper), f.Expected)
+		return s.walkUnder(ctx, n, hnsw.Filter{Accept: s.taken(mark, f.Upper), Bits: func() []uint64 { return s.takenRows(mark, f.Upper) }, Count: f.Expected})
 	}
 	return s.walkAndAsk(ctx, n.graph, mark)
 }
@@ -74,7 +74,7 @@ func (s *search) walkAll(ctx context.Context, n *net, mark uint32) (err error) {
 		return err
 	}
 	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
-		return s.walkUnder(ctx, n, func(row uint32) bool { return row < mark && s.visible(row) }, s.count)
+		return s.walkUnder(ctx, n, hnsw.Filter{Accept: func(row uint32) bool { return row < mark && s.visible(row) }, Count: s.count})
 	}
 	return s.visitWalked(mark)
 }
@@ -90,9 +90,9 @@ func (s *search) found(mark uint32) (n int) {
 }
 
 // walkUnder keeps only rows that may be found.
-func (s *search) walkUnder(ctx context.Context, n *net, accept func(row uint32) bool, expected int) (err error) {
-	f := &hnsw.Filter{Count: expected, Accept: accept, Wanted: Part(s.query.Limit, s.query.Params.Share)}
-	if s.walked, err = n.graph.Search(ctx, s.scorer, s.efOn(n), f, s.walked[:0]); err != nil {
+func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) (err error) {
+	f.Wanted = Part(s.query.Limit, s.query.Params.Share)
+	if s.walked, err = n.graph.Search(ctx, s.scorer, s.efOn(n), &f, s.walked[:0]); err != nil {
 		return err
 	}
 	return s.visitWalked(s.rows)

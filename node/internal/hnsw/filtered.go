@@ -46,8 +46,11 @@ func (w *walker) filtered(
 			return hits, nil
 		}
 	}
+	if filter != nil && filter.Bits != nil {
+		a.bits = filter.Bits()
+	}
 	// What is taken may be scattered: twice as many candidates as are wanted find the way among them.
-	if err := w.narrow(ctx, g, s, from.row(), a, min(max(ef, 2*filter.wanted()), MaxEf), hits[begun:]); err != nil {
+	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, 2*filter.wanted()), MaxEf), hits[begun:]); err != nil {
 		return hits, err
 	}
 	hits = hits[:begun]
@@ -80,14 +83,18 @@ func (f *Filter) wanted() int {
 type acceptor struct {
 	g      *Graph
 	filter *Filter
+	bits   []uint64 // of the rows that the filter accepts; nil: it is asked
 }
 
-func (a acceptor) takes(row uint32) bool {
+func (a *acceptor) takes(row uint32) bool {
+	if a.bits != nil {
+		return int(row/64) < len(a.bits) && a.bits[row/64]&(1<<(row%64)) != 0 && !a.g.removed.has(row)
+	}
 	return !a.g.removed.has(row) && (a.filter == nil || a.filter.Accept(row))
 }
 
 // share is about which part of the linked rows is taken.
-func (a acceptor) share() float64 {
+func (a *acceptor) share() float64 {
 	all := float64(a.g.linked.Load())
 	if a.filter == nil || a.filter.Count < 0 {
 		return float64(a.g.Len()) / all
@@ -97,7 +104,7 @@ func (a acceptor) share() float64 {
 
 // narrow leaves what it finds in the pool. It begins with what was found before, with rows around one, and with rows drawn
 // at random.
-func (w *walker) narrow(ctx context.Context, g *Graph, s Scorer, around uint32, a acceptor, ef int, before []Hit) error {
+func (w *walker) narrow(ctx context.Context, g *Graph, s Scorer, around uint32, a *acceptor, ef int, before []Hit) error {
 	w.seen.reset(g.links.capacity())
 	w.pool.reset(ef, equalFound(ef))
 	for _, h := range before {
@@ -126,7 +133,7 @@ func (w *walker) narrow(ctx context.Context, g *Graph, s Scorer, around uint32, 
 }
 
 // draw returns some rows that the filter takes, drawn at random, always the same of the same graph.
-func (w *walker) draw(g *Graph, a acceptor) []uint32 {
+func (w *walker) draw(g *Graph, a *acceptor) []uint32 {
 	const tries = 64 // for each: what takes less of the rows than one in so many is better not walked
 	n, state, rows := 0, g.o.Seed, uint64(g.links.capacity())
 	for range tries * drawn {
@@ -143,7 +150,7 @@ func (w *walker) draw(g *Graph, a acceptor) []uint32 {
 }
 
 // narrowStep expands the best candidate around which there are rows that are taken and that the walk has not seen.
-func (w *walker) narrowStep(g *Graph, a acceptor, hint Hinter, turn int) []uint32 {
+func (w *walker) narrowStep(g *Graph, a *acceptor, hint Hinter, turn int) []uint32 {
 	for {
 		c, ok := w.pool.pop()
 		if !ok {
@@ -160,7 +167,7 @@ func (w *walker) narrowStep(g *Graph, a acceptor, hint Hinter, turn int) []uint3
 
 // bridge returns rows that are taken and that the walk has not seen: those that a row links to, and while those are few,
 // those behind others that it links to.
-func (w *walker) bridge(g *Graph, a acceptor, row uint32, turn int) []uint32 {
+func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
 	w.behind = w.behind[:0]
 	found, near := w.look(g, a, row, w.turns[turn][:0])
 	if near >= wanted/2 {
@@ -176,7 +183,7 @@ func (w *walker) bridge(g *Graph, a acceptor, row uint32, turn int) []uint32 {
 
 // look appends to found those that a row links to, are taken and new to the walk, notes in behind which are not taken,
 // and returns how many of its links lead to rows that are taken.
-func (w *walker) look(g *Graph, a acceptor, row uint32, found []uint32) (_ []uint32, near int) {
+func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []uint32, near int) {
 	for _, r := range read(g.links.list(row, 0), w.batch[:0]) {
 		switch {
 		case w.seen.has(r):

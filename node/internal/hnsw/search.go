@@ -17,6 +17,9 @@ type Hit struct {
 type Filter struct {
 	// Accept is asked by the searching goroutine, about many rows and about some more than once: it should be quick.
 	Accept func(row uint32) bool
+	// Bits, if not nil, returns the rows that Accept accepts, a bit each, or nil. It is called once, by a search that would
+	// have to ask about very many.
+	Bits func() []uint64
 	// Count is about how many rows of the graph Accept would accept; below 0 it is not known. If they are few, less than
 	// one in a hundred, the graph hardly connects them, and to compare them all is faster.
 	Count int

@@ -67,7 +67,7 @@ func (x *numbers) within(from, to int64) set {
 	}
 	l := labels{span: x.span}
 	x.between(from, to, func(_ []int64, found []uint32) bool {
-		l.list = append(l.list, found...)
+		l.add(found)
 		return true
 	})
 	return l.set()

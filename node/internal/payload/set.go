@@ -143,20 +143,39 @@ func orAnswers(a, b answer) answer { return notAnswer(andAnswers(notAnswer(a), n
 type labels struct {
 	span uint32 // labels are below it
 	list []uint32
+	bits []uint64 // of those that came before the list, once they are many; nil: none
 	sets []*roaring.Bitmap
 }
 
 // maxSorted is the share of the span up to which sorting beats setting bits.
 const maxSorted = 64
 
+// add takes labels in the order in which an index has them.
+func (l *labels) add(found []uint32) {
+	if l.bits == nil && uint32(len(l.list)+len(found)) <= l.span/maxSorted {
+		l.list = append(l.list, found...)
+		return
+	}
+	l.mark(found)
+}
+
+// mark sets bits.
+func (l *labels) mark(found []uint32) {
+	if l.bits == nil {
+		l.bits = make([]uint64, (l.span/(1<<16)+1)<<10) // whole containers
+	}
+	for _, label := range found {
+		l.bits[label/64] |= 1 << (label % 64)
+	}
+}
+
 func (l *labels) set() set {
+	if uint32(len(l.list)) > l.span/maxSorted || l.bits != nil {
+		l.mark(l.list)
+	}
 	var out *roaring.Bitmap
-	if uint32(len(l.list)) > l.span/maxSorted {
-		words := make([]uint64, (l.span/(1<<16)+1)<<10) // whole containers
-		for _, label := range l.list {
-			words[label/64] |= 1 << (label % 64)
-		}
-		out = roaring.FromDense(words, false)
+	if l.bits != nil {
+		out = roaring.FromDense(l.bits, false)
 	} else {
 		slices.Sort(l.list)
 		out = roaring.New()
@@ -165,7 +184,7 @@ func (l *labels) set() set {
 	if len(l.sets) == 0 {
 		return set{bm: out}
 	}
-	if len(l.list) > 0 {
+	if len(l.list) > 0 || l.bits != nil {
 		l.sets = append(l.sets, out)
 	}
 	if len(l.sets) == 1 {

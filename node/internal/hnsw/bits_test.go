@@ -1,0 +1,42 @@
+package hnsw_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+)
+
+// A filter that tells its rows as bits finds what it finds when it is asked about each, and is not asked once it has told.
+func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	n := few(4000)
+	p := newPoints(random(r, n, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, n)
+	const modulus, last = 40, 64 // few enough for the narrow way; the rows of the last words are beyond the bits
+	live := func(row uint32) bool { return row%modulus == 0 && int(row) < n-last }
+	bits := make([]uint64, (n-last+63)/64)
+	for row := range uint32(n - last) {
+		if live(row) {
+			bits[row/64] |= 1 << (row % 64)
+		}
+	}
+	for i, q := range random(r, 50, 16) {
+		asked := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10}
+		want := search(t, g, p, q, 10, 50, asked)
+		told := 0
+		telling := &hnsw.Filter{Count: n / modulus, Wanted: 10,
+			Accept: func(uint32) bool { t.Error("it was asked"); return false },
+			Bits:   func() []uint64 { told++; return bits },
+		}
+		if got := search(t, g, p, q, 10, 50, telling); !slices.Equal(got, want) || told != 1 {
+			t.Fatalf("query %d, told %d times: %v, want %v", i, told, got, want)
+		}
+		silent := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10, Bits: func() []uint64 { return nil }}
+		if got := search(t, g, p, q, 10, 50, silent); !slices.Equal(got, want) {
+			t.Fatalf("query %d, not told: %v, want %v", i, got, want)
+		}
+	}
+}
