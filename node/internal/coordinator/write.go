@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
 
 // WriteOptions says how a write is answered.
@@ -46,7 +48,7 @@ type WriteResult struct {
 //	Internal, Corrupt        unexpected                          not again: the outcome is unknown
 //
 // It gives up at the deadline of ctx (Options.Timeout when it has none), and at once when the primary is dead and no
-// other active replica lives that could take its place. If some shards failed, the error names each with its
+// other active replica lives that could take its place, or when it waits for a change of the metadata that too few peers answer for. If some shards failed, the error names each with its
 // cause and says how many succeeded; its class is that of the first.
 func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op, opts WriteOptions) (WriteResult, error) {
 	col, err := c.Lookup(ctx, collection)
@@ -253,6 +255,9 @@ func (c *Coordinator) writeOp(ctx context.Context, ref catalog.ShardRef, epoch u
 			c.seen.note(state, ref, r.OperationID)
 			return r, nil
 		}
+		if fault.Hint(err, replication.HintMetadata) != "" {
+			err = c.unlessStuck(err, state)
+		}
 		if fault.Is(err, fault.Exhausted) && full.IsZero() {
 			full = time.Now()
 		}
@@ -292,6 +297,22 @@ func (c *Coordinator) deadPrimary(state *catalog.State, sh *catalog.Shard, to ta
 	err.Text = "its primary " + peerName(state, to.primary) + " does not answer and no other active replica lives (active: " +
 		c.describePeers(state, sh.Active()) + "); nothing was sent"
 	return err.With(hintHopeless, "true")
+}
+
+// unlessStuck returns err, or the refusal that it comes to while too few peers answer for the metadata to change.
+func (c *Coordinator) unlessStuck(err error, state *catalog.State) error {
+	members, answer := state.Members(), 0
+	for id, p := range state.Peers {
+		if !p.Gone() && (id == c.opts.Self || c.opts.Liveness.Alive(id)) {
+			answer++
+		}
+	}
+	if answer > members/2 {
+		return err
+	}
+	stuck := &fault.Error{Class: fault.Unavailable, Hints: hintsOf(err), Text: fmt.Sprintf(
+		"%v, and the metadata cannot change while %d of %d peers answer: bring the others back", err, answer, members)}
+	return stuck.With(hintHopeless, "true")
 }
 
 // hintHopeless marks an error of this package that waiting is not expected to cure.

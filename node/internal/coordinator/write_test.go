@@ -14,6 +14,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
 
@@ -395,4 +396,31 @@ func TestAWriteThatAShardRefusesIsAppliedToNone(t *testing.T) {
 			t.Errorf("got %+v, %v after %d calls, the first to shard %d", r, err, len(w.calls()), first)
 		}
 	})
+}
+
+// The primary waits for W to be lowered: that ends by itself unless too few peers answer for the metadata to change.
+func TestAWriteThatWaitsForTheMetadataIsRefusedWhenTheyCannotChange(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		w.write = func(_ context.Context, n int, _ call) (uint64, bool, error) {
+			if n == 2 {
+				return 7, true, nil
+			}
+			return 0, false, fault.New(fault.Unavailable, "needs 2 replicas until the metadata show that 1 will do, 1 count; nothing was logged").
+				With(replication.HintMetadata, "true")
+		}
+		w.kill(2)
+		if r, err := w.c.Write(context.Background(), col, upsert(1), wait); err != nil || r.OperationID != 7 {
+			t.Fatalf("two of three answer: %+v, %v", r, err)
+		}
+		w.kill(3)
+		before, calls := time.Now(), len(w.calls())
+		_, err := w.c.Write(context.Background(), col, upsert(1), wait)
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "needs 2 replicas") ||
+			!strings.Contains(err.Error(), "the metadata cannot change while 1 of 3 peers answer") || fault.Hint(err, fault.HintOutcome) != "" {
+			t.Errorf("one of three answers: %v", err)
+		}
+		if n := len(w.calls()) - calls; n != 1 || time.Since(before) > 0 {
+			t.Errorf("%d tries, %s", n, time.Since(before))
+		}
+	}, ids{1, 2})
 }

@@ -42,7 +42,8 @@ func (c *Core) Propose(data ...[]byte) (first Index, err error) {
 	}
 	if n, w := c.counted(), c.writeQuorum(); n < w {
 		if c.quorum > 0 && c.quorum <= n {
-			return 0, fault.New(fault.Unavailable, "needs %d replicas until the metadata show that %d will do, %d count; nothing was logged", w, c.quorum, n)
+			return 0, fault.New(fault.Unavailable, "needs %d replicas until the metadata show that %d will do, %d count; nothing was logged", w, c.quorum, n).
+				With(HintMetadata, "true")
 		}
 		return 0, tooFew(w, max(w, c.view.replicas()), n, "")
 	}
@@ -67,6 +68,8 @@ const (
 	HintNeeded   = "replicas_needed"
 	HintReplicas = "replicas"
 	HintActive   = "replicas_active"
+	// HintMetadata marks one that enough count for once the metadata have changed: in vain, if they cannot.
+	HintMetadata = "awaits_metadata"
 )
 
 func tooFew(needed, of, active int, whose string) *fault.Error {
