@@ -64,7 +64,7 @@ func startAgain(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	perSecond, err := searchSome(ctx, s, set, o.slice)
+	perSecond, found, err := searchSome(ctx, s, set, o.slice)
 	if err != nil {
 		return err
 	}
@@ -77,11 +77,11 @@ func startAgain(ctx context.Context, o options) (err error) {
 %d x %d, raw %.0f MiB, vectors on disk: %v, all: %v
 indexed in %.1f s, at rest %.0f MiB (%.0f anonymous)
 started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)
-%.0f searches a second of 1 client, then %.0f MiB (%.0f anonymous)
+%.0f searches a second of 1 client, of which %.3f found the vector itself, then %.0f MiB (%.0f anonymous)
 
 `,
 		set.Len(), set.Size, raw/(1<<20), o.onDisk || o.allOnDisk, o.allOnDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous),
-		took.Seconds(), before.CPU.Seconds(), mib(before.Resident), mib(before.Anonymous), perSecond, mib(after.Resident), mib(after.Anonymous)); err != nil {
+		took.Seconds(), before.CPU.Seconds(), mib(before.Resident), mib(before.Anonymous), perSecond, found, mib(after.Resident), mib(after.Anonymous)); err != nil {
 		return err
 	}
 	return inproc.Tell(os.Stdout, o.figures, []inproc.Figure{
@@ -89,27 +89,24 @@ started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)
 	})
 }
 
-// searchSome searches for vectors that are there, spread over all, ten times as long as a slice; each has to find itself.
-func searchSome(ctx context.Context, s wire.Server, set *dataset.Set, slice time.Duration) (perSecond float64, err error) {
+// searchSome searches for vectors that are there, spread over all, ten times as long as a slice. found is the share that found
+// themselves.
+func searchSome(ctx context.Context, s wire.Server, set *dataset.Set, slice time.Duration) (perSecond, found float64, err error) {
 	if err := s.SetEf(ctx, 64); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var found [wire.K]uint32
-	begin, n := time.Now(), 0
-	missed := 0
+	var nearest [wire.K]uint32
+	begin, n, same := time.Now(), 0, 0
 	for ; time.Since(begin) < 10*slice; n++ {
 		row := n * 7919 % set.Len()
-		if err := s.Search(ctx, 0, set.Vector(row), wire.K, nil, found[:]); err != nil {
-			return 0, err
+		if err := s.Search(ctx, 0, set.Vector(row), wire.K, nil, nearest[:]); err != nil {
+			return 0, 0, err
 		}
-		if found[0] != uint32(row) {
-			missed++
+		if nearest[0] == uint32(row) {
+			same++
 		}
 	}
-	if missed > n/20 {
-		return 0, fmt.Errorf("%d of %d vectors did not find themselves", missed, n)
-	}
-	return float64(n) / time.Since(begin).Seconds(), nil
+	return float64(n) / time.Since(begin).Seconds(), float64(same) / float64(n), nil
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
