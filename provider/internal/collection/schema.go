@@ -237,7 +237,8 @@ const (
 	textFullScan    = "Below this size, in KiB of vectors, a search scans instead of using the graph."
 	textThreads     = "Threads that build the graph; 0 lets the server choose."
 	textGraphOnDisk = "Keep the graph on disk instead of in memory."
-	textPayloadM    = "Links per node of the additional graphs that follow payload indexes."
+	textPayloadM    = "Links per node of the additional graphs that follow payload indexes. Kept as declared and shown; the node makes no such graphs, as its searches " +
+		"under a filter do without."
 )
 
 func vectorHNSWAttributes() map[string]schema.Attribute {
