@@ -182,7 +182,15 @@ func (c *cluster) atRest(ctx context.Context) (map[string]uint64, error) {
 	if err := c.whole(ctx); err != nil {
 		return nil, err
 	}
-	placement, err := clusterpb.NewClusterClient(c.nodes[0].dial()).GetPlacement(ctx, &clusterpb.GetPlacementRequest{})
+	first := clusterpb.NewClusterClient(c.nodes[0].dial())
+	plan, err := first.GetPlan(ctx, &clusterpb.GetPlanRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("plan through %s: %w", c.nodes[0].name, err)
+	}
+	if steps := plan.GetSteps(); len(steps) > 0 {
+		return nil, fmt.Errorf("%d steps are to come, the first: %s", len(steps), steps[0])
+	}
+	placement, err := first.GetPlacement(ctx, &clusterpb.GetPlacementRequest{})
 	if err != nil {
 		return nil, fmt.Errorf("placement through %s: %w", c.nodes[0].name, err)
 	}
