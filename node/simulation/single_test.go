@@ -74,6 +74,27 @@ func TestANodeThatWasAwayForLongKnowsTheMetadataAtOnce(t *testing.T) {
 	})
 }
 
+// Who is the only voter hears of no leader, however long it waits for one.
+func TestALoneNodeLeadsAtOnce(t *testing.T) {
+	story(t, 1, func(c *cluster) {
+		alone := c.machines[0]
+		c.crash(false, alone)
+		back := time.Now()
+		if err := alone.start(); err != nil {
+			c.t.Fatal(err)
+		}
+		_, ok := c.eventually(10*time.Second, "it leads", func(context.Context) error {
+			if !alone.server.LeadsMetadata() {
+				return errors.New("it does not")
+			}
+			return nil
+		})
+		if took := time.Since(back); !ok || took > 200*time.Millisecond {
+			c.violate("it led after %s", took)
+		}
+	})
+}
+
 // used is a cluster with collections in which a few points stand, and connections to every node.
 type used struct {
 	c     *cluster

@@ -125,6 +125,17 @@ func (n *Node) Hurry() {
 	n.reload(n.opts.Timing.LeaderLease)
 }
 
+// stand makes a node that is the only voter stand for election at once: there is no leader whom it might hear of. The metadata in
+// the store name all voters, even those who were only about to be added.
+func (n *Node) stand() {
+	voters := n.Voters()
+	if _, ok := voters[n.opts.Self]; !ok || len(voters) > 1 {
+		return
+	}
+	n.Hurry()
+	n.Calm() // Raft has been woken, and takes the usual time for whoever joins
+}
+
 // Calm gives a leader as much time as it usually has.
 func (n *Node) Calm() { n.reload(n.opts.Timing.Heartbeat) }
 

@@ -20,6 +20,7 @@ func (n *Node) Bootstrap(ctx context.Context) error {
 	if err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
 		return n.classed(err, "bootstrap the cluster")
 	}
+	n.stand()
 	return n.awaitLeader(ctx)
 }
 

@@ -97,6 +97,7 @@ func (n *Node) start(j journal) error {
 		return errors.Join(fmt.Errorf("start raft: %w", err), closeTransport(transport))
 	}
 	n.raft = r
+	n.stand()
 	return nil
 }
 
