@@ -106,6 +106,17 @@ func checkMajority(peer *Peer, now Surroundings) error {
 	return nil
 }
 
+// LastCopies names the shards of which a peer holds the last copy that counts, or of which no other such copy answers.
+func (s *State) LastCopies(id PeerID, alive func(PeerID) bool) []string {
+	var last []string
+	for ref, sh := range s.Shards() {
+		if lastCopy(s, sh, id, alive) {
+			last = append(last, s.shardName(ref))
+		}
+	}
+	return last
+}
+
 // lastCopy reports whether a peer holds a copy of a shard that counts, and no other such copy is there.
 func lastCopy(s *State, sh *Shard, id PeerID, alive func(PeerID) bool) bool {
 	r, held := sh.Replica(id)

@@ -97,10 +97,10 @@ func (q *question) uncut(f reconcile.Forecast, cols []*catalog.Collection) {
 			continue
 		}
 		for _, g := range end.Groups() {
-			owners, largest := uint64(0), uint64(0)
+			owners, largest := uint64(g.Owning()), uint64(0)
 			for _, sh := range g.Shards {
 				if sh.Owns() > 0 {
-					owners, largest = owners+1, max(largest, q.obs.Bytes[catalog.ShardRef{Collection: end.ID, Shard: sh.ID}])
+					largest = max(largest, q.obs.Bytes[catalog.ShardRef{Collection: end.ID, Shard: sh.ID}])
 				}
 			}
 			if owners == 0 || owners >= uint64(g.Number) {

@@ -1,9 +1,6 @@
 package cluster
 
 import (
-	"fmt"
-	"slices"
-
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 )
@@ -45,7 +42,7 @@ func (q *question) remove(id catalog.PeerID) (*catalog.State, bool) {
 	if alive(id) && holds > 0 {
 		first = "; the steps are those of draining it, which comes first"
 	}
-	switch lost := q.lost(id); {
+	switch lost := q.state.LastCopies(id, alive); {
 	case len(lost) > 0:
 		q.found(clusterpb.PlanFinding_ERROR, "last_copy", "", "%s holds the last copy that counts of %s: drain it first, or say that they may be lost%s", who, listed(lost), first)
 	case err != nil && alive(id) && leads > 0:
@@ -81,22 +78,4 @@ func (q *question) removed(id catalog.PeerID) *catalog.State {
 	gone.Removed = true
 	s.Peers[id] = &gone
 	return &s
-}
-
-// lost names the shards of which a peer holds the last copy that counts, or of which no other such copy answers.
-func (q *question) lost(id catalog.PeerID) []string {
-	var lost []string
-	for ref, sh := range q.state.Shards() {
-		r, held := sh.Replica(id)
-		if !held || r.State != catalog.Active {
-			continue
-		}
-		others := slices.ContainsFunc(sh.Replicas, func(r catalog.Replica) bool {
-			return r.Peer != id && r.State == catalog.Active && !q.state.Gone(r.Peer) && q.obs.Peers[r.Peer].Alive
-		})
-		if !others {
-			lost = append(lost, fmt.Sprintf("%s/%d", q.state.Collections[ref.Collection].Name, ref.Shard))
-		}
-	}
-	return lost
 }
