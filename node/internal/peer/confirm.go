@@ -22,7 +22,7 @@ func (s *Service) Confirm(ctx context.Context, w *peerpb.ConfirmRequest) (*peerp
 	if s.opts.Reads == nil {
 		return nil, fault.New(fault.Unsupported, "this node does not confirm reads")
 	}
-	ctx, cancel := early(ctx)
+	ctx, cancel := early(ctx, forAccount)
 	defer cancel()
 	index, err := s.opts.Reads.Confirm(ctx, ref, w.GetTerm())
 	if err != nil {

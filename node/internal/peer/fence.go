@@ -29,23 +29,13 @@ type FenceAnswer struct {
 	Promised, LastTerm, LastIndex uint64
 }
 
-const (
-	// maxFences bounds the replicas that are asked at once, per request: as many as a request names, for each only waits, and the more
-	// wait at once, the more share a write to disk.
-	maxFences = 1024
-	// fenceMargin is the part of a request's time that is left for its answer: those that have not answered by then are left out, so
-	// that one slow replica does not cost the answers of all.
-	fenceMargin = 5
-)
+// maxFences bounds the replicas that are asked at once, per request: as many as a request names, for each only waits, and the more
+// wait at once, the more share a write to disk.
+const maxFences = 1024
 
-// inTime ends a fifth of the time before the caller's patience does.
-func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/fenceMargin))
-}
+// forFences is kept for the answer: replicas that have not answered by then are left out, so that a slow one does not cost the
+// answers of all.
+func forFences(left time.Duration) time.Duration { return left / 5 }
 
 // FenceAll fences the replicas on this node, side by side and answers in order. Those that do not answer before ctx ends are left out.
 func FenceAll(ctx context.Context, replicas Replicas, fences []Fence) []FenceAnswer {

@@ -235,7 +235,7 @@ func (s *Service) Fence(ctx context.Context, w *peerpb.FenceRequest) (*peerpb.Fe
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := inTime(ctx)
+	ctx, cancel := early(ctx, forFences)
 	defer cancel()
 	return &peerpb.FenceResponse{Answers: answersToWire(FenceAll(ctx, s.opts.Replicas, fences))}, nil
 }
@@ -258,7 +258,7 @@ func (s *Service) Write(ctx context.Context, w *peerpb.WriteRequest) (*peerpb.Wr
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := early(ctx)
+	ctx, cancel := early(ctx, forAccount)
 	defer cancel()
 	index, completed, err := s.opts.Data.Write(ctx, ref, w.GetTerm(), w.GetEpoch(), w.GetOp(), w.GetWait())
 	if err != nil {
@@ -267,15 +267,18 @@ func (s *Service) Write(ctx context.Context, w *peerpb.WriteRequest) (*peerpb.Wr
 	return &peerpb.WriteResponse{Index: index, Completed: completed}, nil
 }
 
-// early ends ctx a little before its deadline, so that the primary's account of why a write is late reaches the
-// caller instead of a bare timeout.
-func early(ctx context.Context) (context.Context, context.CancelFunc) {
+// early ends ctx before its deadline by what keep makes of the time that is left, so that what there is to tell reaches the caller
+// instead of a bare timeout.
+func early(ctx context.Context, keep func(left time.Duration) time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return ctx, func() {}
 	}
-	return context.WithDeadline(ctx, deadline.Add(-min(time.Until(deadline)/10, 100*time.Millisecond)))
+	return context.WithDeadline(ctx, deadline.Add(-keep(time.Until(deadline))))
 }
+
+// forAccount is kept for a primary's account of why something is late.
+func forAccount(left time.Duration) time.Duration { return min(left/10, 100*time.Millisecond) }
 
 // Search answers from the replica here.
 func (s *Service) Search(ctx context.Context, w *peerpb.SearchRequest) (*peerpb.SearchResponse, error) {
