@@ -61,6 +61,7 @@ func (n *node) crashed() *node {
 
 type fataler interface {
 	Helper()
+	Cleanup(func())
 	Fatal(...any)
 	Fatalf(string, ...any)
 }
@@ -70,13 +71,14 @@ func (n *node) shard(t fataler, generation uint64) *shard.Shard {
 	return n.indexed(t, generation, nil)
 }
 
-// indexed opens a shard with payload indexes.
+// indexed opens a shard with payload indexes, and closes it at the end of the test or of the case, however that ends.
 func (n *node) indexed(t fataler, generation uint64, fields payload.Schema) *shard.Shard {
 	t.Helper()
 	s, err := shard.Open(shard.Options{Store: n.store, Generation: generation, Schema: with(fields), Dir: n.saved})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -180,7 +182,6 @@ func TestAnswersAsTheOracleOverAnyOperationsAndRestarts(t *testing.T) {
 		src, o, generation := source{t}, newOracle(), n.next.Add(1)
 		fields := src.fields()
 		s := n.indexed(t, generation, fields)
-		defer func() { s.Close() }() // a draw that needs too much ends the case
 		part := rapid.SampledFrom([]int{1, 700, 2000, 1 << 20}).Draw(t, "part")
 		for range 1 + src.n(6) {
 			s.SetPartBytes(part)
@@ -221,12 +222,16 @@ func TestASearchAnswersAsOfItsBeginningWhateverIsAppliedMeanwhile(t *testing.T) 
 	rapid.Check(t, func(t *rapid.T) {
 		src, o := source{t}, newOracle()
 		s := n.indexed(t, n.next.Add(1), src.fields())
-		defer s.Close()
 		type held struct {
 			finish func() ([]shard.Scored, error)
 			want   []shard.Scored
 		}
 		var open []held
+		defer func() { // a draw that needs too much ends the case
+			for _, h := range open {
+				_, _ = h.finish()
+			}
+		}()
 		answer := func(h held) {
 			hits, err := h.finish()
 			if err != nil || !equal(hits, h.want) {
@@ -249,6 +254,7 @@ func TestASearchAnswersAsOfItsBeginningWhateverIsAppliedMeanwhile(t *testing.T) 
 		for _, h := range open {
 			answer(h)
 		}
+		open = nil
 		closeShard(t, s)
 	})
 }

@@ -140,6 +140,14 @@ func heldScore(s shard.VectorSchema, query, v []float32) float32 {
 	return float32(product) / (float32(math.Sqrt(float64(a))) * float32(math.Sqrt(float64(b))))
 }
 
+// compared is a row in the form in which rows are compared where datatypes do not matter.
+func compared(s shard.VectorSchema, row []float32) []float32 {
+	if s.Distance == vec.Cosine && s.Datatype == vec.ByteType {
+		return vec.Normalize(row)
+	}
+	return row
+}
+
 // score compares a query with a stored point; ok tells whether it is found at all.
 func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 	s := schema.Vectors[req.Using]
@@ -164,18 +172,12 @@ func score(req shard.SearchRequest, r point.Record) (sum float32, ok bool) {
 	if s.Kind == shard.Dense && s.Datatype != "" {
 		return heldScore(s, query.Dense[req.Using], v), true
 	}
-	compared := func(row []float32) []float32 {
-		if s.Distance == vec.Cosine && s.Datatype == vec.ByteType {
-			return vec.Normalize(row)
-		}
-		return row
-	}
 	for q := range slices.Chunk(query.Dense[req.Using], s.Size) {
 		var best float32
 		for at, row := range slices.Collect(slices.Chunk(v, s.Size)) {
-			x := s.Distance.Score(compared(q), compared(row))
+			x := s.Distance.Score(compared(s, q), compared(s, row))
 			if s.Kind == shard.Multi && s.Distance == vec.Euclid {
-				x = vec.EuclidSquared(compared(q), compared(row))
+				x = vec.EuclidSquared(compared(s, q), compared(s, row))
 			}
 			if at == 0 || s.Distance.Better(x, best) {
 				best = x
@@ -196,9 +198,17 @@ func explored(req shard.SearchRequest, r point.Record) (float32, bool) {
 		return 0, false
 	}
 	like := func(v []float32) float64 {
-		if s := schema.Vectors[req.Using]; s.Kind == shard.Dense && d == vec.Euclid {
+		if s := schema.Vectors[req.Using]; s.Kind == shard.Dense {
 			q, _ := stored(point.VectorSet{Dense: point.Vectors{req.Using: v}})
-			return -float64(vec.EuclidSquared(q.Dense[req.Using], r.Vectors[req.Using]))
+			a, b := compared(s, q.Dense[req.Using]), compared(s, r.Vectors[req.Using])
+			switch d {
+			case vec.Euclid:
+				return -float64(vec.EuclidSquared(a, b))
+			case vec.Manhattan:
+				return -float64(vec.ManhattanSum(a, b))
+			case vec.Dot, vec.Cosine:
+			}
+			return float64(vec.DotProduct(a, b))
 		}
 		one := req
 		one.Explore, one.Vector = nil, v
