@@ -135,7 +135,7 @@ func TestAPrimaryGivesWayInTheEndWhateverItWaitsFor(t *testing.T) {
 }
 
 func TestWhatWaitsForAPrimaryThatGivesWayEndsWithIt(t *testing.T) {
-	c := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = time.Hour })
+	c := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 2 * time.Second }) // it gives way four ticks later at the soonest
 	ref := c.create(2, 1, 2, 3)
 	c.write(ref, upsert(1)) // its term has begun
 	c.equal(ref, 1, 2, 3)
