@@ -139,11 +139,25 @@ func (q *question) working(s *catalog.State, col *catalog.Collection) {
 	}
 	if len(short) > 0 {
 		q.found(clusterpb.PlanFinding_WARNING, "under_replicated", "",
-			"%s of %s: fewer copies work than declared%s", list(short, len(col.Shards)), col.Name, reason)
+			"%s of %s: fewer copies work than declared%s%s", list(short, len(col.Shards)), col.Name, reason, healing(s, len(why)))
 	}
 	if filling > 0 {
 		q.found(clusterpb.PlanFinding_INFO, "transfers_running", "", "%s of %s are being brought up to date: wait, or see ostraka watch", count(filling, "replica"), col.Name)
 	}
+}
+
+// healing tells what the cluster will do about copies on so many peers that do not answer.
+func healing(s *catalog.State, away int) string {
+	after := s.Settings.ReplaceAfter()
+	switch {
+	case away == 0:
+		return ""
+	case s.Settings.IsPaused():
+		return "; none is made anew elsewhere while the cluster is paused"
+	case after == 0:
+		return "; none is made anew elsewhere, for the settings say never to"
+	}
+	return fmt.Sprintf("; made anew elsewhere, where there is a peer for it, once away for %s", after)
 }
 
 func sortedWords(words map[string]bool) []string {

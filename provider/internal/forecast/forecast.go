@@ -62,15 +62,19 @@ func summaryOf(f client.Finding) string {
 
 // Cost says how much moves, and how long that takes.
 func Cost(p *client.Plan) string {
-	steps := len(p.Steps) + int(p.LeftOut)
+	n := len(p.Steps) + int(p.LeftOut)
+	steps := fmt.Sprintf("%d steps", n)
+	if n == 1 {
+		steps = "one step"
+	}
 	switch {
-	case steps == 0:
+	case n == 0:
 		return "Nothing moves."
 	case p.Bytes == 0:
-		return fmt.Sprintf("That takes %d steps, and next to nothing moves between peers.", steps)
+		return fmt.Sprintf("That takes %s, and next to nothing moves between peers.", steps)
 	case p.Duration == 0:
-		return fmt.Sprintf("That takes %d steps; about %s move between peers.", steps, wait.Bytes(p.Bytes))
+		return fmt.Sprintf("That takes %s; about %s move between peers.", steps, wait.Bytes(p.Bytes))
 	}
-	return fmt.Sprintf("That takes %d steps; about %s move between peers, in about %s at the cluster's limits.", steps, wait.Bytes(p.Bytes),
+	return fmt.Sprintf("That takes %s; about %s move between peers, in about %s at the cluster's limits.", steps, wait.Bytes(p.Bytes),
 		p.Duration.Round(time.Second))
 }
