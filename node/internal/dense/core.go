@@ -235,12 +235,17 @@ const labelsPerChunk = 1024
 
 type labelChunk [labelsPerChunk]atomic.Uint32
 
-func (m *labelMap) get(label uint32) uint32 {
+// chunk returns the numbers of the labels around one, or nil if none of them was set.
+func (m *labelMap) chunk(label uint32) *labelChunk {
 	chunks := m.chunks.Load()
 	if chunks == nil || int(label/labelsPerChunk) >= len(*chunks) {
-		return 0
+		return nil
 	}
-	c := (*chunks)[label/labelsPerChunk]
+	return (*chunks)[label/labelsPerChunk]
+}
+
+func (m *labelMap) get(label uint32) uint32 {
+	c := m.chunk(label)
 	if c == nil {
 		return 0
 	}

@@ -20,3 +20,6 @@ func (p *Pool) Hold() (release func()) {
 	}
 	return func() { p.done(cap(p.slots)) }
 }
+
+// Kept tells whether anything is kept.
+func (r *Rows) Kept() bool { return r.kept.Load() != nil }

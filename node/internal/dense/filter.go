@@ -1,5 +1,11 @@
 package dense
 
+import (
+	mathbits "math/bits"
+	"sync/atomic"
+	"weak"
+)
+
 // Labels is a set of labels that nobody changes.
 type Labels interface {
 	Contains(label uint32) bool
@@ -16,6 +22,31 @@ type Filter struct {
 	Accept func(label uint32) (bool, error)
 	// Expected is about how many labels match.
 	Expected int
+	// Rows keeps what a search makes of Upper, for others of the same Upper. nil: nothing is kept.
+	Rows *Rows
+}
+
+// Rows is what a search has made of a set of labels, for the next ones under the same set: which rows they are, a bit
+// each. Of the searches of several indexes, or of several snapshots, the last counts. Its zero value holds nothing.
+type Rows struct {
+	kept atomic.Pointer[keptRows]
+}
+
+type keptRows struct {
+	of   weak.Pointer[state]
+	mark uint32
+	bits []uint64
+}
+
+// of returns the bits of rows below a mark that a state shows, or nil.
+func (r *Rows) of(s *state, mark uint32) []uint64 {
+	if r == nil {
+		return nil
+	}
+	if k := r.kept.Load(); k != nil && k.mark == mark && k.of == weak.Make(s) {
+		return k.bits
+	}
+	return nil
 }
 
 func (f *Filter) accepts(label uint32) (bool, error) {
@@ -45,9 +76,7 @@ func (s *search) taken(mark uint32, set Labels) func(row uint32) bool {
 	blocks, seq := *s.core.blocks.Load(), s.seq
 	in := set.Contains
 	if d, ok := set.(denseLabels); ok && d.DenseSize() <= mostWords {
-		s.bits = append(s.bits[:0], make([]uint64, d.DenseSize())...)
-		d.WriteDenseTo(s.bits)
-		bits := s.bits
+		bits := s.bitsOf(d)
 		in = func(label uint32) bool { return int(label/64) < len(bits) && bits[label/64]&(1<<(label%64)) != 0 }
 	}
 	return func(row uint32) bool {
@@ -64,29 +93,68 @@ func (s *search) taken(mark uint32, set Labels) func(row uint32) bool {
 	}
 }
 
-// mostListed is how many labels are turned into rows for a walk that asks about many rows: beyond, asking costs less.
+// mostListed is how many labels are turned into rows for one walk that asks about many rows: beyond, asking costs less.
 const mostListed = 1 << 14
 
 // takenRows returns the rows that taken tells of as bits, or nil if they are too many for that.
-func (s *search) takenRows(mark uint32, set Labels) []uint64 {
+func (s *search) takenRows(mark uint32, f *Filter) []uint64 {
+	if bits := f.Rows.of(s.state, mark); bits != nil {
+		return bits
+	}
 	words := int(mark+63) / 64
-	if set.GetCardinality() > mostListed || words > mostWords {
+	if f.Rows == nil && f.Upper.GetCardinality() > mostListed || words > mostWords {
 		return nil
 	}
+	if f.Rows != nil {
+		bits := make([]uint64, words)
+		s.markRows(bits, mark, f.Upper)
+		f.Rows.kept.Store(&keptRows{of: weak.Make(s.state), mark: mark, bits: bits})
+		return bits
+	}
 	s.rowBits = append(s.rowBits[:0], make([]uint64, words)...)
-	blocks, bits := *s.core.blocks.Load(), s.rowBits
-	set.Iterate(func(label uint32) bool {
-		row := s.core.rowOf.get(label) - 1 // what has none becomes the largest number
-		if row >= s.rows || blocks[row/rowsPerBlock].dead.Load() != 0 {
-			var ok bool
-			if row, ok = s.row(label); !ok {
-				return true
-			}
+	s.markRows(s.rowBits, mark, f.Upper)
+	return s.rowBits
+}
+
+// markRows sets the bits of the rows below a mark that labels of a set have.
+func (s *search) markRows(bits []uint64, mark uint32, set Labels) {
+	blocks := *s.core.blocks.Load()
+	d, ok := set.(denseLabels)
+	if !ok || d.DenseSize() > mostWords {
+		set.Iterate(func(label uint32) bool {
+			s.markRow(blocks, bits, mark, label, s.core.rowOf.get(label))
+			return true
+		})
+		return
+	}
+	for at, word := range s.bitsOf(d) {
+		label := uint32(at) * 64
+		for chunk := s.core.rowOf.chunk(label); word != 0 && chunk != nil; word &= word - 1 {
+			label := label + uint32(mathbits.TrailingZeros64(word))
+			s.markRow(blocks, bits, mark, label, chunk[label%labelsPerChunk].Load())
 		}
-		if row < mark {
-			bits[row/64] |= 1 << (row % 64)
+	}
+}
+
+// markRow sets the bit of a label's row, whose newest is next-1.
+func (s *search) markRow(blocks []*block, bits []uint64, mark, label, next uint32) {
+	row := next - 1 // what has none becomes the largest number
+	if row >= s.rows || blocks[row/rowsPerBlock].dead.Load() != 0 {
+		var ok bool
+		if row, ok = s.row(label); !ok {
+			return
 		}
-		return true
-	})
-	return bits
+	}
+	if row < mark {
+		bits[row/64] |= 1 << (row % 64)
+	}
+}
+
+// bitsOf returns the labels that the search's filter lets through as bits.
+func (s *search) bitsOf(upper denseLabels) []uint64 {
+	if len(s.bits) == 0 {
+		s.bits = append(s.bits, make([]uint64, upper.DenseSize())...)
+		upper.WriteDenseTo(s.bits)
+	}
+	return s.bits
 }

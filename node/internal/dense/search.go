@@ -77,7 +77,7 @@ type search struct {
 	group   [wordRows]uint32
 	sums    [wordRows]float32
 	walked  []hnsw.Hit
-	bits    []uint64     // of the labels that a filter takes
+	bits    []uint64     // of the labels that the filter's Upper holds, once they are asked for
 	rowBits []uint64     // of the rows that it takes
 	scorer  quant.Scorer // compares as the graph is walked
 	exact   bool         // the scores of the walk are good as they are
@@ -100,7 +100,7 @@ func (s *search) better(a, b Hit) bool {
 
 // end gives a search's memory to a later one.
 func (s *search) end() {
-	s.state, s.query, s.config, s.scorer, s.whole = nil, Query{}, nil, nil, nil
+	s.state, s.query, s.config, s.scorer, s.whole, s.bits = nil, Query{}, nil, nil, nil, s.bits[:0]
 	if s.best.Cap() > maxKept || cap(s.walked) > maxKept {
 		return
 	}

@@ -23,6 +23,9 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 			bits[row/64] |= 1 << (row % 64)
 		}
 	}
+	for row := uint32(0); row < uint32(n); row += 5 * modulus {
+		g.Remove(row)
+	}
 	for i, q := range random(r, 50, 16) {
 		asked := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10}
 		want := search(t, g, p, q, 10, 50, asked)
@@ -38,5 +41,25 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 		if got := search(t, g, p, q, 10, 50, silent); !slices.Equal(got, want) {
 			t.Fatalf("query %d, not told: %v, want %v", i, got, want)
 		}
+	}
+}
+
+// A wide walk that found enough is the end of it, however little is asked for.
+func TestAWalkThatFoundEnoughIsNotFollowedByAnother(t *testing.T) {
+	r := rand.New(rand.NewPCG(19, 20))
+	n := few(4000)
+	p := newPoints(random(r, n, 16))
+	g := newGraph(t, hnsw.Options{})
+	build(t, g, p, 0, n)
+	again := 0
+	f := &hnsw.Filter{Count: n / 2, Wanted: 10, Accept: func(row uint32) bool { return row%2 == 0 }, Bits: func() []uint64 { again++; return nil }}
+	queries := random(r, 50, 16)
+	for i, q := range queries {
+		if got := search(t, g, p, q, 10, 10, f); len(got) != 10 {
+			t.Fatalf("query %d: %v", i, got)
+		}
+	}
+	if again > len(queries)/10 {
+		t.Errorf("%d of %d walks were followed by another", again, len(queries))
 	}
 }

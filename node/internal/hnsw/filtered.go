@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -22,6 +24,7 @@ const (
 	drawn     = 32   // rows that the narrow way begins at
 	wanted    = 24   // rows to compare that it looks for around each
 	bridges   = 64   // rows that are not taken whose links it looks at for that
+	ahead     = 3    // of them are on their way from memory
 )
 
 // filtered finds rows that a filter takes, or, without one, that were not removed.
@@ -36,18 +39,25 @@ func (w *walker) filtered(
 			return hits, err
 		}
 		kept := w.pool.found()
+		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.wanted()), share*float64(g.Len())))
+		taken := 0
 		for _, c := range kept {
-			if len(hits)-begun < ef && a.takes(c.row()) {
+			if !a.takes(c.row()) {
+				continue
+			}
+			if taken < ef {
 				hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 			}
+			if taken++; taken >= ef && float64(taken) >= least {
+				return hits, nil
+			}
 		}
-		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.wanted()), share*float64(g.Len())))
-		if float64(len(hits)-begun) >= least {
+		if float64(taken) >= least {
 			return hits, nil
 		}
 	}
 	if filter != nil && filter.Bits != nil {
-		a.bits = filter.Bits()
+		a.bits = g.without(filter.Bits())
 	}
 	// What is taken may be scattered: twice as many candidates as are wanted find the way among them.
 	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, 2*filter.wanted()), MaxEf), hits[begun:]); err != nil {
@@ -83,14 +93,28 @@ func (f *Filter) wanted() int {
 type acceptor struct {
 	g      *Graph
 	filter *Filter
-	bits   []uint64 // of the rows that the filter accepts; nil: it is asked
+	bits   []uint64 // of the rows that are taken; nil: removed and the filter are asked
 }
 
 func (a *acceptor) takes(row uint32) bool {
 	if a.bits != nil {
-		return int(row/64) < len(a.bits) && a.bits[row/64]&(1<<(row%64)) != 0 && !a.g.removed.has(row)
+		return int(row/64) < len(a.bits) && a.bits[row/64]&(1<<(row%64)) != 0
 	}
 	return !a.g.removed.has(row) && (a.filter == nil || a.filter.Accept(row))
+}
+
+// without returns bits of rows but for those that were removed.
+func (g *Graph) without(bits []uint64) []uint64 {
+	if bits == nil || g.gone.Load() == 0 {
+		return bits
+	}
+	left := slices.Clone(bits)
+	for i, gone := range g.removed.copy() {
+		if i < len(left) {
+			left[i] &^= gone
+		}
+	}
+	return left
 }
 
 // share is about which part of the linked rows is taken.
@@ -173,7 +197,13 @@ func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
 	if near >= wanted/2 {
 		return found
 	}
+	for i := range min(ahead, len(w.behind)) {
+		vec.Prefetch(g.links.list(w.behind[i], 0))
+	}
 	for i := 0; i < len(w.behind) && len(found) < wanted; i++ {
+		if i+ahead < len(w.behind) {
+			vec.Prefetch(g.links.list(w.behind[i+ahead], 0))
+		}
 		if r := w.behind[i]; w.seen.add(r) {
 			found, _ = w.look(g, a, r, found)
 		}
@@ -184,18 +214,24 @@ func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
 // look appends to found those that a row links to, are taken and new to the walk, notes in behind which are not taken,
 // and returns how many of its links lead to rows that are taken.
 func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []uint32, near int) {
-	for _, r := range read(g.links.list(row, 0), w.batch[:0]) {
+	list, seen, bits := g.links.list(row, 0), w.seen.words, a.bits
+	for i := range list {
+		link := atomic.LoadUint32(&list[i])
+		if link == 0 {
+			break
+		}
+		r := link - 1
+		at, bit := int(r/64), uint64(1)<<(r%64)
 		switch {
-		case w.seen.has(r):
+		case at >= len(seen) || seen[at]&bit != 0:
 			near++ // or a bridge
-		case a.takes(r):
+		case at < len(bits) && bits[at]&bit != 0 || bits == nil && a.takes(r):
 			near++
 			if len(found) < batchCap {
 				w.seen.add(r)
 				found = append(found, r)
 			}
 		case len(w.behind) < bridges:
-			vec.Prefetch(g.links.list(r, 0))
 			w.behind = append(w.behind, r)
 		}
 	}

@@ -37,12 +37,6 @@ func (v *visited) add(row uint32) bool {
 	return true
 }
 
-// has reports whether the row is in the set, or beyond it.
-func (v *visited) has(row uint32) bool {
-	i := int(row / 64)
-	return i >= len(v.words) || v.words[i]&(1<<(row%64)) != 0
-}
-
 // bitmap is a set of rows that many read and write at once. It grows by replacing its words, under the graph's lock;
 // set and clear take that lock too, so that no change gets lost.
 type bitmap struct {

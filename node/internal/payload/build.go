@@ -11,6 +11,7 @@ import (
 // as they were at the time of the Change or later, in any order, and calls Extract (beside anything) and then Put (alone)
 // for each, and Done (alone) after the last.
 type Build struct {
+	set    *Set
 	fields []*field
 }
 
@@ -25,6 +26,7 @@ func (b *Build) Extract(p point.Payload) Row {
 
 // Put stores a row, unless the label was changed or removed since the Build began: then the index knows better.
 func (b *Build) Put(label uint32, row Row) {
+	b.set.moment++
 	for i, f := range b.fields {
 		if f.build != nil && !f.build.Contains(label) {
 			f.put(label, &row[i])
@@ -39,6 +41,7 @@ func (b *Build) Dropped() bool {
 
 // Done makes the indexes complete: plans use them from now on.
 func (b *Build) Done() {
+	b.set.moment++
 	for _, f := range b.fields {
 		f.build = nil
 	}

@@ -71,6 +71,7 @@ type Set struct {
 	order  []*field // as Rows have them
 	live   *roaring.Bitmap
 	span   uint32 // labels are below it
+	moment uint64 // how often it was changed
 }
 
 // New returns a Set without points. Paths that cannot be parsed are left out.
@@ -82,6 +83,10 @@ func New(schema Schema) *Set {
 
 // Len returns the number of points.
 func (s *Set) Len() uint64 { return s.live.GetCardinality() }
+
+// Moment returns a number that is another after every change: of equal ones, a filter that names no points has the same
+// plan.
+func (s *Set) Moment() uint64 { return s.moment }
 
 // Labels returns the labels of all points.
 func (s *Set) Labels() *roaring.Bitmap { return s.live.Clone() }
@@ -115,6 +120,7 @@ func (s *Set) Extract(p point.Payload) Row {
 
 // Put stores a row under a label, instead of what is there.
 func (s *Set) Put(label uint32, row Row) {
+	s.moment++
 	s.live.Add(label)
 	s.span = max(s.span, label+1)
 	for i, f := range s.order {
@@ -125,6 +131,7 @@ func (s *Set) Put(label uint32, row Row) {
 
 // Add notes a point whose payload the indexes get from a Build.
 func (s *Set) Add(label uint32) {
+	s.moment++
 	s.live.Add(label)
 	s.span = max(s.span, label+1)
 }
@@ -134,6 +141,7 @@ func (s *Set) Remove(label uint32) {
 	if !s.live.CheckedRemove(label) {
 		return
 	}
+	s.moment++
 	for _, f := range s.order {
 		f.touch(label)
 		f.remove(label)
@@ -143,6 +151,7 @@ func (s *Set) Remove(label uint32) {
 // Change makes the Set follow a schema: indexes that are not in it go, those that are new begin empty. Unless the Set
 // has no points, these are filled by the Build that is returned (nil: nothing is to be filled).
 func (s *Set) Change(schema Schema) *Build {
+	s.moment++
 	var fresh []*field
 	fields := make(map[string]*field, len(schema))
 	for name, spec := range schema {
@@ -170,7 +179,7 @@ func (s *Set) Change(schema Schema) *Build {
 	if len(fresh) == 0 || s.live.IsEmpty() {
 		return nil
 	}
-	b := &Build{fields: fresh}
+	b := &Build{set: s, fields: fresh}
 	for _, f := range fresh {
 		f.build = roaring.New()
 	}

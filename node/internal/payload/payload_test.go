@@ -272,3 +272,34 @@ func drawlessTokenizer() *token.Tokenizer {
 	t := token.Default()
 	return &t
 }
+
+func TestEveryChangeIsAnotherMoment(t *testing.T) {
+	s := payload.New(payload.Schema{"a": {Kind: payload.Integer}})
+	seen := map[uint64]string{s.Moment(): "new"}
+	p := point.Payload{"a": int64(1), "b": "x"}
+	var b *payload.Build
+	for _, c := range []struct {
+		name string
+		do   func()
+	}{
+		{"put", func() { s.Put(1, s.Extract(p)) }},
+		{"put again", func() { s.Put(1, s.Extract(p)) }},
+		{"add", func() { s.Add(2) }},
+		{"remove", func() { s.Remove(2) }},
+		{"declare", func() { b = s.Change(payload.Schema{"a": {Kind: payload.Integer}, "b": {Kind: payload.Keyword}}) }},
+		{"fill", func() { b.Put(1, b.Extract(p)) }},
+		{"complete", func() { b.Done() }},
+		{"drop", func() { s.Change(nil) }},
+	} {
+		c.do()
+		if before, ok := seen[s.Moment()]; ok {
+			t.Errorf("%s: the moment is that of %s", c.name, before)
+		}
+		seen[s.Moment()] = c.name
+	}
+	now := s.Moment()
+	s.Remove(7)
+	if s.Plan(nil, nil); s.Moment() != now {
+		t.Error("nothing changed, and the moment did")
+	}
+}

@@ -28,6 +28,18 @@ func (p *Plan) Exact() bool { return p.Upper == p.Lower }
 // Bounded reports whether the plan rules anything out.
 func (p *Plan) Bounded() bool { return p.Upper != nil }
 
+// Clone returns the plan with bitmaps of its own.
+func (p *Plan) Clone() Plan {
+	out := Plan{Lower: p.Lower.Clone(), Total: p.Total}
+	switch {
+	case p.Exact():
+		out.Upper = out.Lower
+	case p.Bounded():
+		out.Upper = p.Upper.Clone()
+	}
+	return out
+}
+
 // Estimate returns how many points match: at least, about, and at most. What only the payload can tell counts half.
 func (p *Plan) Estimate() (least, about, most uint64) {
 	least, most = p.Lower.GetCardinality(), p.Total

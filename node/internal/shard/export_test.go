@@ -12,6 +12,16 @@ func (s *Shard) SetPartBytes(n int) { s.partBytes = n }
 // TrustIndexes lets sweeps use payload indexes however many points they leave.
 func (s *Shard) TrustIndexes() { s.sweepShare = 1 }
 
+// KeepFewLabels lets plans be kept however few labels they leave.
+func (s *Shard) KeepFewLabels() { s.plans.least = 0 }
+
+// KeptPlans is how many plans are kept.
+func (s *Shard) KeptPlans() int {
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	return len(s.plans.kept)
+}
+
 // AwaitBuilds waits until the payload indexes are complete.
 func (s *Shard) AwaitBuilds() { s.builds.wg.Wait() }
 
@@ -29,3 +39,6 @@ func (s *Shard) BeginSearch(req SearchRequest) (finish func() ([]Scored, error),
 		return b.searchers[0].answer(context.Background())
 	}, nil
 }
+
+// MostPlans bounds KeptPlans.
+const MostPlans = mostPlans

@@ -65,6 +65,7 @@ func (s *Shard) beginSearches(reqs []SearchRequest) (b searches, err error) {
 		if q.matcher, err = filter.Compile(reqs[i].Filter); err != nil {
 			return b, err
 		}
+		q.key = reqs[i].Filter.Key()
 	}
 	var look Look
 	if len(reqs) > 0 {
@@ -112,7 +113,9 @@ type searcher struct {
 	query   []float32                 // as it is compared
 	explore *Explore                  // instead of it
 	matcher *filter.Matcher
+	key     string // of the filter, "" for none
 	plan    payload.Plan
+	kept    *dense.Rows // nil: the plan is nobody else's
 	ranking ranking
 	exclude []uint32
 	limit   int
@@ -135,7 +138,7 @@ func (q *searcher) beginLocked(r *reader) {
 		}
 	}
 	if !q.matcher.MatchesAll() {
-		q.plan = r.s.planLocked(q.req.Filter)
+		q.plan, q.kept = r.s.plans.plan(q.key, r.s.mu.fields.Moment(), func() payload.Plan { return r.s.planLocked(q.req.Filter) })
 		q.others = make(map[string]dense.Snapshot, len(r.spaces))
 		for name, other := range r.spaces {
 			if other.dense != nil {
@@ -303,15 +306,12 @@ func (q *searcher) filter() *dense.Filter {
 	case q.matcher.MatchesAll():
 		return &dense.Filter{Accept: q.accept, Expected: q.size}
 	}
-	_, about, _ := q.plan.Estimate()
-	f := &dense.Filter{Lower: q.plan.Lower, Accept: q.accept, Expected: int(about)}
-	for _, l := range q.exclude {
-		q.plan.Lower.Remove(l)
+	if len(q.exclude) > 0 {
+		q.excludeFromPlan()
 	}
+	_, about, _ := q.plan.Estimate()
+	f := &dense.Filter{Lower: q.plan.Lower, Accept: q.accept, Expected: int(about), Rows: q.kept}
 	if q.plan.Bounded() {
-		for _, l := range q.exclude {
-			q.plan.Upper.Remove(l)
-		}
 		f.Upper = q.plan.Upper
 	}
 	switch {
@@ -321,6 +321,19 @@ func (q *searcher) filter() *dense.Filter {
 		f.Accept = nil
 	}
 	return f
+}
+
+// excludeFromPlan takes the excluded points out of the plan, which becomes the search's own.
+func (q *searcher) excludeFromPlan() {
+	if q.kept != nil {
+		q.plan, q.kept = q.plan.Clone(), nil
+	}
+	for _, l := range q.exclude {
+		q.plan.Lower.Remove(l)
+		if q.plan.Bounded() {
+			q.plan.Upper.Remove(l)
+		}
+	}
 }
 
 // setVersions fills in the versions of hits: those in memory, but for points that have changed since the read began.

@@ -53,6 +53,7 @@ type Shard struct {
 	readers    sync.WaitGroup        // reads under way; added to under mu
 	epochs     epochs                // what they have seen
 	builds     builds                // payload indexes being filled
+	plans      plans                 // of filters that come again and again
 	keeper     *keeper               // saves indexes
 
 	mu struct {
@@ -83,7 +84,7 @@ func Open(o Options) (*Shard, error) {
 	}
 	s := &Shard{
 		store: o.Store, gen: o.Generation, log: o.Logger, partBytes: kv.AtomicBytes / 2, sweepShare: sweepShare, keeper: newKeeper(),
-		pool: o.Pool,
+		pool: o.Pool, plans: plans{least: leastKept},
 	}
 	if o.Dir != "" {
 		s.dir = generationDir(o.Dir, o.Generation)
