@@ -39,7 +39,7 @@ type Chunk struct {
 }
 
 // Delta is a piece of the points that changed behind the source's index After, up to its index To. Pieces count from 0. With Last,
-// Sealed is the version of the move whose seal the cut showed, or 0.
+// Sealed is the version of the move behind whose seal, or right before it, the cut was taken, or 0.
 type Delta struct {
 	Move      catalog.MoveID
 	After, To uint64

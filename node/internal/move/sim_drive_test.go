@@ -25,6 +25,20 @@ type feed struct {
 	term   uint64 // of the target, in which it began
 	pieces []move.Op
 	small  bool
+
+	// Of a last pass:
+	source  catalog.ShardRef
+	version uint64 // of the move
+	seal    int    // its place in the source's log, or one behind it
+	reigns  uint64 // the source's term
+	placed  bool   // nothing else was on its way at the target
+	unsafe  uint64 // the target's unsafe promotions before it
+}
+
+// assurance is what a driver rests a flip on.
+type assurance struct {
+	version uint64
+	flip    catalog.FlipMove
 }
 
 // drive makes one step of the drivers of all moves that a node has a part in.
@@ -66,12 +80,8 @@ func (w *world) change(m *catalog.Move, c *catalog.Collection, change catalog.Ch
 
 func (w *world) driveTarget(n int, col *catalog.Collection, m *catalog.Move, ref catalog.ShardRef, r *replica) {
 	key := feedKey{n, m.ID}
-	step := move.TargetStep(m, r.state)
-	if w.rules.noVersion && m.Phase == catalog.Sealing {
-		if in, ok := r.state.Incoming(m.ID); ok && in.Sealed != 0 {
-			step = move.DoFlip
-		}
-	}
+	sure, ok := r.sure[m.ID]
+	step := move.TargetStep(m, r.state, ok && (sure.version == m.Version || w.rules.noVersion))
 	if step != move.DoPass && step != move.DoLast {
 		delete(w.feeds, key)
 	}
@@ -81,9 +91,8 @@ func (w *world) driveTarget(n int, col *catalog.Collection, m *catalog.Move, ref
 	case move.DoPass, move.DoLast:
 		w.pass(key, col, m, ref, r, step == move.DoLast)
 	case move.DoFlip:
-		in, _ := r.state.Incoming(m.ID)
-		_, sh, _ := w.view(n).Shard(ref)
-		w.change(m, col, catalog.ChangeMove{Flip: &catalog.FlipMove{SourceUnsafe: in.Unsafe, TargetUnsafe: sh.UnsafePromotions, Index: in.Index}})
+		flip := sure.flip
+		w.change(m, col, catalog.ChangeMove{Flip: &flip})
 	case move.DoAbort:
 		w.change(m, col, catalog.ChangeMove{Reopen: true})
 	case move.DoAccept:
@@ -123,10 +132,15 @@ func (w *world) pass(key feedKey, col *catalog.Collection, m *catalog.Move, ref 
 	f := w.feeds[key]
 	if f != nil && f.term == r.lead && len(f.pieces) > 0 {
 		w.append(ref, r, entry{ctl: f.pieces[0]})
+		r.fed[m.ID] = len(r.log)
 		f.pieces = f.pieces[1:]
 		return
 	}
-	if f != nil && f.term == r.lead && r.applied < len(r.log) {
+	if f != nil && f.term == r.lead && last && f.version == m.Version && w.random.IntN(30) > 0 {
+		w.assure(col, m, r, f)
+		return
+	}
+	if f != nil && f.term == r.lead && r.applied < len(r.log) && (!last || w.random.IntN(3) > 0) {
 		return // what it has sent is not applied yet
 	}
 	if f != nil && f.small && !last && w.random.IntN(3) > 0 {
@@ -143,9 +157,44 @@ func (w *world) pass(key feedKey, col *catalog.Collection, m *catalog.Move, ref 
 		from = w.random.IntN(simNodes) // it knows another, right or wrong
 	}
 	if f := w.feed(from, m, source, r, last); f != nil {
-		f.term = r.lead
+		f.term, f.placed, f.unsafe = r.lead, r.applied >= r.fed[m.ID], w.unsafe(key.node, ref)
 		w.feeds[key] = f
 	}
+}
+
+func (w *world) unsafe(n int, ref catalog.ShardRef) uint64 {
+	_, sh, _ := w.view(n).Shard(ref)
+	return sh.UnsafePromotions
+}
+
+// assure notes that a last pass has ended well, once what it brought is committed and in its place, and the seal stands at the source.
+func (w *world) assure(col *catalog.Collection, m *catalog.Move, r *replica, f *feed) {
+	at := r.fed[m.ID]
+	in, ok := r.state.Incoming(m.ID)
+	switch {
+	case !ok || r.commit < at:
+		return
+	case !f.placed && !w.rules.noPlace && (r.applied < at || in.Sealed != m.Version || in.Index != uint64(at)):
+		return
+	case !w.rules.noStand && !w.stands(catalog.ShardRef{Collection: col.ID, Shard: m.Source}, m, f):
+		return
+	}
+	r.sure[m.ID] = assurance{m.Version, catalog.FlipMove{SourceUnsafe: in.Unsafe, TargetUnsafe: f.unsafe, Index: uint64(at)}}
+}
+
+// stands tells whether the source that a last pass came from still leads, and its seal is committed and applied by more than half.
+func (w *world) stands(source catalog.ShardRef, m *catalog.Move, f *feed) bool {
+	p := w.shards[source][f.from]
+	if p == nil || p.lead != f.reigns || p.applied < f.seal {
+		return false
+	}
+	applied := 0
+	for _, q := range w.shards[source] {
+		if x, ok := q.state.Seal(m.ID); ok && x.Version == m.Version {
+			applied++
+		}
+	}
+	return applied >= simNodes/2+1 || w.rules.noSealApplied
 }
 
 // feed is the source's side: it seals for the last pass, and takes a cut.
@@ -159,38 +208,19 @@ func (w *world) feed(n int, m *catalog.Move, ref catalog.ShardRef, target *repli
 		return nil
 	}
 	sealed, is := p.state.Seal(m.ID)
+	version, place := sealed.Version, p.applied
 	if last && (!is || sealed.Version != m.Version) {
-		seal := move.Seal{Move: m.ID, Version: m.Version, Slots: m.Slots}
-		known := false
-		for _, x := range p.more {
-			known = known || x.Move == m.ID && x.Version == m.Version
-		}
-		if !known && st.MaySeal(seal) {
-			p.more = append(p.more, seal)
-			w.append(ref, p, entry{ctl: seal})
-		}
-		return nil
-	}
-	if last && !w.rules.noSealApplied {
-		applied := 0
-		for _, f := range w.shards[ref] {
-			if x, ok := f.state.Seal(m.ID); ok && x.Version == m.Version {
-				applied++
-			}
-		}
-		if applied < simNodes/2+1 {
+		if version, place = m.Version, w.seal(ref, p, st, m); place == 0 || p.applied < place-1 {
 			return nil
 		}
 	}
 	_, sh, _ := w.view(n).Shard(ref)
-	version := uint64(0)
-	if is {
-		version = sealed.Version
-	}
-	w.note("n%d feeds move %d from a cut at %d, sealed %d", n, m.ID, p.applied, version)
+	w.note("n%d feeds move %d from a cut at %d, sealed %d at %d", n, m.ID, p.applied, version, place)
 	t := p.tracks[m.ID]
 	if in.Cursor != 0 && in.Unsafe == sh.UnsafePromotions && t.reach <= int(in.Cursor) {
-		return w.deltas(n, m, p, t, in, version)
+		f := w.deltas(n, m, p, t, in, version)
+		f.source, f.version, f.seal, f.reigns = ref, version, place, p.lead
+		return f
 	}
 	if last { // too much for a pause
 		col := w.view(target.node).Collections[ref.Collection]
@@ -198,6 +228,22 @@ func (w *world) feed(n int, m *catalog.Move, ref catalog.ShardRef, target *repli
 		return nil
 	}
 	return w.whole(n, m, p, in, sh.UnsafePromotions)
+}
+
+// seal puts the seal of a move into the source's log, if it may, and returns its place; 0: it stands not.
+func (w *world) seal(ref catalog.ShardRef, p *replica, st *move.Standing, m *catalog.Move) int {
+	seal := move.Seal{Move: m.ID, Version: m.Version, Slots: m.Slots}
+	for i := p.applied; i < len(p.log); i++ { // it is on its way
+		if x, ok := p.log[i].ctl.(move.Seal); ok && p.log[i].term == p.lead && x.Move == m.ID && x.Version == m.Version {
+			return i + 1
+		}
+	}
+	if !st.MaySeal(seal) {
+		return 0
+	}
+	p.more = append(p.more, seal)
+	w.append(ref, p, entry{ctl: seal})
+	return len(p.log)
 }
 
 func (w *world) deltas(n int, m *catalog.Move, p *replica, t *track, in *move.Incoming, sealed uint64) *feed {

@@ -60,6 +60,9 @@ func (w *world) act() {
 		if i := len(w.flight); i > 0 {
 			i = w.random.IntN(i)
 			cmd := w.flight[i]
+			if w.bias == loseSeals && !w.calm && cmd.ChangeMove != nil && cmd.ChangeMove.Flip != nil && w.random.IntN(10) > 0 {
+				return // there is time for much before it arrives
+			}
 			w.flight = slices.Delete(w.flight, i, i+1)
 			if w.calm || w.random.IntN(10) > 0 {
 				w.propose(cmd)
@@ -120,6 +123,8 @@ func (w *world) biased() bool {
 			w.askOne()
 		}
 		return true
+	case w.bias == loseSeals:
+		return w.loseSeal()
 	case w.bias == promoteFlipping && w.random.IntN(3) == 0:
 		for _, cmd := range w.flight {
 			if cmd.ChangeMove != nil && cmd.ChangeMove.Flip != nil {
@@ -127,6 +132,32 @@ func (w *world) biased() bool {
 					w.promote(catalog.ShardRef{Collection: cmd.ChangeMove.Collection, Shard: m.Source})
 					return true
 				}
+			}
+		}
+	}
+	return false
+}
+
+// loseSeal loses the primary of a source, if it alone has the seal that a last pass is about.
+func (w *world) loseSeal() bool {
+	for _, ref := range w.refs() {
+		p := w.primary(ref)
+		if p == nil {
+			continue
+		}
+		for _, f := range w.feeds {
+			if f.source != ref || f.from != p.node || f.reigns != p.lead {
+				continue
+			}
+			var others []int
+			for n, q := range w.shards[ref] {
+				if n != p.node && len(q.log) < f.seal {
+					others = append(others, n)
+				}
+			}
+			if slices.Sort(others); len(others) == simNodes-1 {
+				w.promoteBy(ref, others)
+				return true
 			}
 		}
 	}
@@ -340,6 +371,8 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 		"M2: a primary remembers the seals it has appended":  {rules: rules{noMore: true}},
 		"M4: a seal holds until the phase is left":           {rules: rules{eagerUnseal: true}},
 		"M4: a flip rests on the seal of its own version":    {rules: rules{noVersion: true}},
+		"M5: a flip waits until the seal stands":             {rules: rules{noStand: true}, bias: loseSeals},
+		"M5: what is committed has to be in its place":       {rules: rules{noPlace: true}},
 		"M5: the tracker misses nothing":                     {rules: rules{noTracker: true}},
 		"M6: unsafe promotions are counted":                  {rules: rules{noUnsafe: true}, weak: true, bias: promoteFlipping},
 		"M7: slots are accepted before they are written":     {rules: rules{noAccept: true}},

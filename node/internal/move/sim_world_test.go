@@ -22,7 +22,7 @@ const (
 
 // rules are the parts of the protocol that a walk may leave out, to see that it is missed.
 type rules struct {
-	noSeals, noOwner, noSettled, noMore, noUnsafe, noAccept, noForeign, noFloor, noEpochFloor, noFresh, noTracker, noVersion, eagerUnseal, noSealApplied bool
+	noSeals, noOwner, noSettled, noMore, noUnsafe, noAccept, noForeign, noFloor, noEpochFloor, noFresh, noTracker, noVersion, eagerUnseal, noSealApplied, noStand, noPlace bool
 }
 
 // entry is one place of a shard's log.
@@ -55,6 +55,8 @@ type replica struct {
 	swept int
 	undid uint64                 // the version of the last Unseal
 	drove map[catalog.MoveID]int // the last entry of the drivers, which wait for it to be applied
+	fed   map[catalog.MoveID]int // the last entry of a pass
+	sure  map[catalog.MoveID]assurance
 }
 
 type track struct {
@@ -101,6 +103,7 @@ const (
 	promoteSealing       // primaries of sources are replaced while a move is sealing
 	promoteFlipping      // ... while a flip is on its way
 	readMore
+	loseSeals // primaries of sources are lost with a seal that nobody else has, while the last pass is on its way
 	biases
 )
 
@@ -243,6 +246,7 @@ func (w *world) learn(n, to int) {
 		}
 		if mine && sh.Term > r.follows && r.lead == 0 {
 			r.lead, r.follows, r.more, r.did, r.drove, r.undid, r.swept = sh.Term, sh.Term, nil, map[catalog.MoveID]bool{}, map[catalog.MoveID]int{}, 0, 0
+			r.fed, r.sure = map[catalog.MoveID]int{}, map[catalog.MoveID]assurance{}
 			r.log = append(r.log, entry{term: sh.Term})
 			r.start = len(r.log)
 			w.note("n%d leads %s in term %d from %d", n, ref, sh.Term, r.start)
@@ -373,12 +377,16 @@ func (w *world) sync(ref catalog.ShardRef, f *replica) {
 
 // promote replaces a shard's primary by the rules: with enough answers, or unsafely.
 func (w *world) promote(ref catalog.ShardRef) {
+	asked := w.random.Perm(simNodes)
+	w.promoteBy(ref, asked[:1+w.random.IntN(simNodes)])
+}
+
+// promoteBy replaces a shard's primary by the answers of some nodes.
+func (w *world) promoteBy(ref catalog.ShardRef, asked []int) {
 	_, sh, ok := w.latest().Shard(ref)
 	if !ok {
 		return
 	}
-	asked := w.random.Perm(simNodes)
-	asked = asked[:1+w.random.IntN(simNodes)]
 	if w.bias == promoteSealing && w.slow >= 0 && !slices.Contains(asked, w.slow) {
 		asked = append(asked, w.slow)
 	}

@@ -41,7 +41,8 @@ type Incoming struct {
 
 	// Cursor, if not 0, says that everything is as of this index of the source, but for deltas that are under way.
 	Cursor uint64 `json:"cursor,omitempty"`
-	// Sealed says that the source was sealed at Cursor by this version of the move, and that it was so at Index of this log.
+	// Sealed says that the source was at Cursor about to be sealed by this version of the move, or was so already, and that this came at Index of
+	// this log. Whether that seal stands, the log here does not know.
 	Sealed   uint64 `json:"sealed,omitempty"`
 	Index    uint64 `json:"index,omitempty"`
 	Accepted bool   `json:"accepted,omitempty"`

@@ -1,9 +1,6 @@
 package move
 
-import (
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
-)
+import "github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 
 // Step is what the driver of one side of a move does next.
 type Step uint8
@@ -23,8 +20,9 @@ const (
 	DoDone               // tell the catalog that this side has cleaned up
 )
 
-// TargetStep decides for the target's primary, whose state is applied up to its TermStart at least.
-func TargetStep(m *catalog.Move, s *State) Step {
+// TargetStep decides for the target's primary, whose state is applied up to its TermStart at least. sure tells that its driver has seen
+// a last pass of the move's version end well, in this term: what that brought is committed here, and the seal stands at the source (M5).
+func TargetStep(m *catalog.Move, s *State, sure bool) Step {
 	in, ok := s.Incoming(m.ID)
 	switch m.Phase {
 	case catalog.Copying:
@@ -36,7 +34,7 @@ func TargetStep(m *catalog.Move, s *State) Step {
 		switch {
 		case !ok || in.Cursor == 0:
 			return DoAbort // the state was lost with unsafe promotions
-		case in.Sealed == m.Version || mutation.On(mutation.EarlyFlip):
+		case sure:
 			return DoFlip
 		}
 		return DoLast

@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/mutation"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/slot"
 )
@@ -35,10 +36,23 @@ type driver struct {
 	sealing   time.Time // since when the phase is sealing, as seen here
 	version   uint64    // of that phase
 	cut       time.Time // when the last pass had its cut of the sealed source
-	copied    time.Time // when what it brought was applied
+	copied    time.Time // when what it brought was in the log here, and the seal stood
 	reopened  int       // attempts at the last pass that failed
 	notBefore time.Time // the next attempt
 	yielding  time.Time // since when it has waited for other moves' flips
+	settled   bool      // whatever was appended here about the move is applied: nothing is on its way
+	sure      *assurance
+}
+
+// assurance is what a flip rests on: a last pass has ended well.
+type assurance struct {
+	version, term uint64 // of the move, and of the target
+	flip          catalog.FlipMove
+}
+
+// assured tells whether the assurance is about the present attempt. Another primary would have to make sure for itself.
+func (d *driver) assured(l look) bool {
+	return d.sure != nil && d.sure.version == l.move.Version && d.sure.term == l.Term
 }
 
 // look is what a driver knows when it decides.
@@ -129,7 +143,10 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 }
 
 func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, err error) {
-	switch move.TargetStep(l.move, l.Moves) {
+	if in, ok := l.Moves.Incoming(l.move.ID); ok && mutation.On(mutation.EarlyFlip) {
+		d.sure = &assurance{l.move.Version, l.Term, catalog.FlipMove{SourceUnsafe: in.Unsafe, TargetUnsafe: l.Shard.UnsafePromotions, Index: in.Index}}
+	}
+	switch move.TargetStep(l.move, l.Moves, d.assured(l)) {
 	case move.DoOpen:
 		return 0, d.control(ctx, l, move.Open{Move: l.move.ID, Slots: l.move.Slots})
 	case move.DoPass:
@@ -220,6 +237,7 @@ func (d *driver) forget(ctx context.Context, l look) error {
 
 // control appends an entry. That it was out of place is no failure: what is applied says what is next.
 func (d *driver) control(ctx context.Context, l look, op move.Op) error {
+	d.settled = false
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	_, err := d.opts.Replicas.Control(ctx, d.side.ref, l.Term, op)

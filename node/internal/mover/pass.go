@@ -95,16 +95,17 @@ func sealFor(short time.Duration, version uint64) time.Duration {
 	return short << min(max(attempt, shortSeals)-shortSeals, sealDoublings)
 }
 
-// last makes the last pass, or gives the attempt up.
+// last makes the last pass and then the flip, or gives the attempt up.
 func (d *driver) last(ctx context.Context, l look) error {
 	bounded, cancel := context.WithTimeout(ctx, sealFor(d.opts.SealFor, l.move.Version)-time.Since(d.sealing))
 	defer cancel()
 	for {
 		p, err := d.pass(bounded, l, l.move.Version)
 		if err == nil {
-			d.cut, d.copied = p.begun, time.Now()
+			d.cut, d.copied, d.sure = p.begun, time.Now(), p.assurance()
+			return d.flip(ctx, l)
 		}
-		if err == nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return err
 		}
 		if fault.Hint(err, replica.HintFull) != "" || pause(bounded, again) != nil {
@@ -137,10 +138,8 @@ func (d *driver) giveUp(why error) {
 }
 
 func (d *driver) flip(ctx context.Context, l look) error {
-	in, _ := l.Moves.Incoming(l.move.ID)
-	err := d.change(ctx, l, catalog.ChangeMove{Flip: &catalog.FlipMove{
-		SourceUnsafe: in.Unsafe, TargetUnsafe: l.Shard.UnsafePromotions, Index: in.Index,
-	}})
+	flip := d.sure.flip
+	err := d.change(ctx, l, catalog.ChangeMove{Flip: &flip})
 	if err == nil {
 		d.flipped(l)
 		return nil
@@ -152,8 +151,8 @@ func (d *driver) flip(ctx context.Context, l look) error {
 	return err
 }
 
-// flipped tells how long writes had to wait, and for what: until the source was sealed and had its cut, until what that brought was
-// applied here, until the catalog showed the flip here.
+// flipped tells how long writes had to wait, and for what: until the source took none and had its cut, until what that brought was in
+// the log here and the seal stood there, until the catalog showed the flip here.
 func (d *driver) flipped(l look) {
 	now := time.Now()
 	d.opts.Metrics.flipped(now.Sub(d.sealing))
@@ -167,18 +166,24 @@ func (d *driver) flipped(l look) {
 
 // pass is one stream from the source into the target's log.
 type pass struct {
-	d     *driver
-	l     look
-	ctx   context.Context
-	begin *replica.FeedBegin
-	begun time.Time // when that came
-	last  bool      // writes of the slots wait for its end
-	part  uint32
-	from  uint64 // cursor
-	done  bool
-	sent  []sent
-	bytes int // of sent
-	stall *time.Timer
+	d      *driver
+	l      look
+	ctx    context.Context
+	begin  *replica.FeedBegin
+	begun  time.Time // when that came
+	last   bool      // writes of the slots wait for its end
+	part   uint32
+	from   uint64 // cursor
+	unsafe uint64 // what the rows here are of
+	done   bool
+	sent   []sent
+	bytes  int // of sent
+	stall  *time.Timer
+
+	// Of a last pass: what will be known of the move once all that was sent is applied, if that can be told, else nil. It can where
+	// nothing else is on its way: then what is committed will be in its place, and a flip need not wait for it to be applied.
+	foreseen *move.State
+	index    uint64 // of the entry sent last, once that is awaited
 }
 
 type sent struct {
@@ -206,7 +211,11 @@ func (d *driver) pass(ctx context.Context, l look, seal uint64) (*pass, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &pass{d: d, l: l, ctx: ctx, from: in.Cursor, last: seal != 0}
+	p := &pass{d: d, l: l, ctx: ctx, from: in.Cursor, unsafe: in.Unsafe, last: seal != 0}
+	if p.last && d.settled {
+		p.foreseen = l.Moves
+	}
+	d.settled = false
 	p.stall = time.AfterFunc(stall, func() {
 		cancel(fault.New(fault.Unavailable, "nothing has come from shard %d for %s", l.move.Source, stall))
 	})
@@ -227,6 +236,7 @@ func (d *driver) pass(ctx context.Context, l look, seal uint64) (*pass, error) {
 	if err != nil {
 		return nil, fmt.Errorf("move %d from shard %d: %w", l.move.ID, l.move.Source, err)
 	}
+	d.settled = !p.last
 	return p, nil
 }
 
@@ -250,6 +260,9 @@ func (p *pass) receive(c replica.FeedChunk) error {
 	switch {
 	case c.Begin != nil && p.begin == nil:
 		p.begin, p.begun = c.Begin, time.Now()
+		if p.last && (c.Begin.Full || c.Begin.Sealed != p.l.move.Version || c.Begin.Unsafe != p.unsafe) {
+			return fault.New(fault.Internal, "shard %d sends another pass than the last", p.l.move.Source)
+		}
 		if !c.Begin.Full {
 			return nil
 		}
@@ -299,6 +312,12 @@ func (p *pass) submit(op move.Op, bytes int) error {
 	if p.last {
 		submit = p.d.opts.Replicas.SubmitHere
 	}
+	if p.foreseen != nil {
+		if err := p.foreseen.Permit(op); err != nil {
+			return err
+		}
+		p.foreseen = p.foreseen.After(op, 0, move.Found{})
+	}
 	entry, err := submit(p.d.side.ref, p.l.Term, op)
 	if err != nil {
 		return err
@@ -311,7 +330,12 @@ func (p *pass) submit(op move.Op, bytes int) error {
 func (p *pass) await() error {
 	first := p.sent[0]
 	p.sent, p.bytes = p.sent[1:], p.bytes-first.bytes
-	_, err := first.entry.Wait(p.ctx)
+	wait := first.entry.Wait
+	if p.foreseen != nil {
+		wait = first.entry.Held
+	}
+	var err error
+	p.index, err = wait(p.ctx)
 	return err
 }
 
@@ -324,5 +348,24 @@ func (p *pass) finish() error {
 	if !p.done {
 		return fault.New(fault.Unavailable, "the stream ended early")
 	}
+	if p.last && p.foreseen == nil {
+		return p.inPlace()
+	}
 	return nil
+}
+
+// inPlace looks whether what a last pass has brought was in its place, now that it is applied.
+func (p *pass) inPlace() error {
+	o, _ := p.d.opts.Replicas.Office(p.d.side.ref)
+	if in, ok := o.Moves.Incoming(p.l.move.ID); !ok || o.Term != p.l.Term || in.Sealed != p.l.move.Version || in.Index != p.index {
+		return fault.New(fault.Unavailable, "what has come was not in its place")
+	}
+	return nil
+}
+
+// assurance is what a last pass that has ended well permits. The unsafe promotions are those of the time before it (M6).
+func (p *pass) assurance() *assurance {
+	return &assurance{p.l.move.Version, p.l.Term, catalog.FlipMove{
+		SourceUnsafe: p.unsafe, TargetUnsafe: p.l.Shard.UnsafePromotions, Index: p.index,
+	}}
 }

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -41,7 +42,7 @@ type FeedBegin struct {
 	Cut     uint64 // the source's index
 	Unsafe  uint64 // the source's unsafe promotions
 	Full    bool   // all points come, else those that have changed since the cursor
-	Sealed  uint64 // the version of the move whose seal the cut shows; 0: none
+	Sealed  uint64 // the version of the move behind whose seal, or right before it, the cut was taken; 0: none
 	Points  uint64 // of the slots
 	Changed uint64 // that come, unless Full
 }
@@ -52,6 +53,9 @@ const HintFull = "full"
 // Feed answers from the replica here, which must lead the source of a move that its catalog shows under way. send is called with each
 // chunk in order; what the receiver has not taken yet holds up neither the shard nor its Close.
 //
+// A last pass does not wait for its seal: the seal makes its way while the chunks do. That it stands is what the end without an error says, and
+// nothing else does.
+//
 // Errors: NotPrimary, StaleEpoch and Unavailable say to look at the catalog and ask again; Exhausted that too many are on their way;
 // FailedPrecondition with HintFull that this cannot be the last pass.
 func (m *Manager) Feed(ctx context.Context, req FeedRequest, send func(FeedChunk) error) error {
@@ -59,17 +63,16 @@ func (m *Manager) Feed(ctx context.Context, req FeedRequest, send func(FeedChunk
 	if err != nil {
 		return err
 	}
-	sealed := uint64(0)
+	var s *sealing
 	if req.Seal != 0 {
-		if sealed, err = m.seal(ctx, r, req); err != nil {
+		if s, err = m.seal(ctx, r, req); err != nil {
 			return err
 		}
 	}
-	f, err := m.beginFeed(r, req)
+	f, err := m.beginFeed(r, req, s)
 	if err != nil {
 		return err
 	}
-	f.sealed = replication.Index(sealed)
 	if f.begin.Full {
 		if !m.traffic.out.try() {
 			f.cut.Close()
@@ -110,13 +113,13 @@ type feeding struct {
 	req    FeedRequest
 	cut    *shard.SlotCut
 	begin  FeedBegin
-	sealed replication.Index // of a last pass: an index at which the source is sealed
+	seal   *sealing // of a last pass
 	chunks chan FeedChunk
 	err    error // once chunks is closed
 }
 
 // beginFeed takes the cut. The primary is the one that tracks; that it may have been replaced without knowing it does no harm (M6).
-func (m *Manager) beginFeed(r *runner, req FeedRequest) (*feeding, error) {
+func (m *Manager) beginFeed(r *runner, req FeedRequest, s *sealing) (*feeding, error) {
 	st := r.status.Load()
 	if !st.Leading {
 		return nil, notLeading(st)
@@ -129,10 +132,13 @@ func (m *Manager) beginFeed(r *runner, req FeedRequest) (*feeding, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &feeding{m: m, r: r, req: req, cut: cut, chunks: make(chan FeedChunk)}
+	f := &feeding{m: m, r: r, req: req, cut: cut, seal: s, chunks: make(chan FeedChunk)}
 	f.begin = FeedBegin{Cut: cut.Applied, Unsafe: unsafe, Full: cut.Full, Points: cut.Points, Changed: cut.Changed}
 	if seal, ok := cut.Moves.Seal(req.Move); ok {
 		f.begin.Sealed = seal.Version
+	}
+	if s != nil && cut.Applied+1 >= s.index { // M3: there is no write of the slots behind it
+		f.begin.Sealed = req.Seal
 	}
 	switch {
 	case cut.Applied == 0 || unsafe == req.Unsafe && cut.Applied < req.Cuts:
@@ -163,14 +169,11 @@ func (f *feeding) run(ctx context.Context) error {
 	}
 	size := f.m.opts.Transfers.ChunkBytes
 	if !f.begin.Full {
-		return f.cut.Changes(ctx, size, func(p shard.Piece) error {
-			if p.Last && f.req.Seal != 0 {
-				if err := f.spread(ctx); err != nil {
-					return err
-				}
-			}
-			return f.send(ctx, FeedChunk{Piece: p, CRC: checksum(p.Data)})
-		})
+		err := f.cut.Changes(ctx, size, func(p shard.Piece) error { return f.send(ctx, FeedChunk{Piece: p, CRC: checksum(p.Data)}) })
+		if err == nil && f.seal != nil {
+			err = f.seal.stands(ctx, f.req)
+		}
+		return err
 	}
 	have := shard.Have{Through: f.req.Through, Index: f.req.Since}
 	if f.begin.Unsafe != f.req.Unsafe {
@@ -200,26 +203,45 @@ func (f *feeding) send(ctx context.Context, c FeedChunk) error {
 // Intact reports whether a chunk is as it was sent.
 func (c FeedChunk) Intact() bool { return checksum(c.Data) == c.CRC }
 
-// seal seals the source for a version of a move, and returns an index at which it is and that is applied here.
-func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) (uint64, error) {
-	st := r.status.Load()
-	if !st.Leading {
-		return 0, notLeading(st)
-	}
-	if seal, ok := r.shard.Moves().Seal(req.Move); ok && seal.Version == req.Seal {
-		return r.mark.get(), nil
-	}
-	return m.appendSeal(ctx, r, st.Term, req)
+// sealing is a seal of the source on its way.
+type sealing struct {
+	r     *runner
+	index uint64     // its place in the log, or one behind it
+	entry *Submitted // nil: it is applied here
 }
 
-// spread waits until W replicas have applied the seal, and as many as quorum reads rest on (M9). What the target needs for a flip is sent after that.
-func (f *feeding) spread(ctx context.Context) error {
-	st := f.r.status.Load()
-	return f.r.spread(ctx, func(s replication.Status) bool {
-		need := min(max(st.declared/2+1, int(st.WriteQuorum)), len(s.View.Active))
+// seal has the source take no more writes of the slots, for a version of a move, and waits until all that came before is applied here.
+func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) (*sealing, error) {
+	st := r.status.Load()
+	if !st.Leading {
+		return nil, notLeading(st)
+	}
+	if seal, ok := r.shard.Moves().Seal(req.Move); ok && seal.Version == req.Seal {
+		return &sealing{r: r, index: r.mark.get()}, nil
+	}
+	s, err := m.appendSeal(ctx, r, st.Term, req)
+	if err != nil {
+		return nil, err
+	}
+	return s, r.reached(ctx, s.index-1)
+}
+
+// stands waits until the seal is committed and applied: here, on W replicas, and on as many as quorum reads rest on (M9). A flip rests on that.
+func (s *sealing) stands(ctx context.Context, req FeedRequest) error {
+	if s.entry != nil {
+		if _, err := s.entry.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	if seal, ok := s.r.shard.Moves().Seal(req.Move); !ok || seal.Version != req.Seal {
+		return fault.New(fault.Unavailable, "shard %d is not sealed for version %d of move %d", req.Ref.Shard, req.Seal, req.Move)
+	}
+	st := s.r.status.Load()
+	return s.r.spread(ctx, func(now replication.Status) bool {
+		need := min(max(st.declared/2+1, int(st.WriteQuorum)), len(now.View.Active))
 		have := 1
-		for _, p := range s.Peers {
-			if p.Role == "active" && p.Applied >= f.sealed {
+		for _, p := range now.Peers {
+			if p.Role == "active" && uint64(p.Applied) >= s.index {
 				have++
 			}
 		}
@@ -231,26 +253,29 @@ func (f *feeding) spread(ctx context.Context) error {
 // know a moment earlier.
 const sealPatience = 200 * time.Millisecond
 
-// appendSeal seals the source as soon as the catalog here shows that phase.
-func (m *Manager) appendSeal(ctx context.Context, r *runner, term uint64, req FeedRequest) (uint64, error) {
+// appendSeal puts the seal into the log as soon as the catalog here shows that phase.
+func (m *Manager) appendSeal(ctx context.Context, r *runner, term uint64, req FeedRequest) (*sealing, error) {
 	patience := time.NewTimer(sealPatience)
 	defer patience.Stop()
 	for {
 		news := r.mark.listen()
 		entry, err := m.SubmitHere(req.Ref, term, move.Seal{Move: req.Move, Version: req.Seal, Slots: m.slotsOf(req)})
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		index, err := entry.Wait(ctx)
+		index, err := entry.placed(ctx)
+		if err == nil {
+			return &sealing{r: r, index: index, entry: entry}, nil
+		}
 		if !fault.Is(err, fault.StaleEpoch) {
-			return index, err
+			return nil, err
 		}
 		select {
 		case <-news:
 		case <-patience.C:
-			return 0, err
+			return nil, err
 		case <-ctx.Done():
-			return 0, err
+			return nil, err
 		}
 	}
 }
@@ -309,8 +334,8 @@ func (m *Manager) Submit(ref catalog.ShardRef, term uint64, op move.Op) (*Submit
 	return m.submit(ref, term, op, true)
 }
 
-// SubmitHere is Submit for who is in a hurry: the entry is waited for until it is committed and has been applied here, by whomever else or not.
-// What is applied here tells whether it was in its place.
+// SubmitHere is Submit for who is in a hurry: the entry is waited for until it is committed (Held) and has been applied here (Wait), by whomever
+// else or not. What is applied here tells whether it was in its place.
 func (m *Manager) SubmitHere(ref catalog.ShardRef, term uint64, op move.Op) (*Submitted, error) {
 	return m.submit(ref, term, op, false)
 }
@@ -320,9 +345,16 @@ func (m *Manager) submit(ref catalog.ShardRef, term uint64, op move.Op, wait boo
 	if err != nil {
 		return nil, err
 	}
-	w := &write{shard: ref.Shard, term: replication.Term(term), control: op, op: move.Encode(op), wait: wait, done: make(chan outcome, 1)}
+	w := &write{
+		shard: ref.Shard, term: replication.Term(term), control: op, op: move.Encode(op), wait: wait, stood: make(chan struct{}), done: make(chan outcome, 1),
+	}
 	if len(w.op) > maxControl {
 		return nil, fault.New(fault.Invalid, "an entry of %d bytes is too large for the log: the limit is %d", len(w.op), maxControl)
+	}
+	if delta, ok := op.(move.Delta); ok { // a flip may rest on it before it is applied
+		if err := shard.CheckTransfer(delta.Data); err != nil {
+			return nil, fmt.Errorf("move %d: %w", delta.Move, err)
+		}
 	}
 	if err := r.inbox.putWrite(w); err != nil {
 		return nil, err
@@ -330,13 +362,33 @@ func (m *Manager) submit(ref catalog.ShardRef, term uint64, op move.Op, wait boo
 	return &Submitted{r: r, w: w}, nil
 }
 
+// placed returns the entry's index once it stands in the log here, committed or not.
+func (s *Submitted) placed(ctx context.Context) (uint64, error) {
+	select {
+	case <-s.w.stood:
+		return uint64(s.w.index), nil
+	case out := <-s.w.done:
+		s.w.done <- out // for who waits for the rest
+		return out.index, out.err
+	case <-ctx.Done():
+		index, _, err := s.r.late(s.w, ctx.Err())
+		return index, err
+	}
+}
+
 // Wait returns the entry's index once W replicas have applied it or, of SubmitHere, this one has.
 func (s *Submitted) Wait(ctx context.Context) (uint64, error) {
+	index, err := s.Held(ctx)
+	if err == nil && !s.w.wait {
+		err = s.r.reached(ctx, index)
+	}
+	return index, err
+}
+
+// Held returns the index of an entry of SubmitHere once W replicas hold it.
+func (s *Submitted) Held(ctx context.Context) (uint64, error) {
 	select {
 	case out := <-s.w.done:
-		if out.err == nil && !s.w.wait {
-			out.err = s.r.reached(ctx, out.index)
-		}
 		return out.index, out.err
 	case <-ctx.Done():
 		index, _, err := s.r.late(s.w, ctx.Err())

@@ -280,6 +280,9 @@ func (r *runner) propose(w *write) {
 	}
 	r.appended(w)
 	w.index = index
+	if w.stood != nil {
+		close(w.stood)
+	}
 	r.writes.add(w)
 }
 

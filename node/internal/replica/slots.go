@@ -66,7 +66,7 @@ func (r *runner) control(op move.Op) bool {
 // admit decides whether a write may be appended (M2).
 func (r *runner) admit(w *write) error {
 	if w.control != nil {
-		return r.admitControl(w.control)
+		return r.admitControl(w)
 	}
 	if r.standing == nil {
 		return nil
@@ -77,9 +77,13 @@ func (r *runner) admit(w *write) error {
 	return r.standing.Write(w.epoch, w.touches, r.moves, r.reign.sealing, r.appliedTo >= r.reign.start)
 }
 
-// admitControl: a seal has to stand for the phase that the catalog here shows.
-func (r *runner) admitControl(op move.Op) error {
-	seal, ok := op.(move.Seal)
+// admitControl: a driver knows what the log holds of its move only in the term of its look, and a seal has to stand for the phase that the
+// catalog here shows.
+func (r *runner) admitControl(w *write) error {
+	if w.term != r.reign.term {
+		return fault.New(fault.NotPrimary, "term %d of this primary is over", w.term)
+	}
+	seal, ok := w.control.(move.Seal)
 	if !ok {
 		return nil
 	}

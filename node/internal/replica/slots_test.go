@@ -173,13 +173,13 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	last := replica.FeedRequest{Cursor: cursor, Seal: 2}
-	if _, ended, cut, err := pass(ctx, last); err == nil || ended || cut == 0 {
-		t.Errorf("one replica of three has applied the seal: the last pass ended: %t, cut %d, %v", ended, cut, err)
+	if _, all, cut, err := pass(ctx, last); err == nil || !all || cut == 0 {
+		t.Errorf("one replica of three has applied the seal: everything came: %t, cut %d, and the last pass ended: %v", all, cut, err)
 	}
 	brakes[2].Unlock()
 	c.eventually("two have", func() error {
-		_, ended, _, err := pass(context.Background(), last)
-		if err == nil && !ended {
+		_, all, _, err := pass(context.Background(), last)
+		if err == nil && !all {
 			err = errors.New("it did not end")
 		}
 		return err

@@ -29,6 +29,7 @@ type write struct {
 
 	gone  atomic.Bool       // its writer has given up
 	index replication.Index // once it stands in the log
+	stood chan struct{}     // closed then, unless nil
 	done  chan outcome      // capacity 1: the runner answers once and never blocks
 }
 

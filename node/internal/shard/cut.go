@@ -145,6 +145,29 @@ func appendRecord(b []byte, r kv.Record) []byte {
 	return append(b, r.Body...)
 }
 
+// CheckTransfer tells whether the points of a piece can be stored.
+func CheckTransfer(data []byte) error {
+	items, err := transfers(data)
+	if err != nil {
+		return err
+	}
+	for _, t := range items {
+		if t.same || t.gone {
+			continue
+		}
+		if _, err := point.DecodePayload(t.payload.Body); err != nil {
+			return err
+		}
+		if !t.hasVectors {
+			continue
+		}
+		if _, err := point.DecodeVectorSet(t.vectors.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // cutTransfer reads the next point of a piece.
 func cutTransfer(b []byte) (t transferred, rest []byte, err error) {
 	if t.id, b, err = point.CutKey(b); err != nil {
