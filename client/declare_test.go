@@ -167,7 +167,10 @@ func TestPlansAreRead(t *testing.T) {
 				func() (*client.Plan, error) { return c.Plan(ctx) },
 				func() (*client.Plan, error) {
 					return c.PlanCollection(ctx, client.CollectionChange{Collection: "docs", ShardNumber: ptr(uint32(8)), ReplicationFactor: ptr(uint32(3)),
-						WriteConsistencyFactor: ptr(uint32(2)), ShardKey: &client.ShardKey{Keyword: "eu"}})
+						WriteConsistencyFactor: ptr(uint32(2)), ShardKey: &client.ShardKey{Keyword: "eu"}, Placement: []client.PeerID{2, 3}})
+				},
+				func() (*client.Plan, error) {
+					return c.PlanCollection(ctx, client.CollectionChange{Collection: "docs", ShardKey: &client.ShardKey{Number: 7}, Placement: []client.PeerID{}})
 				},
 				func() (*client.Plan, error) {
 					return c.PlanPeer(ctx, client.PeerChange{Peer: 3, State: client.PeerMaintenance})
@@ -185,7 +188,10 @@ func TestPlansAreRead(t *testing.T) {
 		for i, want := range []*clusterpb.GetPlanRequest{
 			{},
 			{Change: &clusterpb.GetPlanRequest_Collection{Collection: &clusterpb.CollectionChange{Collection: "docs", ShardNumber: ptr(uint32(8)),
-				ReplicationFactor: ptr(uint32(3)), WriteConsistencyFactor: ptr(uint32(2)), ShardKey: wireKeyword("eu")}}},
+				ReplicationFactor: ptr(uint32(3)), WriteConsistencyFactor: ptr(uint32(2)), ShardKey: wireKeyword("eu"),
+				Placement: &clusterpb.PeerSet{Peers: []uint64{2, 3}}}}},
+			{Change: &clusterpb.GetPlanRequest_Collection{Collection: &clusterpb.CollectionChange{Collection: "docs",
+				ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: 7}}, Placement: &clusterpb.PeerSet{}}}},
 			{Change: &clusterpb.GetPlanRequest_Peer{Peer: &clusterpb.PeerChange{Peer: 3, State: clusterpb.PeerState_PEER_STATE_MAINTENANCE}}},
 			{Change: &clusterpb.GetPlanRequest_Peer{Peer: &clusterpb.PeerChange{Peer: 3, Remove: true}}},
 		} {

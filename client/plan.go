@@ -51,8 +51,10 @@ type CollectionChange struct {
 	ShardNumber            *uint32
 	ReplicationFactor      *uint32
 	WriteConsistencyFactor *uint32
-	ShardKey               *ShardKey // that ShardNumber is of; of a collection yet to be created, its first
-	CustomSharding         bool      // of a collection that is yet to be created: its shards come with shard keys
+	// ShardKey, if there is one, is what the change is of; one that does not exist is planned as new. Of a collection yet to be created, its first.
+	ShardKey       *ShardKey
+	CustomSharding bool     // of a collection that is yet to be created: its shards come with shard keys
+	Placement      []PeerID // of a shard key: the peers that it may be on; empty, but not nil: all
 }
 
 // PeerChange is a peer as if it were in that state, or removed.
@@ -72,7 +74,20 @@ func (c *Client) PlanCollection(ctx context.Context, change CollectionChange) (*
 	return c.plan(ctx, &clusterpb.GetPlanRequest{Change: &clusterpb.GetPlanRequest_Collection{Collection: &clusterpb.CollectionChange{
 		Collection: change.Collection, ShardNumber: change.ShardNumber, ReplicationFactor: change.ReplicationFactor,
 		WriteConsistencyFactor: change.WriteConsistencyFactor, ShardKey: change.ShardKey.wire(), CustomSharding: change.CustomSharding,
+		Placement: peerSet(change.Placement),
 	}}})
+}
+
+// peerSet returns nil for nil, and all for an empty list.
+func peerSet(peers []PeerID) *clusterpb.PeerSet {
+	if peers == nil {
+		return nil
+	}
+	set := &clusterpb.PeerSet{}
+	for _, id := range peers {
+		set.Peers = append(set.Peers, uint64(id))
+	}
+	return set
 }
 
 // PlanPeer returns what a change of a peer would lead to. Nothing is changed.

@@ -1,11 +1,13 @@
 package provider_test
 
 import (
+	"slices"
 	"testing"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/provider"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/fakecluster"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/prototest"
@@ -81,6 +83,47 @@ func TestShardsOfAKeyChangeInPlaceAndEverythingElseReplaces(t *testing.T) {
 	plan := w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 5}))
 	wantEqual(t, "replaced by old nodes because of", plan.Replace, []string{"shards_number"})
 	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "cannot cut shards anew")
+}
+
+func TestThePlanOfAKeyIsPutToTheCluster(t *testing.T) {
+	w := newKeyWorld(t)
+	own := eu(prototest.Config{"shards_number": 2, "replication_factor": 4, "placement": []any{1003, 1002}})
+	w.cluster.Find(
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_ERROR, Code: "refused", Text: "too many shards", Field: "shard_number"},
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_WARNING, Code: "disk_too_small", Text: "node-2 is full"},
+		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_ERROR, Code: "refused", Text: "no such key", Field: "shard_key"},
+	)
+	plan := w.Plan(t, keyType, w.None(keyType), own)
+	wantOne(t, "errors", keep(plan.Diagnostics.Errors(), "too many shards"), "Refused", "(at shards_number)", `plan_checks = "warn"`)
+	wantOne(t, "errors", keep(plan.Diagnostics.Errors(), "exceed"), "3 peers are alive", "(at replication_factor)")
+	wantOne(t, "errors", keep(plan.Diagnostics.Errors(), "no such key"), "Refused")
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "Disk too small", "node-2 is full")
+	asked := w.cluster.Planned()
+	if asked.GetCollection() != "docs" || asked.GetShardKey().GetKeyword() != "eu" || asked.GetShardNumber() != 2 || asked.GetReplicationFactor() != 4 ||
+		!slices.Equal(slices.Sorted(slices.Values(asked.GetPlacement().GetPeers())), []uint64{1002, 1003}) {
+		t.Errorf("asked for %v", asked)
+	}
+	w.restart(t, prototest.Config{"plan_checks": "off"})
+	wantEqual(t, "errors without checks", w.Plan(t, keyType, w.None(keyType), own).Diagnostics.Errors(), nil)
+	w.restart(t, nil)
+	w.cluster.Find()
+	elsewhere := prototest.Config{"collection": "yet to come", "key": "eu"}
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlan", Err: status.Error(codes.NotFound, "no such collection"), Times: 1})
+	if said := w.Plan(t, keyType, w.None(keyType), elsewhere).Diagnostics; len(said) > 0 {
+		t.Errorf("a plan with a collection that is yet to come: %v", said)
+	}
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	if asked := w.cluster.Planned(); asked.ShardNumber != nil || asked.ReplicationFactor != nil || asked.Placement != nil {
+		t.Errorf("what is left to the cluster is asked for: %v", asked)
+	}
+	plan = w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 3}))
+	wantOne(t, "warnings of a cut", plan.Diagnostics.Warnings(), "docs/eu: 1 -> 3 shards", "(at shards_number)")
+	if asked := w.cluster.Planned(); asked.GetShardNumber() != 3 || asked.ReplicationFactor != nil {
+		t.Errorf("asked for %v", asked)
+	}
+	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlan", Err: status.Error(codes.PermissionDenied, "who are you")})
+	w.restart(t, nil)
+	wantOne(t, "warnings", w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 2})).Diagnostics.Warnings(), "could not be asked")
 }
 
 func TestAReshardOfAKeyThatRunsOutOfTimeIsJoined(t *testing.T) {

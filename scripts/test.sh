@@ -16,7 +16,7 @@ go build -o bin/testreport ./internal/cmd/testreport
 # Packages whose tests run nodes in real time come last, one at a time: beside others on a small machine their nodes would miss heartbeats.
 alone='/(provider|node/integration|node/internal/server)$'
 {
-  go list ./... | grep -vE "$alone" | xargs go test -json "$@" || status=1
-  go list ./... | grep -E "$alone" | xargs go test -json -p 1 "$@" || status=1
+  go list ./... | grep -vE "$alone" | scripts/gotest.sh -json "$@" || status=1
+  go list ./... | grep -E "$alone" | scripts/gotest.sh -json -p 1 "$@" || status=1
   exit "${status:-0}"
 } | bin/testreport

@@ -223,7 +223,7 @@ func (x PlanFinding_Severity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PlanFinding_Severity.Descriptor instead.
 func (PlanFinding_Severity) EnumDescriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{25, 0}
+	return file_cluster_proto_rawDescGZIP(), []int{26, 0}
 }
 
 type GetClusterRequest struct {
@@ -2065,10 +2065,12 @@ type CollectionChange struct {
 	ShardNumber            *uint32                `protobuf:"varint,2,opt,name=shard_number,json=shardNumber,proto3,oneof" json:"shard_number,omitempty"`
 	ReplicationFactor      *uint32                `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3,oneof" json:"replication_factor,omitempty"`
 	WriteConsistencyFactor *uint32                `protobuf:"varint,4,opt,name=write_consistency_factor,json=writeConsistencyFactor,proto3,oneof" json:"write_consistency_factor,omitempty"`
-	ShardKey               *ShardKey              `protobuf:"bytes,5,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`                    // that shard_number is of; of a collection yet to be created, its first
-	CustomSharding         bool                   `protobuf:"varint,6,opt,name=custom_sharding,json=customSharding,proto3" json:"custom_sharding,omitempty"` // of a collection that is yet to be created: its shards come with shard keys
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// What the change is of; one that does not exist is planned as new. Of a collection yet to be created, its first.
+	ShardKey       *ShardKey `protobuf:"bytes,5,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
+	CustomSharding bool      `protobuf:"varint,6,opt,name=custom_sharding,json=customSharding,proto3" json:"custom_sharding,omitempty"` // of a collection that is yet to be created: its shards come with shard keys
+	Placement      *PeerSet  `protobuf:"bytes,7,opt,name=placement,proto3" json:"placement,omitempty"`                                  // of a shard key; unset: as it is, of a new one all
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CollectionChange) Reset() {
@@ -2143,6 +2145,58 @@ func (x *CollectionChange) GetCustomSharding() bool {
 	return false
 }
 
+func (x *CollectionChange) GetPlacement() *PeerSet {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+// The peers that something may be on.
+type PeerSet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peers         []uint64               `protobuf:"varint,1,rep,packed,name=peers,proto3" json:"peers,omitempty"` // empty: all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PeerSet) Reset() {
+	*x = PeerSet{}
+	mi := &file_cluster_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PeerSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PeerSet) ProtoMessage() {}
+
+func (x *PeerSet) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PeerSet.ProtoReflect.Descriptor instead.
+func (*PeerSet) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PeerSet) GetPeers() []uint64 {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
 type PeerChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          uint64                 `protobuf:"varint,1,opt,name=peer,proto3" json:"peer,omitempty"`
@@ -2154,7 +2208,7 @@ type PeerChange struct {
 
 func (x *PeerChange) Reset() {
 	*x = PeerChange{}
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2220,7 @@ func (x *PeerChange) String() string {
 func (*PeerChange) ProtoMessage() {}
 
 func (x *PeerChange) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[22]
+	mi := &file_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2233,7 @@ func (x *PeerChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerChange.ProtoReflect.Descriptor instead.
 func (*PeerChange) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{22}
+	return file_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *PeerChange) GetPeer() uint64 {
@@ -2217,7 +2271,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2283,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[23]
+	mi := &file_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2296,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{23}
+	return file_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetPlanResponse) GetSteps() []*PlannedStep {
@@ -2302,7 +2356,7 @@ type PlannedStep struct {
 
 func (x *PlannedStep) Reset() {
 	*x = PlannedStep{}
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2368,7 @@ func (x *PlannedStep) String() string {
 func (*PlannedStep) ProtoMessage() {}
 
 func (x *PlannedStep) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[24]
+	mi := &file_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2381,7 @@ func (x *PlannedStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlannedStep.ProtoReflect.Descriptor instead.
 func (*PlannedStep) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{24}
+	return file_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PlannedStep) GetKind() string {
@@ -2391,7 +2445,7 @@ type PlanFinding struct {
 
 func (x *PlanFinding) Reset() {
 	*x = PlanFinding{}
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2403,7 +2457,7 @@ func (x *PlanFinding) String() string {
 func (*PlanFinding) ProtoMessage() {}
 
 func (x *PlanFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[25]
+	mi := &file_cluster_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2416,7 +2470,7 @@ func (x *PlanFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanFinding.ProtoReflect.Descriptor instead.
 func (*PlanFinding) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{25}
+	return file_cluster_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PlanFinding) GetSeverity() PlanFinding_Severity {
@@ -2458,7 +2512,7 @@ type ReshardRequest struct {
 
 func (x *ReshardRequest) Reset() {
 	*x = ReshardRequest{}
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2524,7 @@ func (x *ReshardRequest) String() string {
 func (*ReshardRequest) ProtoMessage() {}
 
 func (x *ReshardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[26]
+	mi := &file_cluster_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2537,7 @@ func (x *ReshardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReshardRequest.ProtoReflect.Descriptor instead.
 func (*ReshardRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{26}
+	return file_cluster_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ReshardRequest) GetCollection() string {
@@ -2516,7 +2570,7 @@ type ReshardResponse struct {
 
 func (x *ReshardResponse) Reset() {
 	*x = ReshardResponse{}
-	mi := &file_cluster_proto_msgTypes[27]
+	mi := &file_cluster_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2582,7 @@ func (x *ReshardResponse) String() string {
 func (*ReshardResponse) ProtoMessage() {}
 
 func (x *ReshardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[27]
+	mi := &file_cluster_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2595,7 @@ func (x *ReshardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReshardResponse.ProtoReflect.Descriptor instead.
 func (*ReshardResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{27}
+	return file_cluster_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ReshardResponse) GetOperation() *Operation {
@@ -2561,7 +2615,7 @@ type ListOperationsRequest struct {
 
 func (x *ListOperationsRequest) Reset() {
 	*x = ListOperationsRequest{}
-	mi := &file_cluster_proto_msgTypes[28]
+	mi := &file_cluster_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2627,7 @@ func (x *ListOperationsRequest) String() string {
 func (*ListOperationsRequest) ProtoMessage() {}
 
 func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[28]
+	mi := &file_cluster_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2640,7 @@ func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
 func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{28}
+	return file_cluster_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListOperationsRequest) GetCollection() string {
@@ -2612,7 +2666,7 @@ type ListOperationsResponse struct {
 
 func (x *ListOperationsResponse) Reset() {
 	*x = ListOperationsResponse{}
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2624,7 +2678,7 @@ func (x *ListOperationsResponse) String() string {
 func (*ListOperationsResponse) ProtoMessage() {}
 
 func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2637,7 +2691,7 @@ func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
 func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{29}
+	return file_cluster_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListOperationsResponse) GetOperations() []*Operation {
@@ -2656,7 +2710,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2722,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2735,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{30}
+	return file_cluster_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchOperationRequest) GetId() uint64 {
@@ -2700,7 +2754,7 @@ type WatchOperationResponse struct {
 
 func (x *WatchOperationResponse) Reset() {
 	*x = WatchOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2766,7 @@ func (x *WatchOperationResponse) String() string {
 func (*WatchOperationResponse) ProtoMessage() {}
 
 func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2779,7 @@ func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationResponse.ProtoReflect.Descriptor instead.
 func (*WatchOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{31}
+	return file_cluster_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchOperationResponse) GetOperation() *Operation {
@@ -2744,7 +2798,7 @@ type CancelOperationRequest struct {
 
 func (x *CancelOperationRequest) Reset() {
 	*x = CancelOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +2810,7 @@ func (x *CancelOperationRequest) String() string {
 func (*CancelOperationRequest) ProtoMessage() {}
 
 func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +2823,7 @@ func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationRequest.ProtoReflect.Descriptor instead.
 func (*CancelOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{32}
+	return file_cluster_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelOperationRequest) GetId() uint64 {
@@ -2788,7 +2842,7 @@ type CancelOperationResponse struct {
 
 func (x *CancelOperationResponse) Reset() {
 	*x = CancelOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2854,7 @@ func (x *CancelOperationResponse) String() string {
 func (*CancelOperationResponse) ProtoMessage() {}
 
 func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2867,7 @@ func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationResponse.ProtoReflect.Descriptor instead.
 func (*CancelOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{33}
+	return file_cluster_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CancelOperationResponse) GetOperation() *Operation {
@@ -2849,7 +2903,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +2915,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +2928,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{34}
+	return file_cluster_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Operation) GetId() uint64 {
@@ -3015,7 +3069,7 @@ type UpdatePeerRequest struct {
 
 func (x *UpdatePeerRequest) Reset() {
 	*x = UpdatePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3027,7 +3081,7 @@ func (x *UpdatePeerRequest) String() string {
 func (*UpdatePeerRequest) ProtoMessage() {}
 
 func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3040,7 +3094,7 @@ func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{35}
+	return file_cluster_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UpdatePeerRequest) GetPeer() uint64 {
@@ -3080,7 +3134,7 @@ type LabelMap struct {
 
 func (x *LabelMap) Reset() {
 	*x = LabelMap{}
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3092,7 +3146,7 @@ func (x *LabelMap) String() string {
 func (*LabelMap) ProtoMessage() {}
 
 func (x *LabelMap) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3105,7 +3159,7 @@ func (x *LabelMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelMap.ProtoReflect.Descriptor instead.
 func (*LabelMap) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{36}
+	return file_cluster_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LabelMap) GetLabels() map[string]string {
@@ -3125,7 +3179,7 @@ type UpdatePeerResponse struct {
 
 func (x *UpdatePeerResponse) Reset() {
 	*x = UpdatePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3137,7 +3191,7 @@ func (x *UpdatePeerResponse) String() string {
 func (*UpdatePeerResponse) ProtoMessage() {}
 
 func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +3204,7 @@ func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerResponse.ProtoReflect.Descriptor instead.
 func (*UpdatePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{37}
+	return file_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdatePeerResponse) GetPeer() *Peer {
@@ -3178,7 +3232,7 @@ type RemovePeerRequest struct {
 
 func (x *RemovePeerRequest) Reset() {
 	*x = RemovePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3190,7 +3244,7 @@ func (x *RemovePeerRequest) String() string {
 func (*RemovePeerRequest) ProtoMessage() {}
 
 func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3203,7 +3257,7 @@ func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerRequest.ProtoReflect.Descriptor instead.
 func (*RemovePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{38}
+	return file_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RemovePeerRequest) GetPeer() uint64 {
@@ -3229,7 +3283,7 @@ type RemovePeerResponse struct {
 
 func (x *RemovePeerResponse) Reset() {
 	*x = RemovePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3241,7 +3295,7 @@ func (x *RemovePeerResponse) String() string {
 func (*RemovePeerResponse) ProtoMessage() {}
 
 func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3254,7 +3308,7 @@ func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerResponse.ProtoReflect.Descriptor instead.
 func (*RemovePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{39}
+	return file_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RemovePeerResponse) GetLost() []string {
@@ -3273,7 +3327,7 @@ type RebalanceRequest struct {
 
 func (x *RebalanceRequest) Reset() {
 	*x = RebalanceRequest{}
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3339,7 @@ func (x *RebalanceRequest) String() string {
 func (*RebalanceRequest) ProtoMessage() {}
 
 func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3352,7 @@ func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{40}
+	return file_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RebalanceRequest) GetCollection() string {
@@ -3317,7 +3371,7 @@ type RebalanceResponse struct {
 
 func (x *RebalanceResponse) Reset() {
 	*x = RebalanceResponse{}
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3329,7 +3383,7 @@ func (x *RebalanceResponse) String() string {
 func (*RebalanceResponse) ProtoMessage() {}
 
 func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3342,7 +3396,7 @@ func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{41}
+	return file_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RebalanceResponse) GetOperation() *Operation {
@@ -3360,7 +3414,7 @@ type GetSettingsRequest struct {
 
 func (x *GetSettingsRequest) Reset() {
 	*x = GetSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3372,7 +3426,7 @@ func (x *GetSettingsRequest) String() string {
 func (*GetSettingsRequest) ProtoMessage() {}
 
 func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3385,7 +3439,7 @@ func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{42}
+	return file_cluster_proto_rawDescGZIP(), []int{43}
 }
 
 type GetSettingsResponse struct {
@@ -3397,7 +3451,7 @@ type GetSettingsResponse struct {
 
 func (x *GetSettingsResponse) Reset() {
 	*x = GetSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3409,7 +3463,7 @@ func (x *GetSettingsResponse) String() string {
 func (*GetSettingsResponse) ProtoMessage() {}
 
 func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3422,7 +3476,7 @@ func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{43}
+	return file_cluster_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetSettingsResponse) GetSettings() *Settings {
@@ -3441,7 +3495,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3507,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3520,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{44}
+	return file_cluster_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UpdateSettingsRequest) GetSettings() *Settings {
@@ -3485,7 +3539,7 @@ type UpdateSettingsResponse struct {
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3497,7 +3551,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3510,7 +3564,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{45}
+	return file_cluster_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UpdateSettingsResponse) GetSettings() *Settings {
@@ -3534,7 +3588,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_cluster_proto_msgTypes[46]
+	mi := &file_cluster_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3546,7 +3600,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[46]
+	mi := &file_cluster_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3559,7 +3613,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{46}
+	return file_cluster_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Settings) GetReplicaReplaceAfterSeconds() uint64 {
@@ -3783,7 +3837,7 @@ const file_cluster_proto_rawDesc = "" +
 	"collection\x18\x01 \x01(\v2$.ostraka.cluster.v1.CollectionChangeH\x00R\n" +
 	"collection\x124\n" +
 	"\x04peer\x18\x02 \x01(\v2\x1e.ostraka.cluster.v1.PeerChangeH\x00R\x04peerB\b\n" +
-	"\x06change\"\xf6\x02\n" +
+	"\x06change\"\xb1\x03\n" +
 	"\x10CollectionChange\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -3792,10 +3846,13 @@ const file_cluster_proto_rawDesc = "" +
 	"\x12replication_factor\x18\x03 \x01(\rH\x01R\x11replicationFactor\x88\x01\x01\x12=\n" +
 	"\x18write_consistency_factor\x18\x04 \x01(\rH\x02R\x16writeConsistencyFactor\x88\x01\x01\x129\n" +
 	"\tshard_key\x18\x05 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\x12'\n" +
-	"\x0fcustom_sharding\x18\x06 \x01(\bR\x0ecustomShardingB\x0f\n" +
+	"\x0fcustom_sharding\x18\x06 \x01(\bR\x0ecustomSharding\x129\n" +
+	"\tplacement\x18\a \x01(\v2\x1b.ostraka.cluster.v1.PeerSetR\tplacementB\x0f\n" +
 	"\r_shard_numberB\x15\n" +
 	"\x13_replication_factorB\x1b\n" +
-	"\x19_write_consistency_factor\"m\n" +
+	"\x19_write_consistency_factor\"\x1f\n" +
+	"\aPeerSet\x12\x14\n" +
+	"\x05peers\x18\x01 \x03(\x04R\x05peers\"m\n" +
 	"\n" +
 	"PeerChange\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x123\n" +
@@ -3973,7 +4030,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_cluster_proto_goTypes = []any{
 	(PeerState)(0),                  // 0: ostraka.cluster.v1.PeerState
 	(ReplicaState)(0),               // 1: ostraka.cluster.v1.ReplicaState
@@ -4001,38 +4058,39 @@ var file_cluster_proto_goTypes = []any{
 	(*Event)(nil),                   // 23: ostraka.cluster.v1.Event
 	(*GetPlanRequest)(nil),          // 24: ostraka.cluster.v1.GetPlanRequest
 	(*CollectionChange)(nil),        // 25: ostraka.cluster.v1.CollectionChange
-	(*PeerChange)(nil),              // 26: ostraka.cluster.v1.PeerChange
-	(*GetPlanResponse)(nil),         // 27: ostraka.cluster.v1.GetPlanResponse
-	(*PlannedStep)(nil),             // 28: ostraka.cluster.v1.PlannedStep
-	(*PlanFinding)(nil),             // 29: ostraka.cluster.v1.PlanFinding
-	(*ReshardRequest)(nil),          // 30: ostraka.cluster.v1.ReshardRequest
-	(*ReshardResponse)(nil),         // 31: ostraka.cluster.v1.ReshardResponse
-	(*ListOperationsRequest)(nil),   // 32: ostraka.cluster.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),  // 33: ostraka.cluster.v1.ListOperationsResponse
-	(*WatchOperationRequest)(nil),   // 34: ostraka.cluster.v1.WatchOperationRequest
-	(*WatchOperationResponse)(nil),  // 35: ostraka.cluster.v1.WatchOperationResponse
-	(*CancelOperationRequest)(nil),  // 36: ostraka.cluster.v1.CancelOperationRequest
-	(*CancelOperationResponse)(nil), // 37: ostraka.cluster.v1.CancelOperationResponse
-	(*Operation)(nil),               // 38: ostraka.cluster.v1.Operation
-	(*UpdatePeerRequest)(nil),       // 39: ostraka.cluster.v1.UpdatePeerRequest
-	(*LabelMap)(nil),                // 40: ostraka.cluster.v1.LabelMap
-	(*UpdatePeerResponse)(nil),      // 41: ostraka.cluster.v1.UpdatePeerResponse
-	(*RemovePeerRequest)(nil),       // 42: ostraka.cluster.v1.RemovePeerRequest
-	(*RemovePeerResponse)(nil),      // 43: ostraka.cluster.v1.RemovePeerResponse
-	(*RebalanceRequest)(nil),        // 44: ostraka.cluster.v1.RebalanceRequest
-	(*RebalanceResponse)(nil),       // 45: ostraka.cluster.v1.RebalanceResponse
-	(*GetSettingsRequest)(nil),      // 46: ostraka.cluster.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),     // 47: ostraka.cluster.v1.GetSettingsResponse
-	(*UpdateSettingsRequest)(nil),   // 48: ostraka.cluster.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil),  // 49: ostraka.cluster.v1.UpdateSettingsResponse
-	(*Settings)(nil),                // 50: ostraka.cluster.v1.Settings
-	nil,                             // 51: ostraka.cluster.v1.Peer.LabelsEntry
-	nil,                             // 52: ostraka.cluster.v1.LabelMap.LabelsEntry
+	(*PeerSet)(nil),                 // 26: ostraka.cluster.v1.PeerSet
+	(*PeerChange)(nil),              // 27: ostraka.cluster.v1.PeerChange
+	(*GetPlanResponse)(nil),         // 28: ostraka.cluster.v1.GetPlanResponse
+	(*PlannedStep)(nil),             // 29: ostraka.cluster.v1.PlannedStep
+	(*PlanFinding)(nil),             // 30: ostraka.cluster.v1.PlanFinding
+	(*ReshardRequest)(nil),          // 31: ostraka.cluster.v1.ReshardRequest
+	(*ReshardResponse)(nil),         // 32: ostraka.cluster.v1.ReshardResponse
+	(*ListOperationsRequest)(nil),   // 33: ostraka.cluster.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),  // 34: ostraka.cluster.v1.ListOperationsResponse
+	(*WatchOperationRequest)(nil),   // 35: ostraka.cluster.v1.WatchOperationRequest
+	(*WatchOperationResponse)(nil),  // 36: ostraka.cluster.v1.WatchOperationResponse
+	(*CancelOperationRequest)(nil),  // 37: ostraka.cluster.v1.CancelOperationRequest
+	(*CancelOperationResponse)(nil), // 38: ostraka.cluster.v1.CancelOperationResponse
+	(*Operation)(nil),               // 39: ostraka.cluster.v1.Operation
+	(*UpdatePeerRequest)(nil),       // 40: ostraka.cluster.v1.UpdatePeerRequest
+	(*LabelMap)(nil),                // 41: ostraka.cluster.v1.LabelMap
+	(*UpdatePeerResponse)(nil),      // 42: ostraka.cluster.v1.UpdatePeerResponse
+	(*RemovePeerRequest)(nil),       // 43: ostraka.cluster.v1.RemovePeerRequest
+	(*RemovePeerResponse)(nil),      // 44: ostraka.cluster.v1.RemovePeerResponse
+	(*RebalanceRequest)(nil),        // 45: ostraka.cluster.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),       // 46: ostraka.cluster.v1.RebalanceResponse
+	(*GetSettingsRequest)(nil),      // 47: ostraka.cluster.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),     // 48: ostraka.cluster.v1.GetSettingsResponse
+	(*UpdateSettingsRequest)(nil),   // 49: ostraka.cluster.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),  // 50: ostraka.cluster.v1.UpdateSettingsResponse
+	(*Settings)(nil),                // 51: ostraka.cluster.v1.Settings
+	nil,                             // 52: ostraka.cluster.v1.Peer.LabelsEntry
+	nil,                             // 53: ostraka.cluster.v1.LabelMap.LabelsEntry
 }
 var file_cluster_proto_depIdxs = []int32{
 	6,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
 	0,  // 1: ostraka.cluster.v1.Peer.state:type_name -> ostraka.cluster.v1.PeerState
-	51, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
+	52, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
 	9,  // 3: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
 	13, // 4: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
 	11, // 5: ostraka.cluster.v1.CollectionPlacement.shard_keys:type_name -> ostraka.cluster.v1.ShardKeyPlacement
@@ -4047,61 +4105,62 @@ var file_cluster_proto_depIdxs = []int32{
 	23, // 14: ostraka.cluster.v1.WatchEventsResponse.event:type_name -> ostraka.cluster.v1.Event
 	22, // 15: ostraka.cluster.v1.WatchEventsResponse.gap:type_name -> ostraka.cluster.v1.Gap
 	25, // 16: ostraka.cluster.v1.GetPlanRequest.collection:type_name -> ostraka.cluster.v1.CollectionChange
-	26, // 17: ostraka.cluster.v1.GetPlanRequest.peer:type_name -> ostraka.cluster.v1.PeerChange
+	27, // 17: ostraka.cluster.v1.GetPlanRequest.peer:type_name -> ostraka.cluster.v1.PeerChange
 	12, // 18: ostraka.cluster.v1.CollectionChange.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	0,  // 19: ostraka.cluster.v1.PeerChange.state:type_name -> ostraka.cluster.v1.PeerState
-	28, // 20: ostraka.cluster.v1.GetPlanResponse.steps:type_name -> ostraka.cluster.v1.PlannedStep
-	29, // 21: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
-	3,  // 22: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
-	12, // 23: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	38, // 24: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	38, // 25: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
-	38, // 26: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	38, // 27: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	12, // 28: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	2,  // 29: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
-	40, // 30: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
-	0,  // 31: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
-	52, // 32: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
-	6,  // 33: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
-	38, // 34: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	38, // 35: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	50, // 36: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	50, // 37: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
-	50, // 38: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	4,  // 39: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	7,  // 40: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	16, // 41: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
-	20, // 42: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
-	24, // 43: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
-	30, // 44: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
-	32, // 45: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
-	34, // 46: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
-	36, // 47: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
-	39, // 48: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
-	42, // 49: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
-	44, // 50: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
-	46, // 51: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
-	48, // 52: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
-	5,  // 53: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	8,  // 54: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	17, // 55: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
-	21, // 56: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
-	27, // 57: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
-	31, // 58: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
-	33, // 59: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
-	35, // 60: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
-	37, // 61: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
-	41, // 62: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
-	43, // 63: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
-	45, // 64: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
-	47, // 65: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
-	49, // 66: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
-	53, // [53:67] is the sub-list for method output_type
-	39, // [39:53] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	26, // 19: ostraka.cluster.v1.CollectionChange.placement:type_name -> ostraka.cluster.v1.PeerSet
+	0,  // 20: ostraka.cluster.v1.PeerChange.state:type_name -> ostraka.cluster.v1.PeerState
+	29, // 21: ostraka.cluster.v1.GetPlanResponse.steps:type_name -> ostraka.cluster.v1.PlannedStep
+	30, // 22: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
+	3,  // 23: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
+	12, // 24: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	39, // 25: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	39, // 26: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
+	39, // 27: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	39, // 28: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	12, // 29: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	2,  // 30: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
+	41, // 31: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
+	0,  // 32: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
+	53, // 33: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
+	6,  // 34: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
+	39, // 35: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	39, // 36: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	51, // 37: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	51, // 38: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
+	51, // 39: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	4,  // 40: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	7,  // 41: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	16, // 42: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	20, // 43: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	24, // 44: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
+	31, // 45: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
+	33, // 46: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
+	35, // 47: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
+	37, // 48: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
+	40, // 49: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
+	43, // 50: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
+	45, // 51: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
+	47, // 52: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
+	49, // 53: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
+	5,  // 54: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	8,  // 55: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	17, // 56: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	21, // 57: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	28, // 58: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
+	32, // 59: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
+	34, // 60: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
+	36, // 61: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
+	38, // 62: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
+	42, // 63: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
+	44, // 64: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
+	46, // 65: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
+	48, // 66: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
+	50, // 67: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
+	54, // [54:68] is the sub-list for method output_type
+	40, // [40:54] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -4119,16 +4178,16 @@ func file_cluster_proto_init() {
 		(*GetPlanRequest_Peer)(nil),
 	}
 	file_cluster_proto_msgTypes[21].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[24].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[35].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[46].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[25].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[36].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[47].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   49,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,12 +35,12 @@ type query struct {
 // unscored tells whether points are compared with nothing.
 func (q *query) unscored() bool { return q.scroll || q.Order != nil || q.Sample != nil }
 
-// each visits a query and all of its prefetches.
-func (q *query) each(visit func(*query)) {
+// appendAll appends a query and all of its prefetches, the query itself last.
+func (q *query) appendAll(to []*query) []*query {
 	for i := range q.prefetch {
-		q.prefetch[i].each(visit)
+		to = q.prefetch[i].appendAll(to)
 	}
-	visit(q)
+	return append(to, q)
 }
 
 // searchFrom reads a Search.

@@ -74,6 +74,9 @@ func tooDeep(what string) error {
 
 // payloadTo writes a payload.
 func payloadTo(p point.Payload) (map[string]*qdrant.Value, error) {
+	if len(p) == 0 {
+		return nil, nil
+	}
 	fields := make(map[string]*qdrant.Value, len(p))
 	for key, v := range p {
 		value, err := valueTo(v)

@@ -2,13 +2,13 @@ package api
 
 import (
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // shapes are the sizes of the vectors of multivectors, by name: once read, these lie one behind the other.
@@ -144,10 +144,8 @@ func multiFrom(name string, m *qdrant.MultiDenseVector, sizes *shapes) ([]float3
 
 // finite refuses NaN and infinities: no distance to them has an order.
 func finite(components []float32) error {
-	for i, c := range components {
-		if f := float64(c); math.IsNaN(f) || math.IsInf(f, 0) {
-			return invalid("vector: component %d is %v, not a finite number", i, c)
-		}
+	if i, ok := vec.Finite(components); !ok {
+		return invalid("vector: component %d is %v, not a finite number", i, components[i])
 	}
 	return nil
 }

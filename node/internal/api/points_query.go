@@ -136,6 +136,9 @@ func (s *pointsService) runBatch(ctx context.Context, head requestHead, parts []
 
 // run answers queries.
 func (s *pointsService) run(ctx context.Context, collection string, consistency *qdrant.ReadConsistency, queries []query) ([]*qdrant.BatchResult, error) {
+	if len(queries) == 1 {
+		return s.runAlike(ctx, collection, consistency, queries)
+	}
 	results := make([]*qdrant.BatchResult, len(queries))
 	for _, group := range byKeys(queries) {
 		part := make([]query, len(group))
@@ -201,9 +204,9 @@ func (s *pointsService) prepare(ctx context.Context, collection string, consiste
 		return nil, err
 	}
 	o.Keys = queries[0].keys
-	var all []*query
+	all := make([]*query, 0, len(queries))
 	for i := range queries {
-		queries[i].each(func(q *query) { all = append(all, q) })
+		all = queries[i].appendAll(all)
 	}
 	if err := s.resolve(ctx, collection, all, o); err != nil {
 		return nil, err

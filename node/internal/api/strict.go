@@ -31,21 +31,25 @@ func (s *pointsService) begin(ctx context.Context, collection string, r strictmo
 // bounded finds a collection and bounds ctx as that allows.
 func (s *pointsService) bounded(ctx context.Context, collection string, timeout *uint64) (*catalog.Collection, context.Context, context.CancelFunc, error) {
 	start := time.Now()
-	looking, cancel := deadline(ctx, timeout, s.Timeout)
-	defer cancel()
-	_, found, err := s.find(looking, collection)
-	if err != nil {
-		return nil, nil, nil, err
+	found, known := s.Metadata.State().Lookup(collection)
+	if !known {
+		looking, cancel := deadline(ctx, timeout, s.Timeout)
+		defer cancel()
+		var err error
+		if _, found, err = s.find(looking, collection); err != nil {
+			return nil, nil, nil, err
+		}
 	}
-	ctx, cancel = context.WithDeadline(ctx, start.Add(strictmode.Timeout(found, timeout, s.Timeout)))
+	ctx, cancel := context.WithDeadline(ctx, start.Add(strictmode.Timeout(found, timeout, s.Timeout)))
 	return found, ctx, cancel, nil
 }
 
 // asked is what queries ask for, their prefetches included.
-func asked(queries []query) (out []strictmode.Query) {
+func asked(queries []query) []strictmode.Query {
+	out := make([]strictmode.Query, 0, len(queries))
 	for i := range queries {
 		outer := &queries[i]
-		outer.each(func(q *query) {
+		for _, q := range outer.appendAll(nil) {
 			ask := strictmode.Query{
 				Inner: q != outer, Limit: q.Limit, Filter: q.own, Exact: q.Exact, EF: q.HNSWEf, Oversampling: q.Quantization.Oversampling,
 			}
@@ -53,7 +57,7 @@ func asked(queries []query) (out []strictmode.Query) {
 				ask.Using = &q.Using
 			}
 			out = append(out, ask)
-		})
+		}
 	}
 	return out
 }

@@ -38,6 +38,7 @@ func ServerOptions(interceptors ...grpc.UnaryServerInterceptor) []grpc.ServerOpt
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connWindow),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.ForceServerCodecV2(newCodec()), // the library takes what it does not know as a content type for Protocol Buffers anyway
 		// The official Go client pings every 10 s, also without a call; the library's default would cut it off.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

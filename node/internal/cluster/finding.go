@@ -27,7 +27,7 @@ func (q *question) findings(before, after *catalog.State, f reconcile.Forecast) 
 	for _, col := range cols {
 		q.placeable(after, col)
 		if was, ok := before.Collections[col.ID]; ok {
-			q.working(before, was)
+			q.working(before, q.within(was))
 		}
 	}
 	q.drained(before, after)
@@ -43,9 +43,32 @@ func serving(s *catalog.State) []*catalog.Peer {
 	return slices.DeleteFunc(s.SortedPeers(), func(p *catalog.Peer) bool { return p.Gone() || p.State == catalog.Draining })
 }
 
-// placeable tells whether there are peers and zones for as many copies as declared.
+// placeable tells whether there are peers and zones for as many copies as declared, of a collection and of its shard keys that have
+// numbers or peers of their own; of the one key alone that is asked about.
 func (q *question) placeable(s *catalog.State, col *catalog.Collection) {
-	peers, factor, w := serving(s), int(col.Config.ReplicationFactor), int(col.Config.WriteConsistencyFactor)
+	if q.key == nil {
+		q.copies(s, col, nil)
+	}
+	for _, k := range col.Keys {
+		own := k.ReplicationFactor != 0 || len(k.Peers) > 0
+		if q.key == nil && own || q.key != nil && k.Key == *q.key {
+			q.copies(s, col, k)
+		}
+	}
+}
+
+// copies is placeable for one key, or, without, for all that say nothing else.
+func (q *question) copies(s *catalog.State, col *catalog.Collection, k *catalog.ShardKey) {
+	what, which := col.Name, ""
+	if k != nil {
+		what = fmt.Sprintf("shard key %s of %s", k.Key, col.Name)
+	}
+	peers, factor, w := serving(s), col.Copies(k), int(col.Config.WriteConsistencyFactor)
+	placed := k != nil && len(k.Peers) > 0
+	if placed {
+		which = " of its placement"
+		peers = slices.DeleteFunc(peers, func(p *catalog.Peer) bool { return !slices.Contains(k.Peers, p.ID) })
+	}
 	zones := map[string]bool{}
 	for _, p := range peers {
 		zones[p.Zone] = true
@@ -54,41 +77,18 @@ func (q *question) placeable(s *catalog.State, col *catalog.Collection) {
 	switch {
 	case w > len(peers):
 		q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
-			"a write of %s needs %d copies, and %s can hold one: add peers, or lower write_consistency_factor", col.Name, w, count(len(peers), "peer"))
+			"a write of %s needs %d copies, and %s%s can hold one: add peers, or lower write_consistency_factor", what, w, count(len(peers), "peer"), which)
 	case factor > len(peers):
 		q.found(clusterpb.PlanFinding_ERROR, "replicas_exceed_peers", "replication_factor",
-			"%s is to have %d copies, and %s can hold one each: add peers, or lower replication_factor", col.Name, factor, count(len(peers), "peer"))
+			"%s is to have %d copies, and %s%s can hold one each: add peers, or lower replication_factor", what, factor, count(len(peers), "peer"), which)
+	case placed: // its zones were chosen
 	case factor > len(zones) && len(zones) > 1 || factor > 1 && len(zones) == 1 && !without:
 		q.found(clusterpb.PlanFinding_WARNING, "zones_too_few", "replication_factor",
-			"%s is to have %d copies in %s: the loss of one zone takes several of them; add peers in other zones", col.Name, factor, count(len(zones), "zone"))
+			"%s is to have %d copies in %s: the loss of one zone takes several of them; add peers in other zones", what, factor, count(len(zones), "zone"))
 	}
-	q.placeableKeys(peers, col, w)
 	if factor == 1 {
 		q.found(clusterpb.PlanFinding_WARNING, "single_copy", "replication_factor",
-			"%s is to have one copy: a lost node loses what it held; declare replication_factor 2 or more", col.Name)
-	}
-}
-
-// placeableKeys does the same for the shard keys that may be on some peers only.
-func (q *question) placeableKeys(peers []*catalog.Peer, col *catalog.Collection, w int) {
-	for _, k := range col.Keys {
-		if len(k.Peers) == 0 {
-			continue
-		}
-		n := 0
-		for _, p := range peers {
-			if slices.Contains(k.Peers, p.ID) {
-				n++
-			}
-		}
-		switch {
-		case w > n:
-			q.found(clusterpb.PlanFinding_ERROR, "quorum_unreachable", "write_consistency_factor",
-				"a write of shard key %s of %s needs %d copies, and %s of its placement can hold one", k.Key, col.Name, w, count(n, "peer"))
-		case col.Copies(k) > n:
-			q.found(clusterpb.PlanFinding_ERROR, "replicas_exceed_peers", "replication_factor",
-				"shard key %s of %s is to have %d copies, and %s of its placement can hold one each", k.Key, col.Name, col.Copies(k), count(n, "peer"))
-		}
+			"%s is to have one copy: a lost node loses what it held; declare replication_factor 2 or more", what)
 	}
 }
 
@@ -139,11 +139,25 @@ func (q *question) working(s *catalog.State, col *catalog.Collection) {
 	}
 	if len(short) > 0 {
 		q.found(clusterpb.PlanFinding_WARNING, "under_replicated", "",
-			"%s of %s: fewer copies work than declared%s", list(short, len(col.Shards)), col.Name, reason)
+			"%s of %s: fewer copies work than declared%s%s", list(short, len(col.Shards)), col.Name, reason, healing(s, len(why)))
 	}
 	if filling > 0 {
 		q.found(clusterpb.PlanFinding_INFO, "transfers_running", "", "%s of %s are being brought up to date: wait, or see ostraka watch", count(filling, "replica"), col.Name)
 	}
+}
+
+// healing tells what the cluster will do about copies on so many peers that do not answer.
+func healing(s *catalog.State, away int) string {
+	after := s.Settings.ReplaceAfter()
+	switch {
+	case away == 0:
+		return ""
+	case s.Settings.IsPaused():
+		return "; none is made anew elsewhere while the cluster is paused"
+	case after == 0:
+		return "; none is made anew elsewhere, for the settings say never to"
+	}
+	return fmt.Sprintf("; made anew elsewhere, where there is a peer for it, once away for %s", after)
 }
 
 func sortedWords(words map[string]bool) []string {
@@ -165,7 +179,7 @@ func (q *question) room(after *catalog.State, f reconcile.Forecast, cols []*cata
 		}
 		var lacking []catalog.ShardID
 		var bytes uint64
-		for _, sh := range end.Shards {
+		for _, sh := range q.within(end).Shards {
 			ref := catalog.ShardRef{Collection: end.ID, Shard: sh.ID}
 			if q.staying(f.State, sh) < min(end.Factor(sh), peers) && q.cramped(f.State, sh, q.obs.Bytes[ref]) {
 				lacking, bytes = append(lacking, sh.ID), max(bytes, q.obs.Bytes[ref])

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -10,6 +11,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/cluster"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
@@ -87,23 +89,75 @@ func TestAShardKeyIsCutAnew(t *testing.T) {
 func TestAPlanForAKeyThatCannotBeIsAFinding(t *testing.T) {
 	m := newManaged(t, 2)
 	m.keys("tenants", catalog.ShardKey{Key: point.ShardKey{Number: 7}, ShardNumber: 1})
+	m.create("docs", 1, 1, 1)
 	two := uint32(2)
 	seven, eight := &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: 7}}, &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: 8}}
-	for _, change := range []*clusterpb.CollectionChange{
-		{ShardKey: eight, ShardNumber: &two}, {ShardKey: seven, ReplicationFactor: &two}, {ShardKey: &clusterpb.ShardKey{}, ShardNumber: &two},
+	for _, c := range []struct {
+		change *clusterpb.CollectionChange
+		field  string
+	}{
+		{&clusterpb.CollectionChange{ShardKey: &clusterpb.ShardKey{}, ShardNumber: &two}, "shard_key"},
+		{&clusterpb.CollectionChange{Collection: "docs", ShardKey: eight}, "shard_key"},
+		{&clusterpb.CollectionChange{ShardKey: seven, ReplicationFactor: &two}, "shard_key"},
+		{&clusterpb.CollectionChange{ShardKey: eight, WriteConsistencyFactor: &two}, "write_consistency_factor"},
+		{&clusterpb.CollectionChange{ShardKey: eight, ReplicationFactor: n(1000)}, "replication_factor"},
+		{&clusterpb.CollectionChange{ShardKey: eight, ShardNumber: n(5000)}, "shard_number"},
+		{&clusterpb.CollectionChange{ShardKey: eight, Placement: &clusterpb.PeerSet{Peers: []uint64{9}}}, "placement"},
+		{&clusterpb.CollectionChange{ShardKey: eight, Placement: &clusterpb.PeerSet{Peers: []uint64{2, 2}}}, "placement"},
 	} {
-		change.Collection = "tenants"
-		plan, err := m.service.GetPlan(t.Context(), &clusterpb.GetPlanRequest{Change: &clusterpb.GetPlanRequest_Collection{Collection: change}})
-		if f := plan.GetFindings(); err != nil || len(f) != 1 || f[0].GetCode() != "refused" || f[0].GetField() != "shard_key" {
-			t.Errorf("%v: %v, %v", change, plan, err)
+		if c.change.Collection == "" {
+			c.change.Collection = "tenants"
+		}
+		plan, err := m.service.GetPlan(t.Context(), ofCollection(c.change))
+		if f := plan.GetFindings(); err != nil || len(f) != 1 || f[0].GetCode() != "refused" || f[0].GetField() != c.field || len(plan.GetSteps()) > 0 {
+			t.Errorf("%v: %v, %v", c.change, plan, err)
 		}
 	}
-	plan, err := m.service.GetPlan(t.Context(), &clusterpb.GetPlanRequest{Change: &clusterpb.GetPlanRequest_Collection{
-		Collection: &clusterpb.CollectionChange{Collection: "tenants", ShardKey: seven},
-	}})
+	plan, err := m.service.GetPlan(t.Context(), ofCollection(&clusterpb.CollectionChange{Collection: "tenants", ShardKey: seven}))
 	if err != nil || len(plan.GetSteps()) != 0 {
 		t.Errorf("%v, %v", plan, err)
 	}
+}
+
+func TestAPlanForANewKeyTellsWhereItWillBe(t *testing.T) {
+	m := newManaged(t, 3)
+	m.keys("tenants", catalog.ShardKey{Key: point.ShardKey{Number: 7}, ShardNumber: 1})
+	of := func(c *clusterpb.CollectionChange) *clusterpb.GetPlanRequest {
+		c.Collection, c.ShardKey = "tenants", &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "eu"}}
+		return ofCollection(c)
+	}
+	m.expect("with the numbers of the collection", of(&clusterpb.CollectionChange{}), `
+create_shard tenants/1 0>3 0: new, of shard key "eu", on node-2, node-3
+bytes 0 seconds 0
+`)
+	m.expect("with its own", of(&clusterpb.CollectionChange{ShardNumber: n(2), ReplicationFactor: n(1), Placement: &clusterpb.PeerSet{Peers: []uint64{3, 2}}}), `
+create_shard tenants/1 0>3 0: new, of shard key "eu", on node-3
+create_shard tenants/2 0>2 0: new, of shard key "eu", on node-2
+bytes 0 seconds 0
+WARNING single_copy [replication_factor] shard key "eu" of tenants is to have one copy: a lost node loses what it held; declare replication_factor 2 or more
+`)
+	m.expect("with more copies than peers", of(&clusterpb.CollectionChange{ShardNumber: n(1), ReplicationFactor: n(4)}), `
+create_shard tenants/1 0>3 0: new, of shard key "eu", on node-1, node-2, node-3
+bytes 0 seconds 0
+ERROR replicas_exceed_peers [replication_factor] shard key "eu" of tenants is to have 4 copies, and 3 peers can hold one each: add peers, or lower replication_factor
+`)
+	m.gauges[2] = peer.Gauge{DiskFree: 50, DiskTotal: 1000}
+	m.dead[1] = time.Minute
+	m.expect("on a disk that is full, while a peer is away", of(&clusterpb.CollectionChange{ShardNumber: n(1)}), `
+create_shard tenants/1 0>3 0: new, of shard key "eu", on node-2, node-3
+bytes 0 seconds 0
+WARNING disk_too_small [] peer node-2 is to hold new shards and has no room for points (50 B are free, a tenth of the disk, 8 GiB at most, stays so): enlarge its disk, or add peers
+`)
+	paused := true
+	m.must(catalog.Command{UpdateSettings: &catalog.Settings{Paused: &paused}})
+	m.must(catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: 3, State: new(catalog.Draining)}})
+	m.expect("in a placement that is drained", of(&clusterpb.CollectionChange{ShardNumber: n(1), ReplicationFactor: n(2), Placement: &clusterpb.PeerSet{Peers: []uint64{2, 3}}}), `
+create_shard tenants/1 0>2 0: new, of shard key "eu", on node-2
+bytes 0 seconds 0
+WARNING disk_too_small [] peer node-2 is to hold new shards and has no room for points (50 B are free, a tenth of the disk, 8 GiB at most, stays so): enlarge its disk, or add peers
+ERROR replicas_exceed_peers [replication_factor] shard key "eu" of tenants is to have 2 copies, and 1 peer of its placement can hold one each: add peers, or lower replication_factor
+WARNING paused [] the cluster is paused: nothing but failover is done until `+"`ostraka resume`"+`
+`)
 }
 
 // A peer that is a key's only place cannot be drained. The operation, the peer and the plan say so, before and after; the rest leaves it.

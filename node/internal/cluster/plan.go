@@ -7,6 +7,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/peer"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 )
@@ -94,6 +95,7 @@ type question struct {
 	obs        reconcile.Observations
 	collection *clusterpb.CollectionChange // at most one of the two
 	col        *catalog.Collection         // that exists
+	key        *point.ShardKey             // of col, if the change is of one
 	peer       *clusterpb.PeerChange
 	voters     []catalog.PeerID // of Raft
 
@@ -114,7 +116,7 @@ func (q *question) answer() *clusterpb.GetPlanResponse {
 	if q.collection != nil {
 		only = q.col.ID
 	}
-	f := reconcile.Foresee(&going, q.obs, only)
+	f := q.about(reconcile.Foresee(&going, q.obs, only))
 	for _, step := range f.Steps {
 		q.add(planned(f.State, before, step))
 	}
@@ -193,9 +195,15 @@ func (q *question) apply(s *catalog.State, cmd catalog.Command, field string) (*
 		err = r.Err
 	}
 	if err != nil {
-		q.found(clusterpb.PlanFinding_ERROR, "refused", field, "the change would be refused: %v", err)
+		q.refused(field, err)
 	}
 	return s, r, err == nil
+}
+
+// refused tells that the metadata would refuse the change.
+func (q *question) refused(field string, err error) (*catalog.State, bool) {
+	q.found(clusterpb.PlanFinding_ERROR, "refused", field, "the change would be refused: %v", err)
+	return q.state, false
 }
 
 func (q *question) changeCollection() (*catalog.State, bool) {
@@ -233,30 +241,4 @@ func (q *question) changeCollection() (*catalog.State, bool) {
 		}
 	}
 	return s, true
-}
-
-// changeKey cuts the shards of a shard key anew. All else of a key stays as it was created.
-func (q *question) changeKey() (*catalog.State, bool) {
-	c := q.collection
-	key, err := keyFromWire(c.GetShardKey())
-	switch {
-	case err != nil:
-		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: %v", err)
-		return q.state, false
-	case c.ReplicationFactor != nil || c.WriteConsistencyFactor != nil:
-		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key",
-			"the change would be refused: of shard key %s of %s only the number of shards can change; create another key for the rest", key, q.col.Name)
-		return q.state, false
-	}
-	g, err := q.col.Group(key)
-	if err != nil {
-		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: %v", err)
-		return q.state, false
-	}
-	if c.ShardNumber == nil || c.GetShardNumber() == g.Number {
-		return q.state, true
-	}
-	reshard := &catalog.Reshard{Collection: q.col.ID, Key: key, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
-	s, _, ok := q.apply(q.state, catalog.Command{Reshard: reshard}, "shard_number")
-	return s, ok
 }

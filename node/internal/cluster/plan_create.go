@@ -3,7 +3,6 @@ package cluster
 import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // create declares the collection that does not exist yet. One with custom sharding has no shards before it has shard keys: one of
@@ -31,8 +30,7 @@ func (q *question) create() (*catalog.State, bool) {
 	case c.GetShardKey() != nil:
 		key, err := keyFromWire(c.GetShardKey())
 		if err != nil {
-			q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key", "the change would be refused: %v", err)
-			return s, false
+			return q.refused("shard_key", err)
 		}
 		return q.createKey(s, *key)
 	case config.Custom():
@@ -43,21 +41,9 @@ func (q *question) create() (*catalog.State, bool) {
 	return s, true
 }
 
-// createKey declares the first shard key of q.col, which is new in s.
-func (q *question) createKey(s *catalog.State, key point.ShardKey) (*catalog.State, bool) {
-	declared := catalog.ShardKey{Key: key, ShardNumber: q.collection.GetShardNumber()}
-	s, _, ok := q.apply(s, catalog.Command{CreateShardKey: &catalog.CreateShardKey{Collection: q.col.ID, ShardKey: declared}}, "shard_key")
-	if !ok {
-		return s, false
-	}
-	q.col = s.Collections[q.col.ID]
-	q.newShards(s)
-	return s, true
-}
-
 // newShards tells where shards are that come with what is created.
 func (q *question) newShards(s *catalog.State) {
-	for _, sh := range q.col.Shards {
+	for _, sh := range q.within(q.col).Shards {
 		shard, why := uint32(sh.ID), "new"
 		if sh.Key != nil {
 			why += ", of shard key " + sh.Key.String()
@@ -70,4 +56,5 @@ func (q *question) newShards(s *catalog.State) {
 			Kind: "create_shard", Collection: q.col.Name, ShardId: &shard, ToPeer: uint64(sh.Primary), Why: why + ", on " + listed(where),
 		})
 	}
+	q.full(s)
 }

@@ -133,7 +133,7 @@ func TestAPlanTellsWhatIsWrong(t *testing.T) {
 	m.expect("a peer is away", &clusterpb.GetPlanRequest{}, `
 bytes 0 seconds 0
 ERROR quorum_unreachable [] shard 0 of docs: no writes, for too few copies count for the write consistency: node-2 has not answered for 1m0s; bring the peers back
-WARNING under_replicated [] shard 0 of docs: fewer copies work than declared: node-2 has not answered for 1m0s
+WARNING under_replicated [] shard 0 of docs: fewer copies work than declared: node-2 has not answered for 1m0s; none is made anew elsewhere while the cluster is paused
 WARNING paused [] the cluster is paused: nothing but failover is done until `+"`ostraka resume`"+`
 `)
 	m.dead[2] = time.Hour
@@ -216,7 +216,7 @@ failover docs/1 3>2 0: its primary, peer 3, was removed
 drop_replica docs/1 3>0 0: its peer was removed
 add_replica docs/1 0>1 0: 1 of 2 declared replicas exist
 bytes 0 seconds 1
-WARNING under_replicated [] shard 1 of docs: fewer copies work than declared: node-3 has not answered for 59s
+WARNING under_replicated [] shard 1 of docs: fewer copies work than declared: node-3 has not answered for 59s; made anew elsewhere, where there is a peer for it, once away for 10m0s
 WARNING two_voters [] the cluster has two members: while either is away, collections cannot change and no primary is replaced; add a third
 `)
 	delete(m.dead, 3)
@@ -240,7 +240,7 @@ retire_replica docs/1 3>0 0: the copy on node-1 has taken its place
 drop_replica docs/1 3>0 0: it was retired and counts no more
 bytes 0 seconds 1
 ERROR last_copy [] node-3 holds the last copy that counts of docs/1: drain it first, or say that they may be lost; the steps are those of draining it, which comes first
-WARNING under_replicated [] all 2 shards of docs: fewer copies work than declared: node-2 has not answered for 59s
+WARNING under_replicated [] all 2 shards of docs: fewer copies work than declared: node-2 has not answered for 59s; made anew elsewhere, where there is a peer for it, once away for 10m0s
 `)
 }
 

@@ -29,6 +29,18 @@ func (s *stale) Error() string {
 	return text
 }
 
+// staleOf returns what an error says of slots that have changed their owner, nil if it says nothing.
+func staleOf(err error) *stale {
+	if err == nil {
+		return nil
+	}
+	var old *stale
+	if !errors.As(err, &old) {
+		return nil
+	}
+	return old
+}
+
 // knows returns the epoch that a refusal hints at, 0 if it hints at none.
 func knows(err error) uint64 {
 	if !fault.Is(err, fault.StaleEpoch) {
@@ -78,7 +90,7 @@ func consistently[T any](ctx context.Context, c *Coordinator, collection string,
 	if err != nil {
 		return none, err
 	}
-	ctx, cancel := c.deadline(ctx)
+	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	for {
 		part, err := c.route(ctx, col, o.Keys, false, o.fresh())
@@ -86,8 +98,8 @@ func consistently[T any](ctx context.Context, c *Coordinator, collection string,
 			return none, err
 		}
 		result, err := read(ctx, part)
-		var old *stale
-		if !errors.As(err, &old) {
+		old := staleOf(err)
+		if old == nil {
 			return result, err
 		}
 		if col, err = c.newer(ctx, col.ID, old); err != nil {

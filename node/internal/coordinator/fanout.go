@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"time"
@@ -17,30 +16,43 @@ const readRounds = 3
 // fanOut reads shards of a collection side by side; results[i] is of shards[i]. The first failure ends the others: part
 // of an answer is none.
 func fanOut[T any](ctx context.Context, c *Coordinator, col *catalog.Collection, shards []*catalog.Shard, q question[T]) ([]T, error) {
-	ctx, cancel := c.deadline(ctx)
+	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	q.epoch = col.Epoch
-	results, errs := make([]T, len(shards)), make([]error, len(shards))
-	each := c.each
-	if busy := c.reading.Add(1) > int64(runtime.NumCPU()); len(shards) > 1 && c.allHere(shards) {
-		if busy || c.pace.mean(paceKey{col.ID, q.kind}) < quickRead {
-			each = c.inTurn
-		}
-	}
+	busy := c.reading.Add(1) > int64(runtime.NumCPU())
 	defer c.reading.Add(-1)
+	results := make([]T, len(shards))
+	if len(shards) == 1 { // on the request's own goroutine, and nothing to cancel
+		var err error
+		if results[0], err = readShard(ctx, c, catalog.ShardRef{Collection: col.ID, Shard: shards[0].ID}, q); err != nil {
+			return results, failure(shards, []error{err})
+		}
+		return results, nil
+	}
+	each := c.each
+	if c.allHere(shards) && (busy || c.pace.mean(paceKey{col.ID, q.kind}) < quickRead) {
+		each = c.inTurn
+	}
+	errs := make([]error, len(shards))
+	part, stop := context.WithCancel(ctx)
+	defer stop()
 	each(len(shards), func(i int) {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: shards[i].ID}
-		if results[i], errs[i] = readShard(ctx, c, ref, q); errs[i] != nil {
-			cancel()
+		if results[i], errs[i] = readShard(part, c, ref, q); errs[i] != nil {
+			stop()
 		}
 	})
+	return results, failure(shards, errs)
+}
+
+// failure returns what the reading of shards failed with; that their slots have changed their owner before anything else.
+func failure(shards []*catalog.Shard, errs []error) error {
 	for _, err := range errs {
-		var old *stale
-		if errors.As(err, &old) {
-			return nil, old
+		if old := staleOf(err); old != nil {
+			return old
 		}
 	}
-	return results, cause(errs, func(i int) catalog.ShardID { return shards[i].ID })
+	return cause(errs, func(i int) catalog.ShardID { return shards[i].ID })
 }
 
 // quickRead: reads of a shard that take no longer than this are done before another processor is awake to do them.

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"container/heap"
+	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -11,6 +12,10 @@ import (
 // merge takes lists that are each sorted by before and returns the items at offset..offset+limit-1 of their sorted
 // union. Equal items keep the order of their lists.
 func merge[T any](lists [][]T, before func(a, b *T) bool, offset, limit uint64) []T {
+	if len(lists) == 1 {
+		only := lists[0][min(offset, uint64(len(lists[0]))):]
+		return slices.Clip(only[:min(limit, uint64(len(only)))])
+	}
 	h := &frontier[T]{before: before}
 	total := uint64(0)
 	for i, l := range lists {

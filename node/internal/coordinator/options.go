@@ -147,6 +147,14 @@ func New(opts Options) (*Coordinator, error) {
 	return c, nil
 }
 
+// bounded is deadline for what waits until all that it started has ended: there is nothing left to cancel then.
+func (c *Coordinator) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.opts.Timeout)
+}
+
 // deadline gives a request without a deadline the default one.
 func (c *Coordinator) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

@@ -14,13 +14,16 @@ const (
 	MaxValues     = 100_000 // ids and values to match with, together
 )
 
+// all matches every point. A Matcher is not changed once it is made.
+var all = new(Matcher)
+
 // Compile checks a filter and makes its Matcher, which shares memory with it. A nil filter matches every point. Errors
 // are of class fault.Invalid and name the place.
 func Compile(f *Filter) (*Matcher, error) {
-	m := &Matcher{}
 	if f == nil {
-		return m, nil
+		return all, nil
 	}
+	m := &Matcher{}
 	c := compiler{conditions: MaxConditions, values: MaxValues}
 	if err := c.filter(&m.root, f, 1); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "filter")

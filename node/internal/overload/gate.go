@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
@@ -31,6 +32,8 @@ type Gate struct {
 	large   *semaphore.Weighted // who may receive a body that may be large
 	bodies  atomic.Int64        // bytes that have arrived and are worked on
 	room    int64               // for them
+	working prometheus.Gauge    // the door's, of Options.Metrics
+	bytes   prometheus.Gauge
 }
 
 // NewGate returns an open gate.
@@ -56,6 +59,7 @@ func NewGate(opts Options) (*Gate, error) {
 	half := limits.Bodies / 2 // for what arrives, and for what has arrived
 	return &Gate{
 		opts: opts, places: semaphore.NewWeighted(int64(limits.Requests)), large: semaphore.NewWeighted(half / limits.Body), room: half,
+		working: opts.Metrics.working.WithLabelValues(opts.Door), bytes: opts.Metrics.bytes.WithLabelValues(opts.Door),
 	}, nil
 }
 
@@ -84,7 +88,7 @@ func (g *Gate) enter(ctx context.Context, method string) (*pass, error) {
 			return nil, err
 		}
 	}
-	g.opts.Metrics.working.WithLabelValues(g.opts.Door).Inc()
+	g.working.Inc()
 	return &pass{g: g, method: method}, nil
 }
 
@@ -114,8 +118,8 @@ func (g *Gate) wait(ctx context.Context) error {
 // leave gives the place back.
 func (p *pass) leave() {
 	p.g.bodies.Add(-p.size)
-	p.g.opts.Metrics.bytes.WithLabelValues(p.g.opts.Door).Sub(float64(p.size))
-	p.g.opts.Metrics.working.WithLabelValues(p.g.opts.Door).Dec()
+	p.g.bytes.Sub(float64(p.size))
+	p.g.working.Dec()
 	p.g.places.Release(1)
 }
 
@@ -147,7 +151,7 @@ func (p *pass) receive(ctx context.Context, read func() (int, error)) error {
 		return g.refuse(tooLarge, "the requests that this node works on take %d MiB, and %d MiB more are too much", g.bodies.Load()>>20, size>>20)
 	}
 	p.size = int64(size)
-	g.opts.Metrics.bytes.WithLabelValues(g.opts.Door).Add(float64(size))
+	g.bytes.Add(float64(size))
 	return nil
 }
 

@@ -103,7 +103,12 @@ func (c *Scalar) encode(vector []float32, row []byte) (sum uint32) {
 	vector = vector[:len(row)]
 	for i, x := range vector {
 		code := (x-c.least)/c.step + 0.5
-		b := byte(min(max(code, 0), 255))
+		if !(code > 0) {
+			code = 0
+		} else if code > 255 { // both seldom: foretold, they cost less than a minimum of numbers that might be NaN
+			code = 255
+		}
+		b := byte(code)
 		row[i] = b
 		sum += uint32(b)
 	}

@@ -3,6 +3,7 @@ package vec_test
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,5 +222,29 @@ func BenchmarkDot768(b *testing.B) {
 	x, y := make([]float32, 768), make([]float32, 768)
 	for b.Loop() {
 		vec.DotProduct(x, y)
+	}
+}
+
+// TestFiniteFindsTheFirstThatIsNot puts numbers that are not finite anywhere among those that are, of all sizes.
+func TestFiniteFindsTheFirstThatIsNot(t *testing.T) {
+	bad := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}
+	good := []float32{0, 1, -1, math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}
+	for n := range 20 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = good[i%len(good)]
+		}
+		if _, ok := vec.Finite(v); !ok {
+			t.Errorf("%v: not finite", v)
+		}
+		for first := range v {
+			for second := first; second < n; second++ {
+				w := slices.Clone(v)
+				w[first], w[second] = bad[(first+n)%3], bad[second%3]
+				if at, ok := vec.Finite(w); ok || at != first {
+					t.Errorf("%v: %d, %v", w, at, ok)
+				}
+			}
+		}
 	}
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/forecast"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/quorum"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
@@ -48,7 +48,7 @@ func (c *collection) check(ctx context.Context, ch change, diags *diag.Diagnosti
 	case err != nil:
 		c.warnUnchecked(err, diags)
 	default:
-		c.sayFindings(ch, foreseen, single, diags)
+		c.findings(ch, single).Say(foreseen, diags)
 		if !ch.renews() {
 			c.sayMoves(ch, cluster, foreseen, diags)
 		}
@@ -70,18 +70,11 @@ func hypothesis(ch change, cluster *client.Cluster) client.CollectionChange {
 	return out
 }
 
-// sayFindings passes on what the cluster has found. An error is one only if plans are to fail because of it.
-func (c *collection) sayFindings(ch change, p *client.Plan, singleSaid bool, diags *diag.Diagnostics) {
-	name := ch.plan.Name.ValueString()
-	for _, f := range p.Findings {
-		switch {
-		case f.Severity == client.SeverityInfo, f.Code == "single_copy" && singleSaid:
-		case f.Severity == client.SeverityError && c.session.Checks == session.Error && ch.grows(f):
-			addAt(f.Field, diags.AddAttributeError, diags.AddError, summaryOf(f),
-				f.Text+" To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
-		case c.session.First("finding "+f.Code, name+"\x00"+f.Text):
-			addAt(f.Field, diags.AddAttributeWarning, diags.AddWarning, summaryOf(f), f.Text)
-		}
+// findings is what a plan has to say of a collection.
+func (c *collection) findings(ch change, singleSaid bool) forecast.Findings {
+	return forecast.Findings{
+		Session: c.session, Subject: ch.plan.Name.ValueString(), Fails: ch.grows,
+		Silent: func(f client.Finding) bool { return f.Code == "single_copy" && singleSaid },
 	}
 }
 
@@ -105,23 +98,6 @@ func (ch change) grows(f client.Finding) bool {
 	return true
 }
 
-func addAt(field string, at func(path.Path, string, string), plain func(string, string), summary, text string) {
-	if field == "" {
-		plain(summary, text)
-		return
-	}
-	at(path.Root(field), summary, text)
-}
-
-// summaryOf turns a code such as replicas_exceed_peers into a headline.
-func summaryOf(f client.Finding) string {
-	words := strings.ReplaceAll(f.Code, "_", " ")
-	if words == "" {
-		return "The cluster objects"
-	}
-	return strings.ToUpper(words[:1]) + words[1:]
-}
-
 // sayMoves tells what a change of a collection in use costs, and what it leads to.
 func (c *collection) sayMoves(ch change, cluster *client.Cluster, p *client.Plan, diags *diag.Diagnostics) {
 	if !c.session.First("moves", ch.plan.Name.ValueString()) {
@@ -137,7 +113,7 @@ func (c *collection) sayMoves(ch change, cluster *client.Cluster, p *client.Plan
 	note("write_consistency_factor", "copies for a write to count", ch.state.WriteConsistencyFactor, ch.plan.WriteConsistencyFactor)
 	note("replication_factor", "replicas", ch.state.ReplicationFactor, ch.plan.ReplicationFactor)
 	note("shard_number", "shards", ch.state.ShardNumber, ch.plan.ShardNumber)
-	text := fmt.Sprintf("Collection %q: %s. %s %s", ch.plan.Name.ValueString(), strings.Join(what, ", "), costOf(p),
+	text := fmt.Sprintf("Collection %q: %s. %s %s", ch.plan.Name.ValueString(), strings.Join(what, ", "), forecast.Cost(p),
 		quorum.Proof(uint32(ch.plan.ReplicationFactor.ValueInt64()), uint32(ch.plan.WriteConsistencyFactor.ValueInt64())))
 	if differs(ch.state.ShardNumber, ch.plan.ShardNumber) {
 		text += quorum.ShardAdvice(uint32(ch.plan.ShardNumber.ValueInt64()), uint32(wait.Living(cluster)))
@@ -146,20 +122,6 @@ func (c *collection) sayMoves(ch change, cluster *client.Cluster, p *client.Plan
 		text += " The cluster is paused: nothing moves until it is let go on."
 	}
 	diags.AddAttributeWarning(path.Root(at), "What the change does", text)
-}
-
-func costOf(p *client.Plan) string {
-	steps := len(p.Steps) + int(p.LeftOut)
-	switch {
-	case steps == 0:
-		return "Nothing moves."
-	case p.Bytes == 0:
-		return fmt.Sprintf("That takes %d steps, and next to nothing moves between peers.", steps)
-	case p.Duration == 0:
-		return fmt.Sprintf("That takes %d steps; about %s move between peers.", steps, wait.Bytes(p.Bytes))
-	}
-	return fmt.Sprintf("That takes %d steps; about %s move between peers, in about %s at the cluster's limits.", steps, wait.Bytes(p.Bytes),
-		p.Duration.Round(time.Second))
 }
 
 // checkPeers compares the declared replicas with the living peers, for nodes that foresee nothing.

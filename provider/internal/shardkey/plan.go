@@ -12,27 +12,32 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/client"
 )
 
-// ModifyPlan replaces the key where the cluster cannot cut it anew, and protects its points.
+// ModifyPlan replaces the key where the cluster cannot cut it anew, protects its points, and asks the cluster what comes of the plan.
 func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.State.Raw.IsNull() || !s.session.Online() {
+	if !s.session.Online() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, planDeadline)
 	defer cancel()
-	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() {
-		return
+	var state, plan *model
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	}
-	if req.Plan.Raw.IsNull() {
-		s.protect(ctx, state, "destroy", &resp.Diagnostics)
-		return
+	if !req.Plan.Raw.IsNull() {
+		resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	}
-	var plan model
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() {
-		return
+	switch {
+	case resp.Diagnostics.HasError():
+	case plan == nil:
+		s.protect(ctx, *state, "destroy", &resp.Diagnostics)
+	case state == nil:
+		s.check(ctx, change{plan: *plan}, &resp.Diagnostics)
+	default:
+		s.modify(ctx, *state, *plan, resp)
 	}
+}
+
+func (s *shardKey) modify(ctx context.Context, state, plan model, resp *resource.ModifyPlanResponse) {
 	replaces := !state.Collection.Equal(plan.Collection) || !state.Key.Equal(plan.Key) || !state.KeyNumber.Equal(plan.KeyNumber) ||
 		!state.Placement.Equal(plan.Placement) || !state.ReplicationFactor.Equal(plan.ReplicationFactor)
 	if !replaces && !plan.ShardsNumber.IsUnknown() && !state.ShardsNumber.Equal(plan.ShardsNumber) {
@@ -47,7 +52,9 @@ func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	}
 	if replaces {
 		s.protect(ctx, state, "replace", &resp.Diagnostics)
+		return
 	}
+	s.check(ctx, change{state: &state, plan: plan}, &resp.Diagnostics)
 }
 
 // protect refuses to lose points, and warns of points that are lost.

@@ -83,6 +83,25 @@ func findPeer(cluster *client.Cluster, text string) (client.Peer, error) {
 	return client.Peer{}, fmt.Errorf("there is no peer %q: there are %s", text, strings.Join(names, ", "))
 }
 
+// placementOf reads a list of peers, by name or id: nil if there is none, empty for all.
+func placementOf(cluster *client.Cluster, text string) ([]client.PeerID, error) {
+	switch text {
+	case "":
+		return nil, nil
+	case "all":
+		return []client.PeerID{}, nil
+	}
+	var ids []client.PeerID
+	for _, one := range strings.Split(text, ",") {
+		peer, err := findPeer(cluster, strings.TrimSpace(one))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, peer.ID)
+	}
+	return ids, nil
+}
+
 // completePeers offers the names of the peers for a command's first argument.
 func completePeers(w World, table config.Table) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
@@ -106,6 +125,25 @@ func completePeers(w World, table config.Table) func(*cobra.Command, []string, s
 			cobra.CompErrorln(err.Error()) // shown only where completion is debugged
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completePeerList offers the names of the peers for the last of a list of them.
+func completePeerList(w World, table config.Table) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		at := strings.LastIndex(typed, ",") + 1
+		names, directive := completePeers(w, table)(cmd, nil, typed[at:])
+		for i := range names {
+			names[i] = typed[:at] + names[i]
+		}
+		return names, directive
+	}
+}
+
+// completeFlag completes a flag that the command must have.
+func completeFlag(cmd *cobra.Command, name string, with func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)) {
+	if err := cmd.RegisterFlagCompletionFunc(name, with); err != nil {
+		panic(fmt.Sprintf("complete --%s: %v", name, err)) // only when the flag does not exist
 	}
 }
 

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -300,8 +301,16 @@ func TestPlan(t *testing.T) {
 	}
 	sh.expect(sh.run("plan", "--shard-key", "eu", "--shard-number", "4"), 2, "give --collection")
 	sh.expect(sh.run("plan", "--collection", "docs", "--shard-key", "eu", "--shard-number", "4"), 1, "the plan has 1 error")
-	if key := s.mu.plans[len(s.mu.plans)-1].GetCollection().GetShardKey(); key.GetKeyword() != "eu" {
-		t.Errorf("it was asked about %v", key)
+	if c := s.mu.plans[len(s.mu.plans)-1].GetCollection(); c.GetShardKey().GetKeyword() != "eu" || c.Placement != nil {
+		t.Errorf("it was asked about %v", c)
+	}
+	sh.expect(sh.run("plan", "--collection", "docs", "--placement", "all"), 2, "give --shard-key")
+	sh.expect(sh.run("plan", "--collection", "docs", "--shard-key", "eu", "--placement", "node-9"), 1, "there is no peer")
+	for text, want := range map[string]string{"all": "[]", "node-2, 11": "[12 11]"} {
+		sh.expect(sh.run("plan", "--collection", "docs", "--shard-key", "eu", "--placement", text), 1, "the plan has 1 error")
+		if set := s.mu.plans[len(s.mu.plans)-1].GetCollection().Placement; set == nil || fmt.Sprint(set.GetPeers()) != want {
+			t.Errorf("%s: it was asked about %v", text, set)
+		}
 	}
 }
 
@@ -383,6 +392,7 @@ func TestCompletionOffersPeersAndOperations(t *testing.T) {
 		{[]string{"status", "-o", ""}, "table\njson\n"},
 		{[]string{"serve", "--log-level", ""}, "trace\ndebug\n"},
 		{[]string{"reshard", "d"}, "docs\n"},
+		{[]string{"plan", "--placement", "node-1,node-2"}, "node-1,node-2\n"},
 	} {
 		sh.expect(sh.run(append([]string{"__complete"}, c.args...)...), 0)
 		if got := sh.out.String(); !strings.HasPrefix(got, c.want) {

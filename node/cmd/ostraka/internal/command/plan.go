@@ -18,7 +18,8 @@ func planTable() config.Table {
 	return append(clientTable(), outputSetting(),
 		config.Setting{Name: "collection", Placeholder: "NAME", Usage: "plan a change of this collection, which may be yet to be created"},
 		config.Setting{Name: "shard-number", Placeholder: "N", Usage: "as if the collection had so many shards"},
-		config.Setting{Name: "shard-key", Placeholder: "KEY", Usage: "as if this shard key of the collection had as many as --shard-number says; digits are a number, in quotes they are a word"},
+		config.Setting{Name: "shard-key", Placeholder: "KEY", Usage: "plan a change of this shard key of the collection, which may be yet to be created; digits are a number, in quotes they are a word"},
+		config.Setting{Name: "placement", Placeholder: "PEER,...", Usage: "as if the shard key could be on these peers only; all: on any"},
 		config.Setting{Name: "replication-factor", Placeholder: "N", Usage: "as if the collection had so many copies"},
 		config.Setting{Name: "write-consistency-factor", Placeholder: "N", Usage: "as if a write needed so many copies"},
 		config.Setting{Name: "custom-sharding", Kind: config.Bool, Default: "false", Usage: "of a collection yet to be created: its shards come with shard keys"},
@@ -38,18 +39,17 @@ it takes. With --collection or --peer it shows what a change would lead to, and 
 It fails (1) when something in it is an error: the change would be refused, or could not be reached as things stand.`,
 		Example: `  ostraka plan
   ostraka plan --collection docs --replication-factor 3
+  ostraka plan --collection tenants --shard-key eu --shard-number 2 --placement node-1,node-2
   ostraka plan --peer node-3 --as draining`,
 		Args: noArgs,
 		RunE: asks(w, planTable(), func(a *asking, _ []string) error { return a.plan() }),
 	}
 	bind(cmd, planTable())
 	completeCollections(w, cmd, planTable())
-	err := cmd.RegisterFlagCompletionFunc("peer", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	completeFlag(cmd, "peer", func(cmd *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		return completePeers(w, planTable())(cmd, nil, typed)
 	})
-	if err != nil {
-		panic(fmt.Sprintf("complete --peer: %v", err)) // only when the flag does not exist
-	}
+	completeFlag(cmd, "placement", completePeerList(w, planTable()))
 	return cmd
 }
 
@@ -95,9 +95,15 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 		numbers[i], given = &small, true
 	}
 	key, err := shardKeyOf(a.v.String("shard-key"))
+	var placement []client.PeerID
+	if err == nil {
+		placement, err = placementOf(s.cluster, a.v.String("placement"))
+	}
 	switch {
 	case err != nil:
 		return nil, err
+	case placement != nil && key == nil:
+		return nil, usage("--placement is of a shard key: give --shard-key as well")
 	case collection != "" && peer != "":
 		return nil, usage("--collection and --peer: plan one change at a time")
 	case (given || key != nil) && collection == "":
@@ -108,7 +114,7 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 		return a.c.PlanCollection(a.ctx, client.CollectionChange{
 			Collection: collection, ShardNumber: numbers[0], ReplicationFactor: numbers[1], WriteConsistencyFactor: numbers[2],
 			CustomSharding: a.v.Bool("custom-sharding"),
-			ShardKey:       key,
+			ShardKey:       key, Placement: placement,
 		})
 	case peer != "":
 		found, err := findPeer(s.cluster, peer)
