@@ -49,7 +49,8 @@ func asked(queries []query) []strictmode.Query {
 	out := make([]strictmode.Query, 0, len(queries))
 	for i := range queries {
 		outer := &queries[i]
-		for _, q := range outer.appendAll(nil) {
+		var one [1]*query
+		for _, q := range outer.appendAll(one[:0]) {
 			ask := strictmode.Query{
 				Inner: q != outer, Limit: q.Limit, Filter: q.own, Exact: q.Exact, EF: q.HNSWEf, Oversampling: q.Quantization.Oversampling,
 			}

@@ -15,11 +15,17 @@ import (
 // weigh gives the indices of sparse queries their inverse document frequency, where that is declared: over all shards, so that
 // scores do not depend on how points are spread. Each name is counted once, for all queries.
 func (c *Coordinator) weigh(ctx context.Context, col *catalog.Collection, reqs []shard.SearchRequest, o ReadOptions) error {
-	wanted := map[string][]uint32{}
+	var wanted map[string][]uint32
 	for i := range reqs {
 		if q := &reqs[i]; q.Sparse != nil && col.Config.SparseVectors[q.Using].IDF {
+			if wanted == nil {
+				wanted = map[string][]uint32{}
+			}
 			wanted[q.Using] = append(wanted[q.Using], q.Sparse.Indices...)
 		}
+	}
+	if wanted == nil {
+		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		indices := wanted[name]

@@ -122,7 +122,12 @@ func ClassOf(err error) Class {
 func Is(err error, c Class) bool { return err != nil && ClassOf(err) == c }
 
 // Hint returns the value of a hint anywhere in err's chain, or "". The outermost counts.
-func Hint(err error, key string) string { return Hints(err)[key] }
+func Hint(err error, key string) string {
+	if err == nil {
+		return ""
+	}
+	return Hints(err)[key]
+}
 
 // Hints returns all hints in err's chain; of a key that occurs twice, the outermost counts.
 func Hints(err error) map[string]string {
