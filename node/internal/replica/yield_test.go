@@ -136,7 +136,17 @@ func TestAPrimaryGivesWayInTheEndWhateverItWaitsFor(t *testing.T) {
 
 func TestWhatWaitsForAPrimaryThatGivesWayEndsWithIt(t *testing.T) {
 	c := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 2 * time.Second }) // it gives way four ticks later at the soonest
+	c.stop(1)
 	ref := c.create(2, 1, 2, 3)
+	c.eventually("the others are open", func() error { // what comes before is lost, and without ticks it is not sent again
+		for _, id := range []catalog.PeerID{2, 3} {
+			if _, _, err := c.mu.up[id].manager.Digest(context.Background(), ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c.start(1)
 	c.write(ref, upsert(1)) // its term has begun
 	c.equal(ref, 1, 2, 3)
 	last := c.status(1).LastIndex
