@@ -115,7 +115,7 @@ func (c Command) shape() error {
 	set := 0
 	for _, is := range []bool{
 		c.Found != nil, c.RegisterPeer != nil, c.RemovePeer != nil, c.ExpelPeer != nil, c.CreateCollection != nil,
-		c.UpdateCollection != nil, c.DeleteCollection != nil, c.ChangeAliases != nil, c.ChangeShard != nil,
+		c.UpdateCollection != nil, c.DeleteCollection != nil, len(c.ChangeAliases) > 0, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
 		c.CreateShardKey != nil, c.DeleteShardKey != nil,

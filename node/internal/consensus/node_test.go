@@ -47,6 +47,7 @@ func TestMalformedCommandsAreRefusedBeforeTheyAreSent(t *testing.T) {
 	bubble(t, 1, consensus.Options{}, func(c *cluster) {
 		for name, cmd := range map[string]catalog.Command{
 			"empty":    {},
+			"nothing":  {ChangeAliases: []catalog.AliasAction{}},
 			"bad name": declare("a|b"),
 			"no JSON": {CreateCollection: &catalog.CreateCollection{Name: "x", Config: catalog.Config{
 				Metadata: map[string]any{"channel": make(chan int)},
