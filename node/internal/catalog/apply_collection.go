@@ -127,6 +127,7 @@ func (e *edit) updateCollection(cmd UpdateCollection) error {
 	if current.ReplicationFactor != cmd.Config.ReplicationFactor {
 		e.unpin(id, follows) // how many copies there are to be was said anew
 	}
+	e.unpin(id, func(_ *Collection, sh *Shard) bool { return len(sh.Pinned) < int(cmd.Config.WriteConsistencyFactor) }) // no write could succeed
 	c := e.collection(id)
 	c.Config = c.reborn(cmd.Config)
 	return nil

@@ -71,14 +71,19 @@ func (p *Peer) Says(own Peer) bool {
 		p.Version == own.Version && zone == own.Zone
 }
 
-// repin lets a peer take the place of another one of its name where copies were placed by hand.
+// repin lets a peer take the place of another one of its name where copies were placed by hand; 0 is none.
 func (e *edit) repin(old, by PeerID) {
 	for ref, sh := range e.next.Shards() {
-		if slices.Contains(sh.Pinned, old) {
-			next := e.shard(ref)
-			next.Pinned = repinned(sh.Pinned, old, by)
-			next.Version++
+		if !slices.Contains(sh.Pinned, old) {
+			continue
 		}
+		pinned := repinned(sh.Pinned, old, by)
+		if by == 0 {
+			pinned = e.next.tenable(e.next.Collections[ref.Collection], sh, sh.Pinned)
+		}
+		next := e.shard(ref)
+		next.Pinned = pinned
+		next.Version++
 	}
 }
 

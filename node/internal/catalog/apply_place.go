@@ -82,6 +82,16 @@ func (sh *Shard) Places(s *State) []PeerID {
 	return peers
 }
 
+// tenable returns a placement by hand without the peers that are gone for good. It ends, with none, where a shard would have fewer copies
+// than are declared for want of these, or fewer than a write needs.
+func (s *State) tenable(c *Collection, sh *Shard, pinned []PeerID) []PeerID {
+	left := slices.DeleteFunc(slices.Clone(pinned), s.Gone)
+	if lost := len(left) < len(pinned); len(left) < c.Quorum(sh) || lost && len(left) < c.Copies(c.keyOf(sh)) {
+		return nil
+	}
+	return left
+}
+
 // Factor is how many copies of a shard there are to be.
 func (c *Collection) Factor(sh *Shard) int {
 	if len(sh.Pinned) > 0 {

@@ -215,7 +215,7 @@ func (e *edit) groupOf(o *Operation) (*Collection, Group, bool) {
 // takeBack restores what was declared of a shard before a Replicate operation. What was asked for after it stays.
 func (e *edit) takeBack(o *Operation) {
 	ref := ShardRef{Collection: o.Collection, Shard: o.Placement.Shard}
-	_, sh, ok := e.next.Shard(ref)
+	c, sh, ok := e.next.Shard(ref)
 	if !ok || len(sh.Pinned) == 0 {
 		return
 	}
@@ -227,7 +227,7 @@ func (e *edit) takeBack(o *Operation) {
 		return // the only place left
 	}
 	next := e.shard(ref)
-	next.Pinned = pinned
+	next.Pinned = e.next.tenable(c, sh, pinned)
 	next.Version++
 }
 

@@ -57,7 +57,7 @@ func (w *world) prepare(cmd catalog.Command) (catalog.Command, error) {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "resharding", "removing", "keys", "cutting"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "unpinning", "resharding", "removing", "keys", "cutting"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
