@@ -3,6 +3,8 @@ package overload
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,21 +27,44 @@ func ownBytes() int64 {
 	return (resident - shared) * int64(os.Getpagesize())
 }
 
-// availableBytes returns the memory of the container, if there is one that has a limit, or of the machine; 0 if neither can be
-// found out.
+// availableBytes returns the memory of the container or control group, if there is one that has a limit, or of the machine; 0 if neither
+// can be found out.
 func availableBytes() int64 {
-	total := memTotal()
-	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		limit, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
-		if err == nil && limit > 0 && (total == 0 || limit < total) { // "max", or a huge number, where there is none
-			return limit
+	own, _ := os.ReadFile("/proc/self/cgroup") // without it, those at the root are asked
+	return leastLimit("/sys/fs/cgroup", string(own), memTotal())
+}
+
+// leastLimit returns the least limit of the control groups that a process is in, as /proc/PID/cgroup tells of them, and of those around
+// them; or total, if that is less and not 0.
+func leastLimit(root, own string, total int64) int64 {
+	least := total
+	look := func(mount, group, file string) {
+		for {
+			raw, err := os.ReadFile(filepath.Join(mount, group, file))
+			limit, err2 := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+			if err == nil && err2 == nil && limit > 0 && (least == 0 || limit < least) { // "max", or a huge number, where there is none
+				least = limit
+			}
+			if group == "/" {
+				return
+			}
+			group = filepath.Dir(group)
 		}
 	}
-	return total
+	two, one := "/", "/" // a container may not see what it is in, but the limits are at the root then
+	for line := range strings.Lines(own) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case len(parts) < 3:
+		case parts[1] == "":
+			two = filepath.Join("/", parts[2])
+		case slices.Contains(strings.Split(parts[1], ","), "memory"):
+			one = filepath.Join("/", parts[2])
+		}
+	}
+	look(root, two, "memory.max")
+	look(filepath.Join(root, "memory"), one, "memory.limit_in_bytes")
+	return least
 }
 
 func memTotal() int64 {

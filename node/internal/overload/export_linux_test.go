@@ -1,0 +1,4 @@
+package overload
+
+// LeastLimit is leastLimit.
+var LeastLimit = leastLimit
