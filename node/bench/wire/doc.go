@@ -16,6 +16,7 @@ type Params struct {
 	Groups         Groups // of the vectors, for filters; nil: there are none
 	OnDisk         bool   // whole vectors are kept on the disk
 	AllOnDisk      bool   // codes and the graph too
+	CodesInMemory  bool   // but codes are not
 }
 
 // Process is a server's process.

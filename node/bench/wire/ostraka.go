@@ -134,7 +134,7 @@ func (o *ostraka) Create(ctx context.Context, set *dataset.Set, p Params) error 
 
 // quantizationOf declares codes that are on the disk, if all is to be there.
 func quantizationOf(p Params) *qdrant.QuantizationConfig {
-	if !p.AllOnDisk {
+	if !p.AllOnDisk || p.CodesInMemory {
 		return nil
 	}
 	return qdrant.NewQuantizationScalar(&qdrant.ScalarQuantization{Type: qdrant.QuantizationType_Int8, AlwaysRam: qdrant.PtrOf(false)})

@@ -28,7 +28,9 @@ type options struct {
 	efs, clients, shards []int
 	more                 bool
 	start                int
+	startSize            int
 	onDisk, allOnDisk    bool
+	codesInMemory        bool
 	rounds               int
 	slice                time.Duration
 	params               wire.Params
@@ -72,8 +74,10 @@ func parse(args []string) (o options, err error) {
 	f.IntVar(&o.params.M, "m", 16, "links of a row")
 	f.IntVar(&o.params.EfConstruct, "ef-construct", 100, "candidates while building")
 	f.BoolVar(&o.more, "more", true, "measure filters, searches while vectors are stored, and recall after half were replaced")
-	f.IntVar(&o.start, "start", 1_000_000, "vectors of 128 components whose node is started again; 0: none")
+	f.IntVar(&o.start, "start", 1_000_000, "vectors of a node that is started again; 0: none")
+	f.IntVar(&o.startSize, "start-size", 128, "components of those")
 	f.BoolVar(&o.onDisk, "start-on-disk", false, "keep those on the disk")
+	f.BoolVar(&o.codesInMemory, "start-codes-in-memory", false, "with -start-all-on-disk: but for their codes")
 	f.BoolVar(&o.allOnDisk, "start-all-on-disk", false, "keep those, their codes and their graph on the disk")
 	shards := f.String("shards", "1,4", "shards of the nodes' collections; each number has a node of its own")
 	sets := f.String("sets", strings.Join(dataset.Names(), ","), "data sets")

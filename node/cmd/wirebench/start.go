@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/bench/dataset"
@@ -14,22 +15,25 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
-// made returns vectors about centres, as real ones lie, without queries.
-func made(count int) *dataset.Set {
-	const size, centres = 128, 1000
+// madeQueries is how many queries are made.
+const madeQueries = 200
+
+// made returns vectors about centres, as real ones lie, and queries that lie so too, without the truth.
+func made(count, size int) *dataset.Set {
+	const centres = 1000
 	rnd := rand.New(rand.NewPCG(1, 1))
 	middle := make([]float32, centres*size)
 	for i := range middle {
 		middle[i] = float32(rnd.NormFloat64())
 	}
-	set := &dataset.Set{Name: "made", Distance: vec.Euclid, Size: size, Base: make([]float32, count*size)}
-	for i := range count {
+	all := make([]float32, (count+madeQueries)*size)
+	for i := range count + madeQueries {
 		c := rnd.IntN(centres)
 		for j := range size {
-			set.Base[i*size+j] = middle[c*size+j] + 0.5*float32(rnd.NormFloat64())
+			all[i*size+j] = middle[c*size+j] + 0.5*float32(rnd.NormFloat64())
 		}
 	}
-	return set
+	return &dataset.Set{Name: "made", Distance: vec.Euclid, Size: size, Base: all[:count*size], Queries: all[count*size:]}
 }
 
 // startAgain measures how long a node takes from its start until all is indexed, with the files of before.
@@ -42,8 +46,8 @@ func startAgain(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	set := made(o.start)
-	p := wire.Params{M: o.params.M, EfConstruct: o.params.EfConstruct, OnDisk: o.onDisk || o.allOnDisk, AllOnDisk: o.allOnDisk}
+	set := made(o.start, o.startSize)
+	p := wire.Params{M: o.params.M, EfConstruct: o.params.EfConstruct, OnDisk: o.onDisk || o.allOnDisk, AllOnDisk: o.allOnDisk, CodesInMemory: o.codesInMemory}
 	say("%d x %d: filling", set.Len(), set.Size)
 	l, err := wire.Fill(ctx, s, set, p)
 	if err == nil {
@@ -72,16 +76,20 @@ func startAgain(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	recall, err := recallOf(ctx, s, set)
+	if err != nil {
+		return err
+	}
 	raw := float64(4 * len(set.Base))
 	if _, err := fmt.Printf(`
-%d x %d, raw %.0f MiB, vectors on disk: %v, all: %v
+%d x %d, raw %.0f MiB, vectors on disk: %v, all: %v, codes in memory: %v
 indexed in %.1f s, at rest %.0f MiB (%.0f anonymous)
 started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)
-%.0f searches a second of 1 client, of which %.3f found the vector itself, then %.0f MiB (%.0f anonymous)
+%.0f searches a second of 1 client, of which %.3f found the vector itself, then %.0f MiB (%.0f anonymous); recall@%d of %d other queries %.3f
 
 `,
-		set.Len(), set.Size, raw/(1<<20), o.onDisk || o.allOnDisk, o.allOnDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous),
-		took.Seconds(), before.CPU.Seconds(), mib(before.Resident), mib(before.Anonymous), perSecond, found, mib(after.Resident), mib(after.Anonymous)); err != nil {
+		set.Len(), set.Size, raw/(1<<20), o.onDisk || o.allOnDisk, o.allOnDisk, o.codesInMemory || !o.allOnDisk, l.Ready.Seconds(), mib(l.Resident), mib(l.RestAnonymous),
+		took.Seconds(), before.CPU.Seconds(), mib(before.Resident), mib(before.Anonymous), perSecond, found, mib(after.Resident), mib(after.Anonymous), wire.K, set.QueryCount(), recall); err != nil {
 		return err
 	}
 	return inproc.Tell(os.Stdout, o.figures, []inproc.Figure{
@@ -92,7 +100,7 @@ started again in %.2f s, %.2f s of CPU, then %.0f MiB (%.0f anonymous)
 // searchSome searches for vectors that are there, spread over all, ten times as long as a slice. found is the share that found
 // themselves.
 func searchSome(ctx context.Context, s wire.Server, set *dataset.Set, slice time.Duration) (perSecond, found float64, err error) {
-	if err := s.SetEf(ctx, 64); err != nil {
+	if err := s.SetEf(ctx, startEf); err != nil {
 		return 0, 0, err
 	}
 	var nearest [wire.K]uint32
@@ -107,6 +115,30 @@ func searchSome(ctx context.Context, s wire.Server, set *dataset.Set, slice time
 		}
 	}
 	return float64(n) / time.Since(begin).Seconds(), float64(same) / float64(n), nil
+}
+
+// startEf is how many candidates those searches keep.
+const startEf = 64
+
+// recallOf searches for every query of a set once.
+func recallOf(ctx context.Context, s wire.Server, set *dataset.Set) (float64, error) {
+	var err error
+	if set.Truth, err = dataset.Truth(ctx, set, nil); err != nil {
+		return 0, err
+	}
+	good := 0
+	for q := range set.QueryCount() {
+		var nearest [wire.K]uint32
+		if err := s.Search(ctx, 0, set.Query(q), wire.K, nil, nearest[:]); err != nil {
+			return 0, err
+		}
+		for _, row := range nearest {
+			if slices.Contains(set.Neighbours(q, wire.K), row) {
+				good++
+			}
+		}
+	}
+	return float64(good) / float64(wire.K*set.QueryCount()), nil
 }
 
 func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
