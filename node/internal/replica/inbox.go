@@ -30,7 +30,8 @@ type events struct {
 	quorum   int            // the wanted W that came with view
 	schema   *shard.Schema  // that came with view
 	away     []catalog.PeerID
-	back     []catalog.PeerID // may be: of replicas that do not count, peers that answer
+	back     []catalog.PeerID     // may be: of replicas that do not count, peers that answer
+	paid     []replication.PeerID // whose last charge is
 	tick     bool
 	watches  []*watch
 	damage   error // found by somebody who read the shard

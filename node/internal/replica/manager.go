@@ -68,7 +68,7 @@ func NewManager(opts Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{orphans: true, opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), turns: newTurns(opts.Reads, opts.ReadsWaiting), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
-	m.opts.Logger = m.logger
+	m.opts.Logger, m.opts.traffic = m.logger, m.traffic
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}
 	m.mu.leaving = map[catalog.Generation]bool{}

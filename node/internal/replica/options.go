@@ -73,7 +73,8 @@ type Options struct {
 	// ReadWait bounds how long a read waits for a replica to catch up with its min_index; 0 means 500 ms.
 	ReadWait time.Duration
 
-	builds chan struct{} // one per shard whose payload indexes are being filled
+	builds  chan struct{} // one per shard whose payload indexes are being filled
+	traffic *traffic
 }
 
 // buildsAtOnce bounds how many shards fill their payload indexes at the same time.

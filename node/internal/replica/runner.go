@@ -101,7 +101,8 @@ func openRunner(opts *Options, col *catalog.Collection, v *catalog.Shard, st *mo
 	r.proposer = newProposer(ctx, r)
 	config := replication.Config{
 		Self: replication.PeerID(opts.Self), Generation: uint64(gen), Log: log, Applied: r.appliedTo,
-		State: replication.HardState{Promised: replication.Term(hs.Promised), Led: replication.Term(hs.Led)},
+		State:   replication.HardState{Promised: replication.Term(hs.Promised), Led: replication.Term(hs.Led)},
+		Options: replication.Options{Charge: true},
 	}
 	if err := config.Check(); err != nil {
 		cancel()
@@ -200,6 +201,9 @@ func (r *runner) handle(ev events) {
 	for _, id := range ev.back {
 		r.core.Reachable(replication.PeerID(id))
 	}
+	for _, id := range ev.paid {
+		r.core.Paid(id)
+	}
 	if ev.tick {
 		r.core.Tick()
 		r.crowd()
@@ -297,6 +301,7 @@ func (r *runner) pump(ctx context.Context) {
 	for r.failure == nil && r.pending == nil && r.core.HasReady() {
 		rd := r.core.Ready()
 		r.send(rd.Early)
+		r.pay(ctx, rd.Charges)
 		if rd.State == nil && rd.TruncateFrom == 0 && len(rd.Append) == 0 {
 			r.effects(rd)
 			continue

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 )
 
@@ -94,17 +95,39 @@ func (t *throttle) set(perSecond int) {
 	t.mu.perSecond = perSecond
 }
 
-// wait returns once bytes may go, or with the error of ctx.
-func (t *throttle) wait(ctx context.Context, bytes int) error {
+// take takes the time of some bytes, and returns how long to wait before they may go.
+func (t *throttle) take(bytes int) time.Duration {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	now := time.Now()
 	if t.mu.free.Before(now) {
 		t.mu.free = now
 	}
 	pause := t.mu.free.Sub(now)
 	t.mu.free = t.mu.free.Add(time.Duration(float64(bytes) / float64(t.mu.perSecond) * float64(time.Second)))
-	t.mu.Unlock()
-	return pauseFor(ctx, pause)
+	return pause
+}
+
+// wait returns once bytes may go, or with the error of ctx.
+func (t *throttle) wait(ctx context.Context, bytes int) error { return pauseFor(ctx, t.take(bytes)) }
+
+// pay spreads what replicas are sent of what they have missed over time, together with snapshots.
+func (r *runner) pay(ctx context.Context, charges []replication.Charge) {
+	for _, c := range charges {
+		pause := r.opts.traffic.throttleOut.take(c.Bytes)
+		if pause <= 0 {
+			r.core.Paid(c.Peer)
+			continue
+		}
+		r.wg.Go(func() {
+			if pauseFor(ctx, pause) == nil {
+				_ = r.inbox.put(func(ev *events) error { // closed: nobody is sent anything any more
+					ev.paid = append(ev.paid, c.Peer)
+					return nil
+				})
+			}
+		})
+	}
 }
 
 func pauseFor(ctx context.Context, d time.Duration) error {

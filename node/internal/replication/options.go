@@ -9,6 +9,8 @@ type Options struct {
 	MaxInflightBytes int
 	// MaxInflightEntries bounds the same in entries. 4096.
 	MaxInflightEntries int
+	// Charge has what partial replicas have missed charged for (Ready.Charges): the driver spreads it over time.
+	Charge bool
 	// MaxPendingBytes bounds what is proposed and not yet committed; beyond it Propose refuses. 64 MiB.
 	MaxPendingBytes int
 	// MaxPendingEntries bounds the same in entries. 16384.

@@ -197,6 +197,9 @@ func (c *Core) handleReply(m Message) {
 	if m.Term != l.term || m.Match > c.tail.handed {
 		return
 	}
+	if !p.heard {
+		c.missed(p)
+	}
 	p.silent, p.heard = 0, true
 	switch {
 	case m.Applied > c.tail.last():
@@ -219,6 +222,9 @@ func (c *Core) accepted(p *progress, m Message) {
 	p.next = max(p.next, p.match+1)
 	p.landed(p.match)
 	p.probing, p.paused = false, false
+	if p.lacksLog { // a snapshot has brought it nearer
+		c.missed(p)
+	}
 	p.found(false, false)
 	c.stay(p)
 }

@@ -34,6 +34,7 @@ type progress struct {
 	mark    Index // what the log held when it stopped counting (R3)
 
 	lack
+	arrears arrears
 }
 
 // lack says what keeps a replica from following the log.
@@ -130,6 +131,7 @@ func (c *Core) relearn() {
 		if p.role != r {
 			p.role, p.silent, p.near, p.holds, p.heard = r, 0, 0, 0, r != dead && p.heard
 			p.leaving = p.leaving && r == active
+			c.missed(p)
 			if r == dead {
 				p.retry()
 				p.due, p.resend = false, c.opts.ProbeTicks
@@ -143,7 +145,9 @@ func (c *Core) relearn() {
 }
 
 func (c *Core) newProgress(id PeerID, generation uint64, r role, next Index) *progress {
-	return &progress{id: id, generation: generation, role: r, next: next, probing: true, due: true, resend: c.opts.ResendTicks}
+	p := &progress{id: id, generation: generation, role: r, next: next, probing: true, due: true, resend: c.opts.ResendTicks}
+	c.missed(p)
+	return p
 }
 
 func indexOf(peers []*progress, id PeerID) int {

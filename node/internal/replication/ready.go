@@ -26,6 +26,8 @@ type Ready struct {
 	// WantPromotion, when not 0, is the term that this replica is named primary of and cannot (go on to) lead. It is
 	// repeated every PromotionTicks while that is so.
 	WantPromotion Term
+	// Charges are what the driver is to pay for, whenever it sees fit, by Paid.
+	Charges []Charge
 	// NeedSnapshot names replicas that newly need entries which the log no longer has. Status lists all such.
 	NeedSnapshot []PeerID
 }
@@ -113,6 +115,7 @@ func (c *Core) leadershipReady(r *Ready) {
 	r.Early = c.startRound(r.Early)
 	for _, p := range l.peers {
 		r.Early = c.send(p, r.Early)
+		r.Charges = p.arrears.bill(p.id, r.Charges)
 		if p.lacksLog && !p.lackReported {
 			p.lackReported = true
 			r.NeedSnapshot = append(r.NeedSnapshot, p.id)

@@ -13,6 +13,9 @@ func (c *Core) sendable(p *progress) bool {
 
 // roomFor reports whether p's window takes another append.
 func (c *Core) roomFor(p *progress) bool {
+	if p.role == partial && p.arrears.debt > 0 {
+		return false
+	}
 	if p.probing {
 		return !p.paused
 	}
@@ -55,10 +58,17 @@ func (c *Core) batch(p *progress) (Message, bool) {
 	}
 	room := min(c.opts.MaxBatchBytes, max(1, c.opts.MaxInflightBytes-p.flying))
 	hi := min(c.tail.handed, p.next+Index(c.opts.MaxInflightEntries)-1)
+	charges := c.charges(p)
+	if charges {
+		hi = min(hi, p.arrears.until)
+	}
 	entries, err := c.tail.read(p.next, hi, room)
 	c.problem = err
 	if err != nil || len(entries) == 0 {
 		return Message{}, false
+	}
+	if charges {
+		p.arrears.charge(size(entries))
 	}
 	m := c.appendTo(p, p.next-1, entries)
 	if p.probing {

@@ -32,10 +32,11 @@ type node struct {
 	sent    int                 // messages sent, to see that an idle shard is silent
 	refused error               // of its last proposal
 	reads   []reading
-	filling bool              // its replica waits for a snapshot
-	source  *snapshot         // on its way
-	lacking bool              // as a primary, it has heard of replicas that its log does not reach back to
-	heard   map[peerID]uint64 // generations that are replicas already, not being filled: something is applied there
+	charges []replication.Charge // to be paid at the next tick
+	filling bool                 // its replica waits for a snapshot
+	source  *snapshot            // on its way
+	lacking bool                 // as a primary, it has heard of replicas that its log does not reach back to
+	heard   map[peerID]uint64    // generations that are replicas already, not being filled: something is applied there
 }
 
 // reading is a linearizable read under way.
@@ -61,6 +62,7 @@ func (n *node) open(w *world) {
 // stop loses everything that is not on disk.
 func (n *node) stop() {
 	n.core, n.taken, n.ready, n.change, n.stuck = nil, false, replication.Ready{}, nil, 0
+	n.charges = nil
 	n.view, n.reads, n.source, n.lacking, n.heard = viewInfo{}, nil, nil, false, nil
 }
 
@@ -115,6 +117,10 @@ func (n *node) deaf(w *world) bool {
 
 // tick passes time at n. A driver may leave a quiet replica alone; if it does not, nothing may come of it.
 func (n *node) tick(w *world) {
+	for _, c := range n.charges {
+		n.core.Paid(c.Peer)
+	}
+	n.charges = nil
 	quiet, had := n.core.Quiet(), n.core.HasReady()
 	if quiet && w.plan.lazy {
 		return
@@ -181,6 +187,7 @@ func (n *node) take(w *world) {
 		return
 	}
 	n.ready, n.taken = n.core.Ready(), true
+	n.charges = append(n.charges, n.ready.Charges...)
 	w.send(n, n.ready.Early)
 	if w.without.bent == sendEarly {
 		w.send(n, n.ready.Messages)

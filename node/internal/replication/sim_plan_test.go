@@ -126,6 +126,7 @@ func newPlan(rng *rand.Rand, only theme) plan {
 		MaxPendingBytes: 400, MaxPendingEntries: 50,
 		ResendTicks: pick(1, 2), DemoteTicks: pick(3, 5, 8), ProbeTicks: pick(1, 3), PromotionTicks: 2,
 	}
+	p.options.Charge = p.options.ResendTicks == 1
 	switch kind := rng.IntN(10); {
 	case only != 0:
 		p.deep = false
