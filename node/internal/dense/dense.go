@@ -120,13 +120,15 @@ func (x *Index) Put(label uint32, v []float32) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.mu.closed {
-		return fault.New(fault.Unavailable, "the vector index is closed")
+		return errClosed()
 	}
 	if !x.mu.core.kill(label, x.mu.seq+1) {
 		x.mu.count++
 	}
 	return x.mu.core.add(label, v)
 }
+
+func errClosed() error { return fault.New(fault.Unavailable, "the vector index is closed") }
 
 // Remove stages the removal of the vector of a label, if there is one.
 func (x *Index) Remove(label uint32) {

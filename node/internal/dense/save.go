@@ -42,10 +42,10 @@ type Moment struct {
 // left to be built. final: whether anything has.
 func (x *Index) SaveDue(final bool) bool {
 	x.mu.Lock()
-	busy := x.worker.busy
+	busy, closed := x.worker.busy, x.mu.closed
 	x.mu.Unlock()
 	s := x.state.Load()
-	if s.core.net.Load() == nil {
+	if closed || s.core.net.Load() == nil {
 		return false
 	}
 	x.kept.Lock()
@@ -68,11 +68,14 @@ const (
 
 // Save keeps the index in a directory, for Load, while searches and changes go on. Its graph is of the time when Save
 // began, its rows are of the moment, which is taken after. Nothing is saved without a graph, or when the index was built
-// anew meanwhile.
+// anew meanwhile. Of an index that was closed nothing is saved either: that is an error of class fault.Unavailable.
 func (x *Index) Save(dir string, moment func() (Moment, error)) error {
 	x.kept.Lock()
 	defer x.kept.Unlock()
-	before := x.Snapshot()
+	before, ok := x.snapshot()
+	if !ok {
+		return errClosed()
+	}
 	defer before.Release()
 	n := before.core.net.Load()
 	if n == nil {

@@ -13,9 +13,24 @@ type Snapshot struct {
 
 // Snapshot returns what is published now. The index must be open.
 func (x *Index) Snapshot() Snapshot {
+	s, ok := x.snapshot()
+	if !ok {
+		panic("dense: a snapshot of an index that was closed")
+	}
+	return s
+}
+
+// snapshot is Snapshot of an index that may have been closed: then there is none.
+func (x *Index) snapshot() (s Snapshot, ok bool) {
 	for {
 		if s := x.state.Load(); s.core.acquire() {
-			return Snapshot{x: x, state: s}
+			return Snapshot{x: x, state: s}, true
+		}
+		x.mu.Lock() // another core is in place now, unless it was the last
+		closed := x.mu.closed
+		x.mu.Unlock()
+		if closed {
+			return Snapshot{}, false
 		}
 	}
 }

@@ -40,5 +40,11 @@ func (s *Shard) BeginSearch(req SearchRequest) (finish func() ([]Scored, error),
 	}, nil
 }
 
+// Saving returns what saves the index that a vector has now, as the keeper does later, and tells whether it would.
+func (s *Shard) Saving(name string) (save func() (due bool, err error)) {
+	sp := s.mu.spaces[name]
+	return func() (bool, error) { return sp.dense.SaveDue(false), s.save(name, sp) }
+}
+
 // MostPlans bounds KeptPlans.
 const MostPlans = mostPlans

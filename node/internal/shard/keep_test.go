@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -148,5 +149,21 @@ func TestDamagedIndexesAreBuiltAgain(t *testing.T) {
 	}
 	if g, err := shard.SavedGenerations(n.saved); err != nil || len(g) != 0 {
 		t.Errorf("%v, %v", g, err)
+	}
+}
+
+// A vector that goes while another is saved, before its own turn, is not saved.
+func TestAVectorThatIsGoneIsNotSaved(t *testing.T) {
+	n := newNode(t)
+	s := n.open2(t, indexed)
+	defer closeShard(t, s)
+	apply(t, s, upsert(somePoints(0, 1500)...))
+	if err := s.Settled(ctx); err != nil {
+		t.Fatal(err)
+	}
+	save := s.Saving("v")
+	s.SetSchema(shard.Schema{})
+	if due, err := save(); due || !fault.Is(err, fault.Unavailable) {
+		t.Errorf("due: %v; saved: %v", due, err)
 	}
 }
