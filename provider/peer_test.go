@@ -145,6 +145,30 @@ func TestADrainThatRunsOutOfTimeIsJoined(t *testing.T) {
 	w.applyOf(t, peerType, r, nil)
 }
 
+// With an error in it, a state would be one of a tainted resource, which the next apply replaces: it would remove a peer that is in use.
+func TestAPeerThatCannotBeChangedIsNotAdopted(t *testing.T) {
+	w := newWorld(t, 4, nil)
+	w.apply(t, nil, minimal(prototest.Config{"shard_number": 4, "replication_factor": 2}))
+	w.cluster.Log()
+	for _, c := range []struct {
+		begun  bool
+		config prototest.Config
+		log    []string
+	}{
+		{false, n3(prototest.Config{"zone": "b"}), []string{"peer n3 zone b"}},
+		{true, n3(prototest.Config{"state": "draining"}), []string{"peer n3 PEER_STATE_DRAINING", "peer n3 PEER_STATE_DRAINING"}},
+	} {
+		w.cluster.Inject(fakecluster.Fault{Method: "Cluster/UpdatePeer", Err: status.Error(codes.PermissionDenied, "injected"), After: c.begun, Times: 1})
+		out, diags := w.Apply(t, w.Plan(t, peerType, w.None(peerType), c.config))
+		wantOne(t, "errors", diags.Errors(), "Cannot change peer n3", "injected", "the next apply goes on from there")
+		if out.Exists() {
+			t.Errorf("it could not become %v, and is in the state", c.config)
+		}
+		w.mustBeSettledOf(t, peerType, w.applyOf(t, peerType, nil, c.config), c.config)
+		wantEqual(t, "log", w.cluster.Log(), c.log)
+	}
+}
+
 func TestAPlainQdrantHasNoPeers(t *testing.T) {
 	cluster, err := fakecluster.OpenPlain(1)
 	if err != nil {

@@ -20,7 +20,8 @@ import (
 // errAbsent is a name that no member has.
 var errAbsent = errors.New("no peer of this name is a member of the cluster")
 
-// Create waits for the node and declares what is to be of it.
+// Create waits for the node and declares what is to be of it. If that fails, the peer is not in the state: it would be there as tainted,
+// and the next apply would remove it from the cluster to create it anew. That apply finds it as it is, and goes on.
 func (p *peer) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -36,11 +37,12 @@ func (p *peer) Create(ctx context.Context, req resource.CreateRequest, resp *res
 		failed("Cannot find peer "+plan.Name.ValueString(), err, &resp.Diagnostics)
 		return
 	}
-	session.Identify(ctx, resp.Identity, identity{plan.Name}, &resp.Diagnostics)
 	reached, err := p.declare(ctx, plan, found)
 	if err != nil {
-		failed("Cannot change peer "+plan.Name.ValueString(), err, &resp.Diagnostics)
+		failed("Cannot change peer "+plan.Name.ValueString(), fmt.Errorf("%w\n\nThe peer is not in the state; the next apply goes on from there", err), &resp.Diagnostics)
+		return
 	}
+	session.Identify(ctx, resp.Identity, identity{plan.Name}, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
 }
 
