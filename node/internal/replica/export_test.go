@@ -1,6 +1,9 @@
 package replica
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+)
 
 // Untaken returns how many writes wait at the door of a shard's replica.
 func (m *Manager) Untaken(ref catalog.ShardRef) int {
@@ -26,4 +29,29 @@ func (m *Manager) Parked(ref catalog.ShardRef) int {
 		return -1
 	}
 	return r.status.Load().parked
+}
+
+// Occupy keeps the primary of a shard from noticing anything, from when it knows enough on, until released is closed. What it has begun
+// to write or to apply goes on.
+func (m *Manager) Occupy(ref catalog.ShardRef, enough func(replication.Status) bool, released <-chan struct{}) (occupied <-chan struct{}) {
+	r, err := m.runner(ref)
+	if err != nil {
+		panic(err)
+	}
+	is := make(chan struct{})
+	err = r.inbox.put(func(ev *events) error {
+		ev.watches = append(ev.watches, &watch{done: make(chan error, 1), enough: func(s replication.Status) bool {
+			if !enough(s) {
+				return false
+			}
+			close(is)
+			<-released
+			return true
+		}})
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return is
 }

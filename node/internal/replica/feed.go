@@ -217,7 +217,7 @@ func (m *Manager) seal(ctx context.Context, r *runner, req FeedRequest) (*sealin
 		return nil, notLeading(st)
 	}
 	if seal, ok := r.shard.Moves().Seal(req.Move); ok && seal.Version == req.Seal {
-		return &sealing{r: r, index: r.mark.get()}, nil
+		return &sealing{r: r, index: r.shard.Applied()}, nil // at which that showed it
 	}
 	s, err := m.appendSeal(ctx, r, st.Term, req)
 	if err != nil {

@@ -1,0 +1,86 @@
+package replica_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
+)
+
+func (c *cluster) lastIndex(peer catalog.PeerID, ref catalog.ShardRef) uint64 {
+	return c.mu.up[peer].manager.Status([]catalog.ShardRef{ref})[0].LastIndex
+}
+
+// TestASealThatWasJustAppliedIsLookedForWhereItStands: its index is not yet known to be applied.
+func TestASealThatWasJustAppliedIsLookedForWhereItStands(t *testing.T) {
+	c, held := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 100 * time.Millisecond }), &brake{}
+	c.disk = map[catalog.PeerID]*brake{2: held, 3: held}
+	for id := range c.disk {
+		c.stop(id)
+		c.start(id)
+	}
+	ref := c.create(1, 1, 2, 3)
+	up, low := upperAndLower()
+	c.write(ref, upsert(up, low))
+	c.equal(ref, 1, 2, 3)
+	_, id := c.second(ref, 2, 1)
+	m := c.mu.up[1].manager
+	feed := func(ctx context.Context, req replica.FeedRequest, begun func(cut uint64)) error {
+		req.Ref, req.Move = ref, id
+		return m.Feed(ctx, req, func(chunk replica.FeedChunk) error {
+			if chunk.Begin != nil {
+				begun(chunk.Begin.Cut)
+			}
+			return nil
+		})
+	}
+	last := replica.FeedRequest{Seal: 2}
+	c.eventually("the slots are copied", func() error {
+		return feed(context.Background(), replica.FeedRequest{}, func(cut uint64) { last.Cursor = cut })
+	})
+	c.eventually("all three are active, and stay so whoever does not answer", func() error {
+		if c.frozen.Store(true); len(c.shard(ref).Active()) == 3 {
+			return nil
+		}
+		c.frozen.Store(false)
+		return errors.New("they are not")
+	})
+	held.Lock()
+	defer held.Unlock()
+	end := replication.Index(c.lastIndex(1, ref))
+	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 1, Seal: true}})
+	released := make(chan struct{})
+	occupied := m.Occupy(ref, func(s replication.Status) bool { return s.CommitIndex > end }, released)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil && feed(ctx, last, func(uint64) {}) != nil { // the shard may learn of the phase later than it waits for it
+		}
+	}()
+	<-occupied
+	c.eventually("the seal is applied", func() error {
+		if _, ok := m.Moves(ref).Seal(id); !ok {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	free := time.AfterFunc(time.Second, func() { close(released) }) // should the answer wait for the replica
+	looked := false
+	err := feed(ctx, last, func(uint64) {
+		if looked = true; free.Stop() {
+			close(released)
+		}
+		time.AfterFunc(200*time.Millisecond, cancel)
+	})
+	if err == nil || !looked {
+		t.Errorf("one replica of three has applied the seal, and the last pass has ended: %v, begun: %t", err, looked)
+	}
+	cancel()
+	<-ended
+}
