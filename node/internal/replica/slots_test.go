@@ -100,25 +100,28 @@ func TestAPrimaryTakesWritesOfTheSlotsThatItsCatalogGivesIt(t *testing.T) {
 }
 
 func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
-	c := newCluster(t, 1)
+	c := newTunedCluster(t, 1, func(o *replica.Options) { o.ReadWait = time.Minute })
 	ref := c.create(1, 1)
 	up, low := upperAndLower()
 	c.write(ref, upsert(up, low))
 	m := c.mu.up[1].manager
-	count := func(ref catalog.ShardRef, epoch uint64) (uint64, error) {
-		n, _, err := m.Count(context.Background(), ref, 0, shard.CountRequest{Look: shard.Look{Epoch: epoch}})
+	count := func(ctx context.Context, ref catalog.ShardRef, epoch uint64) (uint64, error) {
+		n, _, err := m.Count(ctx, ref, 0, shard.CountRequest{Look: shard.Look{Epoch: epoch}})
 		return n, err
 	}
+	ctx, brief := context.Background(), 100*time.Millisecond
+	short, cancel := context.WithTimeout(ctx, brief)
+	defer cancel()
 	begun := time.Now()
-	if _, err := count(ref, 2); !fault.Is(err, fault.StaleEpoch) || time.Since(begun) < 100*time.Millisecond {
+	if _, err := count(short, ref, 2); !fault.Is(err, fault.StaleEpoch) || time.Since(begun) < brief/2 {
 		t.Errorf("%v after %s: it should wait for a while", err, time.Since(begun))
 	}
 	target, id := c.second(ref, 1)
-	c.eventually("the new shard can be read", func() error { _, err := count(target, 1); return err })
+	c.eventually("the new shard can be read", func() error { _, err := count(ctx, target, 1); return err })
 	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 1, Seal: true}})
 	answer := make(chan error, 1)
 	go func() {
-		n, err := count(ref, 2)
+		n, err := count(ctx, ref, 2)
 		if err == nil && n != 1 {
 			t.Errorf("%d points in the new epoch", n)
 		}
@@ -128,7 +131,7 @@ func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
 	if err := <-answer; err != nil {
 		t.Errorf("a reader of the new epoch: %v", err)
 	}
-	if _, err := count(ref, 1); !fault.Is(err, fault.StaleEpoch) || fault.Hint(err, move.HintWait) != "" {
+	if _, err := count(ctx, ref, 1); !fault.Is(err, fault.StaleEpoch) || fault.Hint(err, move.HintWait) != "" {
 		t.Errorf("a reader of the old epoch: %v", err)
 	}
 }
@@ -148,6 +151,7 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 	c.equal(ref, 1, 2, 3)
 	_, id := c.second(ref, 2, 1)
 	m := c.mu.up[1].manager
+	whole := func() {} // called when the last piece has come
 	pass := func(ctx context.Context, req replica.FeedRequest) (pieces int, last bool, cut uint64, err error) {
 		req.Ref, req.Move = ref, id
 		err = m.Feed(ctx, req, func(chunk replica.FeedChunk) error {
@@ -155,7 +159,9 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 				cut = chunk.Begin.Cut
 				return nil
 			}
-			pieces, last = pieces+1, chunk.Last
+			if pieces, last = pieces+1, chunk.Last; last {
+				whole()
+			}
 			return nil
 		})
 		return pieces, last, cut, err
@@ -170,12 +176,21 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 	for _, b := range brakes {
 		b.Lock()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
-	defer cancel()
 	last := replica.FeedRequest{Cursor: cursor, Seal: 2}
-	if _, all, cut, err := pass(ctx, last); err == nil || !all || cut == 0 {
-		t.Errorf("one replica of three has applied the seal: everything came: %t, cut %d, and the last pass ended: %v", all, cut, err)
-	}
+	c.eventually("everything comes", func() error {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		whole = func() { time.AfterFunc(200*time.Millisecond, cancel) }
+		_, all, cut, err := pass(ctx, last)
+		if err == nil {
+			t.Error("one replica of three has applied the seal, and the last pass has ended")
+		}
+		if !all || cut == 0 {
+			return errors.Join(errors.New("it does not"), err)
+		}
+		return nil
+	})
+	whole = func() {}
 	brakes[2].Unlock()
 	c.eventually("two have", func() error {
 		_, all, _, err := pass(context.Background(), last)
