@@ -115,16 +115,18 @@ func scorerOf(codec quant.Codec, vectors [][]float32) (s quant.Scorer, done func
 // displaced returns how many candidates more than the true nearest are to be kept by codes for those to be among them,
 // and whether that is not too many.
 func displaced(ctx context.Context, byCode, exact quant.Scorer, queries [][]float32, rows []uint32) (wider int, ok bool, err error) {
+	nearest, err := nearestBy(ctx, exact, queries, rows, judgedNear)
+	if err != nil {
+		return 0, false, err
+	}
+	byCodes, err := nearestBy(ctx, byCode, queries, rows, judgedNear+mostDisplaced)
+	if err != nil {
+		return 0, false, err
+	}
 	var missed [mostDisplaced + 1]int
 	total := 0
-	var near, coded []hnsw.Hit
-	for _, q := range queries {
-		if near, err = nearestBy(ctx, exact, q, rows, judgedNear, near[:0]); err != nil {
-			return 0, false, err
-		}
-		if coded, err = nearestBy(ctx, byCode, q, rows, judgedNear+mostDisplaced, coded[:0]); err != nil {
-			return 0, false, err
-		}
+	for i, near := range nearest {
+		coded := byCodes[i]
 		total += len(near)
 		for _, h := range near {
 			place := 0
@@ -146,30 +148,40 @@ func displaced(ctx context.Context, byCode, exact quant.Scorer, queries [][]floa
 	return mostDisplaced, false, nil
 }
 
-// nearestBy appends the k rows of the best scores, best first.
-func nearestBy(ctx context.Context, s quant.Scorer, query []float32, rows []uint32, k int, best []hnsw.Hit) ([]hnsw.Hit, error) {
+// nearestBy returns, for each query, the k rows of the best scores, best first. Rows are read once, and compared with all queries
+// while they are at hand: they may lie in a file that has no room in memory.
+func nearestBy(ctx context.Context, s quant.Scorer, queries [][]float32, rows []uint32, k int) ([][]hnsw.Hit, error) {
 	var scores [wordRows * ctxEvery]float32
-	s.Query(query)
+	best := make([][]hnsw.Hit, len(queries))
 	for len(rows) > 0 {
-		if ctx.Err() != nil {
-			return best, fmt.Errorf("judge codes: %w", ctx.Err())
-		}
 		n := min(len(rows), len(scores))
-		s.Score(rows[:n], scores[:n])
-		for i, row := range rows[:n] {
-			if len(best) == k && !(scores[i] < best[k-1].Score) {
-				continue
+		for i, q := range queries {
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("judge codes: %w", ctx.Err())
 			}
-			if len(best) < k {
-				best = append(best, hnsw.Hit{})
-			}
-			at := len(best) - 1
-			for ; at > 0 && best[at-1].Score > scores[i]; at-- {
-				best[at] = best[at-1]
-			}
-			best[at] = hnsw.Hit{Row: row, Score: scores[i]}
+			s.Query(q)
+			s.Score(rows[:n], scores[:n])
+			best[i] = keepBest(best[i], k, rows[:n], scores[:n])
 		}
 		rows = rows[n:]
 	}
 	return best, nil
+}
+
+// keepBest adds rows to the k best so far.
+func keepBest(best []hnsw.Hit, k int, rows []uint32, scores []float32) []hnsw.Hit {
+	for i, row := range rows {
+		if len(best) == k && !(scores[i] < best[k-1].Score) {
+			continue
+		}
+		if len(best) < k {
+			best = append(best, hnsw.Hit{})
+		}
+		at := len(best) - 1
+		for ; at > 0 && best[at-1].Score > scores[i]; at-- {
+			best[at] = best[at-1]
+		}
+		best[at] = hnsw.Hit{Row: row, Score: scores[i]}
+	}
+	return best
 }
