@@ -122,13 +122,7 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 		TargetShardNumber: p.GetTargetShardNumber(), Epoch: p.GetEpoch(), Bytes: p.GetBytes(), Points: p.GetPoints(), Operations: p.GetOperations(),
 	}
 	for _, k := range p.GetShardKeys() {
-		key := ShardKeyPlacement{
-			Key: shardKeyOf(k.GetKey()), ShardNumber: k.GetShardNumber(), TargetShardNumber: k.GetTargetShardNumber(), ReplicationFactor: k.GetReplicationFactor(),
-		}
-		for _, peer := range k.GetPlacement() {
-			key.Placement = append(key.Placement, PeerID(peer))
-		}
-		out.ShardKeys = append(out.ShardKeys, key)
+		out.ShardKeys = append(out.ShardKeys, keyPlacementOf(k))
 	}
 	for _, m := range p.GetMoves() {
 		out.Moves = append(out.Moves, SlotMove{
@@ -156,6 +150,16 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 		out.Shards = append(out.Shards, shard)
 	}
 	return out
+}
+
+func keyPlacementOf(k *clusterpb.ShardKeyPlacement) ShardKeyPlacement {
+	key := ShardKeyPlacement{
+		Key: shardKeyOf(k.GetKey()), ShardNumber: k.GetShardNumber(), TargetShardNumber: k.GetTargetShardNumber(), ReplicationFactor: k.GetReplicationFactor(),
+	}
+	for _, peer := range k.GetPlacement() {
+		key.Placement = append(key.Placement, PeerID(peer))
+	}
+	return key
 }
 
 func transferOf(t *clusterpb.Transfer) *Transfer {

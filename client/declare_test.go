@@ -89,6 +89,12 @@ func (clusterServer) UpdatePeer(context.Context, *clusterpb.UpdatePeerRequest) (
 	}, nil
 }
 
+func (clusterServer) UpdateShardKey(_ context.Context, r *clusterpb.UpdateShardKeyRequest) (*clusterpb.UpdateShardKeyResponse, error) {
+	return &clusterpb.UpdateShardKeyResponse{ShardKey: &clusterpb.ShardKeyPlacement{
+		Key: r.GetShardKey(), ShardNumber: 1, TargetShardNumber: 2, ReplicationFactor: 3, Placement: []uint64{4},
+	}}, nil
+}
+
 func (clusterServer) RemovePeer(context.Context, *clusterpb.RemovePeerRequest) (*clusterpb.RemovePeerResponse, error) {
 	return &clusterpb.RemovePeerResponse{Lost: []string{"docs/1"}}, nil
 }
@@ -309,6 +315,13 @@ func TestShardKeysAndReplicasByHand(t *testing.T) {
 			do(c.CreateShardKey(ctx, "docs", client.ShardKeySpec{Key: client.ShardKey{Keyword: "eu"}, ShardNumber: 2, ReplicationFactor: 3, Placement: []client.PeerID{4, 5}}))
 			do(c.CreateShardKey(ctx, "docs", client.ShardKeySpec{Key: client.ShardKey{Number: 7}}))
 			do(c.DeleteShardKey(ctx, "docs", client.ShardKey{Number: 7}))
+			for _, update := range []client.ShardKeyUpdate{{ReplicationFactor: ptr(uint32(0)), Placement: []client.PeerID{}}, {Placement: []client.PeerID{5}}} {
+				got, err := c.UpdateShardKey(ctx, "docs", client.ShardKey{Keyword: "eu"}, update)
+				want := &client.ShardKeyPlacement{Key: client.ShardKey{Keyword: "eu"}, ShardNumber: 1, TargetShardNumber: 2, ReplicationFactor: 3, Placement: []client.PeerID{4}}
+				if do(err); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v", got)
+				}
+			}
 			if keys, err := c.ListShardKeys(ctx, "docs"); err != nil || !reflect.DeepEqual(keys, []client.ShardKey{{Keyword: "eu"}, {Number: 7}}) {
 				t.Errorf("got %v, %v", keys, err)
 			}
@@ -326,6 +339,9 @@ func TestShardKeysAndReplicasByHand(t *testing.T) {
 		expect(t, created[0].request, &qdrant.CreateShardKeyRequest{CollectionName: "docs", Request: &qdrant.CreateShardKey{
 			ShardKey: qdrant.NewShardKeyKeyword("eu"), ShardsNumber: ptr(uint32(2)), ReplicationFactor: ptr(uint32(3)), Placement: []uint64{4, 5}}})
 		expect(t, created[1].request, &qdrant.CreateShardKeyRequest{CollectionName: "docs", Request: &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyNum(7)}})
+		updated := requests(clusterMethods + "UpdateShardKey")
+		expect(t, updated[0].request, &clusterpb.UpdateShardKeyRequest{Collection: "docs", ShardKey: wireKeyword("eu"), ReplicationFactor: ptr(uint32(0)), Placement: &clusterpb.PeerSet{}})
+		expect(t, updated[1].request, &clusterpb.UpdateShardKeyRequest{Collection: "docs", ShardKey: wireKeyword("eu"), Placement: &clusterpb.PeerSet{Peers: []uint64{5}}})
 		setups := requests("qdrant.Collections/UpdateCollectionClusterSetup")
 		for i, want := range []proto.Message{
 			&qdrant.UpdateCollectionClusterSetupRequest{CollectionName: "docs", Operation: &qdrant.UpdateCollectionClusterSetupRequest_ReplicateShard{

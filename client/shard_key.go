@@ -72,6 +72,28 @@ func (c *Client) CreateShardKey(ctx context.Context, collection string, spec Sha
 	return err
 }
 
+// ShardKeyUpdate is what is to change of a shard key. Nil: as it is.
+type ShardKeyUpdate struct {
+	ReplicationFactor *uint32  // 0: the collection's, also when that changes
+	Placement         []PeerID // the peers it may live on; empty, but not nil: all
+}
+
+// UpdateShardKey changes a shard key while it serves; its placement shows how far the copies have come. ErrNotOstraka: the server is a plain Qdrant.
+func (c *Client) UpdateShardKey(ctx context.Context, collection string, key ShardKey, update ShardKeyUpdate) (*ShardKeyPlacement, error) {
+	op := operation{kind: idempotent, ddl: true, method: clusterService + "UpdateShardKey"}
+	request := &clusterpb.UpdateShardKeyRequest{
+		Collection: collection, ShardKey: key.wire(), ReplicationFactor: update.ReplicationFactor, Placement: peerSet(update.Placement),
+	}
+	reply, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*clusterpb.UpdateShardKeyResponse, error) {
+		return e.cluster.UpdateShardKey(ctx, request)
+	})
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	placement := keyPlacementOf(reply.GetShardKey())
+	return &placement, nil
+}
+
 // DeleteShardKey removes a shard key with its points.
 func (c *Client) DeleteShardKey(ctx context.Context, collection string, key ShardKey) error {
 	op := operation{kind: once, ddl: true, method: collectionsService + "DeleteShardKey"}

@@ -63,7 +63,7 @@ func TestAShardKeyIsCreatedWithTheCollectionsNumbersOrItsOwn(t *testing.T) {
 	}
 }
 
-func TestShardsOfAKeyChangeInPlaceAndEverythingElseReplaces(t *testing.T) {
+func TestAKeyChangesInPlaceWhereTheClusterCanDoIt(t *testing.T) {
 	w := newKeyWorld(t)
 	r := w.applyOf(t, keyType, nil, eu(nil))
 	w.cluster.Log()
@@ -73,16 +73,87 @@ func TestShardsOfAKeyChangeInPlaceAndEverythingElseReplaces(t *testing.T) {
 	}
 	wantEqual(t, "log", w.cluster.Log(), []string{"reshard docs/eu0 1->3", "reshard docs/eu0 3->2"})
 	for path, config := range map[string]prototest.Config{
-		"replication_factor": eu(prototest.Config{"replication_factor": 3}), "placement": eu(prototest.Config{"placement": []any{1001}}),
 		"collection": {"collection": "other", "key": "eu"}, "key": {"collection": "docs", "key": "us"},
 	} {
 		wantEqual(t, "replaced because of", w.Plan(t, keyType, r, config).Replace, []string{path})
 	}
+	for _, method := range []string{"Reshard", "UpdateShardKey"} {
+		w.cluster.Inject(fakecluster.Fault{Method: "Cluster/" + method, Err: status.Error(codes.Unimplemented, "not built")})
+	}
+	for path, c := range map[string]struct {
+		config prototest.Config
+		why    string
+	}{
+		"shards_number":      {prototest.Config{"shards_number": 5}, "cannot cut shards anew"},
+		"replication_factor": {prototest.Config{"shards_number": 2, "replication_factor": 3}, "cannot change the number of a shard key's replicas"},
+		"placement":          {prototest.Config{"shards_number": 2, "placement": []any{1001}}, "cannot move a shard key"},
+	} {
+		w.restart(t, nil)
+		plan := w.Plan(t, keyType, r, eu(c.config))
+		wantEqual(t, "replaced by old nodes because of", plan.Replace, []string{path})
+		wantOne(t, "warnings", plan.Diagnostics.Warnings(), c.why)
+	}
+}
+
+func TestReplicasAndPlacementOfAKeyChangeInPlace(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(prototest.Config{"placement": []any{1001, 1002}}))
+	w.cluster.Log()
+	for _, step := range []prototest.Config{
+		{"replication_factor": 2, "placement": []any{1002, 1003}},
+		{"replication_factor": 3},
+		{"replication_factor": 1, "placement": []any{1003}, "shards_number": 2},
+		{"placement": []any{1003}, "shards_number": 2},
+	} {
+		r = w.applyOf(t, keyType, r, eu(step))
+		w.mustBeSettledOf(t, keyType, r, eu(step))
+	}
+	wantEqual(t, "log", w.cluster.Log(), []string{"update docs/eu0 on [1002 1003]", "update docs/eu0 replicas 2->3 on []",
+		"update docs/eu0 replicas 3->1 on [1003]", "reshard docs/eu0 1->2"})
 	w.restart(t, nil)
-	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/Reshard", Err: status.Error(codes.Unimplemented, "not built")})
-	plan := w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 5}))
-	wantEqual(t, "replaced by old nodes because of", plan.Replace, []string{"shards_number"})
-	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "cannot cut shards anew")
+	plan := w.Plan(t, keyType, r, eu(prototest.Config{"replication_factor": 3, "shards_number": 3}))
+	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "docs/eu: it is placed elsewhere, 1 -> 3 replicas, 2 -> 3 shards", "4.0 GiB", "(at shards_number)")
+	if asked := w.cluster.Planned(); asked.GetReplicationFactor() != 3 || asked.GetShardNumber() != 3 || asked.Placement == nil || len(asked.GetPlacement().GetPeers()) > 0 {
+		t.Errorf("asked for %v", asked)
+	}
+	w.restart(t, nil)
+	plan = w.Plan(t, keyType, r, eu(prototest.Config{"replication_factor": 4, "shards_number": 2, "placement": []any{1003}}))
+	wantOne(t, "errors", plan.Diagnostics.Errors(), "3 peers are alive", "(at replication_factor)")
+}
+
+// A number of replicas that is left out is the collection's, which may change in the same apply.
+func TestAKeyThatFollowsTheCollectionIsChangedWithIt(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	plan := w.Plan(t, keyType, r, eu(prototest.Config{"shards_number": 2}))
+	w.cluster.KeyReplicas("docs", "eu", 3)
+	r, said := w.Apply(t, plan)
+	wantEqual(t, "errors", said.Errors(), nil)
+	if got := prototest.Get(r.State, "replication_factor"); got != "3" {
+		t.Errorf("replication_factor is %s", got)
+	}
+}
+
+func TestAChangeOfAKeysCopiesThatRunsOutOfTimeIsJoined(t *testing.T) {
+	w := newKeyWorld(t)
+	r := w.applyOf(t, keyType, nil, eu(nil))
+	w.cluster.Freeze(true)
+	after := eu(prototest.Config{"replication_factor": 2, "placement": []any{1003, 1002}, "timeouts": prototest.Config{"update": "300ms"}})
+	r, diags := w.Apply(t, w.Plan(t, keyType, r, after))
+	wantOne(t, "errors", diags.Errors(), "is to go", "joins it")
+	r = w.refreshOf(t, keyType, r)
+	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), "placement"), []string{"placement"})
+	w.cluster.Freeze(false)
+	r = w.applyOf(t, keyType, r, after)
+	w.mustBeSettledOf(t, keyType, r, after)
+	w.cluster.Freeze(true)
+	more := eu(prototest.Config{"replication_factor": 3, "timeouts": prototest.Config{"update": "300ms"}})
+	r, diags = w.Apply(t, w.Plan(t, keyType, r, more))
+	wantOne(t, "errors", diags.Errors(), "3 replicas declared, 2 active")
+	r = w.refreshOf(t, keyType, r)
+	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, more).Changes(), "replication_factor"), []string{"replication_factor"})
+	w.cluster.Freeze(false)
+	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, r, more), more)
 }
 
 func TestThePlanOfAKeyIsPutToTheCluster(t *testing.T) {
@@ -147,7 +218,7 @@ func TestDeletingAKeyWithPoints(t *testing.T) {
 	stale := w.Plan(t, keyType, r, nil)
 	w.cluster.Points(5)
 	wantOne(t, "destroy", w.Plan(t, keyType, r, nil).Diagnostics.Errors(), "holds 5 points", "(at deletion_protection)")
-	moved := eu(prototest.Config{"deletion_protection": true, "replication_factor": 1})
+	moved := prototest.Config{"collection": "docs", "key": "us", "deletion_protection": true}
 	wantOne(t, "replace", w.Plan(t, keyType, r, moved).Diagnostics.Errors(), "would replace")
 	_, diags := w.Apply(t, stale)
 	wantOne(t, "a plan that is older than the points", diags.Errors(), "holds 5 points")

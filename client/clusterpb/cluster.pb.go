@@ -2605,6 +2605,118 @@ func (x *ReshardResponse) GetOperation() *Operation {
 	return nil
 }
 
+type UpdateShardKeyRequest struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Collection        string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"`
+	ShardKey          *ShardKey              `protobuf:"bytes,2,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
+	ReplicationFactor *uint32                `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3,oneof" json:"replication_factor,omitempty"` // unset: as it is; 0: the collection's, also when that changes
+	Placement         *PeerSet               `protobuf:"bytes,4,opt,name=placement,proto3" json:"placement,omitempty"`                                                 // unset: as it is
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *UpdateShardKeyRequest) Reset() {
+	*x = UpdateShardKeyRequest{}
+	mi := &file_cluster_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateShardKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateShardKeyRequest) ProtoMessage() {}
+
+func (x *UpdateShardKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateShardKeyRequest.ProtoReflect.Descriptor instead.
+func (*UpdateShardKeyRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UpdateShardKeyRequest) GetCollection() string {
+	if x != nil {
+		return x.Collection
+	}
+	return ""
+}
+
+func (x *UpdateShardKeyRequest) GetShardKey() *ShardKey {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
+func (x *UpdateShardKeyRequest) GetReplicationFactor() uint32 {
+	if x != nil && x.ReplicationFactor != nil {
+		return *x.ReplicationFactor
+	}
+	return 0
+}
+
+func (x *UpdateShardKeyRequest) GetPlacement() *PeerSet {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+type UpdateShardKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ShardKey      *ShardKeyPlacement     `protobuf:"bytes,1,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"` // as it is declared now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateShardKeyResponse) Reset() {
+	*x = UpdateShardKeyResponse{}
+	mi := &file_cluster_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateShardKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateShardKeyResponse) ProtoMessage() {}
+
+func (x *UpdateShardKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateShardKeyResponse.ProtoReflect.Descriptor instead.
+func (*UpdateShardKeyResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *UpdateShardKeyResponse) GetShardKey() *ShardKeyPlacement {
+	if x != nil {
+		return x.ShardKey
+	}
+	return nil
+}
+
 type ListOperationsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Collection    string                 `protobuf:"bytes,1,opt,name=collection,proto3" json:"collection,omitempty"` // "": all
@@ -2615,7 +2727,7 @@ type ListOperationsRequest struct {
 
 func (x *ListOperationsRequest) Reset() {
 	*x = ListOperationsRequest{}
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2627,7 +2739,7 @@ func (x *ListOperationsRequest) String() string {
 func (*ListOperationsRequest) ProtoMessage() {}
 
 func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[29]
+	mi := &file_cluster_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2640,7 +2752,7 @@ func (x *ListOperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsRequest.ProtoReflect.Descriptor instead.
 func (*ListOperationsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{29}
+	return file_cluster_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListOperationsRequest) GetCollection() string {
@@ -2666,7 +2778,7 @@ type ListOperationsResponse struct {
 
 func (x *ListOperationsResponse) Reset() {
 	*x = ListOperationsResponse{}
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2678,7 +2790,7 @@ func (x *ListOperationsResponse) String() string {
 func (*ListOperationsResponse) ProtoMessage() {}
 
 func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[30]
+	mi := &file_cluster_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2691,7 +2803,7 @@ func (x *ListOperationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOperationsResponse.ProtoReflect.Descriptor instead.
 func (*ListOperationsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{30}
+	return file_cluster_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListOperationsResponse) GetOperations() []*Operation {
@@ -2710,7 +2822,7 @@ type WatchOperationRequest struct {
 
 func (x *WatchOperationRequest) Reset() {
 	*x = WatchOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2722,7 +2834,7 @@ func (x *WatchOperationRequest) String() string {
 func (*WatchOperationRequest) ProtoMessage() {}
 
 func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[31]
+	mi := &file_cluster_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2735,7 +2847,7 @@ func (x *WatchOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationRequest.ProtoReflect.Descriptor instead.
 func (*WatchOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{31}
+	return file_cluster_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WatchOperationRequest) GetId() uint64 {
@@ -2754,7 +2866,7 @@ type WatchOperationResponse struct {
 
 func (x *WatchOperationResponse) Reset() {
 	*x = WatchOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2766,7 +2878,7 @@ func (x *WatchOperationResponse) String() string {
 func (*WatchOperationResponse) ProtoMessage() {}
 
 func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[32]
+	mi := &file_cluster_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2779,7 +2891,7 @@ func (x *WatchOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOperationResponse.ProtoReflect.Descriptor instead.
 func (*WatchOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{32}
+	return file_cluster_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WatchOperationResponse) GetOperation() *Operation {
@@ -2798,7 +2910,7 @@ type CancelOperationRequest struct {
 
 func (x *CancelOperationRequest) Reset() {
 	*x = CancelOperationRequest{}
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2810,7 +2922,7 @@ func (x *CancelOperationRequest) String() string {
 func (*CancelOperationRequest) ProtoMessage() {}
 
 func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[33]
+	mi := &file_cluster_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2823,7 +2935,7 @@ func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationRequest.ProtoReflect.Descriptor instead.
 func (*CancelOperationRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{33}
+	return file_cluster_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CancelOperationRequest) GetId() uint64 {
@@ -2842,7 +2954,7 @@ type CancelOperationResponse struct {
 
 func (x *CancelOperationResponse) Reset() {
 	*x = CancelOperationResponse{}
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2854,7 +2966,7 @@ func (x *CancelOperationResponse) String() string {
 func (*CancelOperationResponse) ProtoMessage() {}
 
 func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[34]
+	mi := &file_cluster_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2867,7 +2979,7 @@ func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOperationResponse.ProtoReflect.Descriptor instead.
 func (*CancelOperationResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{34}
+	return file_cluster_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CancelOperationResponse) GetOperation() *Operation {
@@ -2903,7 +3015,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2915,7 +3027,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[35]
+	mi := &file_cluster_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2928,7 +3040,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{35}
+	return file_cluster_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Operation) GetId() uint64 {
@@ -3069,7 +3181,7 @@ type UpdatePeerRequest struct {
 
 func (x *UpdatePeerRequest) Reset() {
 	*x = UpdatePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3081,7 +3193,7 @@ func (x *UpdatePeerRequest) String() string {
 func (*UpdatePeerRequest) ProtoMessage() {}
 
 func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[36]
+	mi := &file_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3094,7 +3206,7 @@ func (x *UpdatePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{36}
+	return file_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdatePeerRequest) GetPeer() uint64 {
@@ -3134,7 +3246,7 @@ type LabelMap struct {
 
 func (x *LabelMap) Reset() {
 	*x = LabelMap{}
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3146,7 +3258,7 @@ func (x *LabelMap) String() string {
 func (*LabelMap) ProtoMessage() {}
 
 func (x *LabelMap) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[37]
+	mi := &file_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3159,7 +3271,7 @@ func (x *LabelMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabelMap.ProtoReflect.Descriptor instead.
 func (*LabelMap) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{37}
+	return file_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *LabelMap) GetLabels() map[string]string {
@@ -3179,7 +3291,7 @@ type UpdatePeerResponse struct {
 
 func (x *UpdatePeerResponse) Reset() {
 	*x = UpdatePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3191,7 +3303,7 @@ func (x *UpdatePeerResponse) String() string {
 func (*UpdatePeerResponse) ProtoMessage() {}
 
 func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[38]
+	mi := &file_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3204,7 +3316,7 @@ func (x *UpdatePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePeerResponse.ProtoReflect.Descriptor instead.
 func (*UpdatePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{38}
+	return file_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *UpdatePeerResponse) GetPeer() *Peer {
@@ -3232,7 +3344,7 @@ type RemovePeerRequest struct {
 
 func (x *RemovePeerRequest) Reset() {
 	*x = RemovePeerRequest{}
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3244,7 +3356,7 @@ func (x *RemovePeerRequest) String() string {
 func (*RemovePeerRequest) ProtoMessage() {}
 
 func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[39]
+	mi := &file_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3257,7 +3369,7 @@ func (x *RemovePeerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerRequest.ProtoReflect.Descriptor instead.
 func (*RemovePeerRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{39}
+	return file_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RemovePeerRequest) GetPeer() uint64 {
@@ -3283,7 +3395,7 @@ type RemovePeerResponse struct {
 
 func (x *RemovePeerResponse) Reset() {
 	*x = RemovePeerResponse{}
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3295,7 +3407,7 @@ func (x *RemovePeerResponse) String() string {
 func (*RemovePeerResponse) ProtoMessage() {}
 
 func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[40]
+	mi := &file_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3308,7 +3420,7 @@ func (x *RemovePeerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemovePeerResponse.ProtoReflect.Descriptor instead.
 func (*RemovePeerResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{40}
+	return file_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RemovePeerResponse) GetLost() []string {
@@ -3327,7 +3439,7 @@ type RebalanceRequest struct {
 
 func (x *RebalanceRequest) Reset() {
 	*x = RebalanceRequest{}
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3339,7 +3451,7 @@ func (x *RebalanceRequest) String() string {
 func (*RebalanceRequest) ProtoMessage() {}
 
 func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[41]
+	mi := &file_cluster_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3352,7 +3464,7 @@ func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
 func (*RebalanceRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{41}
+	return file_cluster_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RebalanceRequest) GetCollection() string {
@@ -3371,7 +3483,7 @@ type RebalanceResponse struct {
 
 func (x *RebalanceResponse) Reset() {
 	*x = RebalanceResponse{}
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3383,7 +3495,7 @@ func (x *RebalanceResponse) String() string {
 func (*RebalanceResponse) ProtoMessage() {}
 
 func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[42]
+	mi := &file_cluster_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3396,7 +3508,7 @@ func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
 func (*RebalanceResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{42}
+	return file_cluster_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RebalanceResponse) GetOperation() *Operation {
@@ -3414,7 +3526,7 @@ type GetSettingsRequest struct {
 
 func (x *GetSettingsRequest) Reset() {
 	*x = GetSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3426,7 +3538,7 @@ func (x *GetSettingsRequest) String() string {
 func (*GetSettingsRequest) ProtoMessage() {}
 
 func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[43]
+	mi := &file_cluster_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3439,7 +3551,7 @@ func (x *GetSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsRequest.ProtoReflect.Descriptor instead.
 func (*GetSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{43}
+	return file_cluster_proto_rawDescGZIP(), []int{45}
 }
 
 type GetSettingsResponse struct {
@@ -3451,7 +3563,7 @@ type GetSettingsResponse struct {
 
 func (x *GetSettingsResponse) Reset() {
 	*x = GetSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3575,7 @@ func (x *GetSettingsResponse) String() string {
 func (*GetSettingsResponse) ProtoMessage() {}
 
 func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[44]
+	mi := &file_cluster_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3588,7 @@ func (x *GetSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSettingsResponse.ProtoReflect.Descriptor instead.
 func (*GetSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{44}
+	return file_cluster_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetSettingsResponse) GetSettings() *Settings {
@@ -3495,7 +3607,7 @@ type UpdateSettingsRequest struct {
 
 func (x *UpdateSettingsRequest) Reset() {
 	*x = UpdateSettingsRequest{}
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3507,7 +3619,7 @@ func (x *UpdateSettingsRequest) String() string {
 func (*UpdateSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[45]
+	mi := &file_cluster_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3520,7 +3632,7 @@ func (x *UpdateSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{45}
+	return file_cluster_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UpdateSettingsRequest) GetSettings() *Settings {
@@ -3539,7 +3651,7 @@ type UpdateSettingsResponse struct {
 
 func (x *UpdateSettingsResponse) Reset() {
 	*x = UpdateSettingsResponse{}
-	mi := &file_cluster_proto_msgTypes[46]
+	mi := &file_cluster_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3551,7 +3663,7 @@ func (x *UpdateSettingsResponse) String() string {
 func (*UpdateSettingsResponse) ProtoMessage() {}
 
 func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[46]
+	mi := &file_cluster_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3564,7 +3676,7 @@ func (x *UpdateSettingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateSettingsResponse.ProtoReflect.Descriptor instead.
 func (*UpdateSettingsResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{46}
+	return file_cluster_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *UpdateSettingsResponse) GetSettings() *Settings {
@@ -3588,7 +3700,7 @@ type Settings struct {
 
 func (x *Settings) Reset() {
 	*x = Settings{}
-	mi := &file_cluster_proto_msgTypes[47]
+	mi := &file_cluster_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3600,7 +3712,7 @@ func (x *Settings) String() string {
 func (*Settings) ProtoMessage() {}
 
 func (x *Settings) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_proto_msgTypes[47]
+	mi := &file_cluster_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3613,7 +3725,7 @@ func (x *Settings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Settings.ProtoReflect.Descriptor instead.
 func (*Settings) Descriptor() ([]byte, []int) {
-	return file_cluster_proto_rawDescGZIP(), []int{47}
+	return file_cluster_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Settings) GetReplicaReplaceAfterSeconds() uint64 {
@@ -3892,7 +4004,17 @@ const file_cluster_proto_rawDesc = "" +
 	"\fshard_number\x18\x02 \x01(\rR\vshardNumber\x129\n" +
 	"\tshard_key\x18\x03 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\"N\n" +
 	"\x0fReshardResponse\x12;\n" +
-	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"Z\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\xf8\x01\n" +
+	"\x15UpdateShardKeyRequest\x12\x1e\n" +
+	"\n" +
+	"collection\x18\x01 \x01(\tR\n" +
+	"collection\x129\n" +
+	"\tshard_key\x18\x02 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\bshardKey\x122\n" +
+	"\x12replication_factor\x18\x03 \x01(\rH\x00R\x11replicationFactor\x88\x01\x01\x129\n" +
+	"\tplacement\x18\x04 \x01(\v2\x1b.ostraka.cluster.v1.PeerSetR\tplacementB\x15\n" +
+	"\x13_replication_factor\"\\\n" +
+	"\x16UpdateShardKeyResponse\x12B\n" +
+	"\tshard_key\x18\x01 \x01(\v2%.ostraka.cluster.v1.ShardKeyPlacementR\bshardKey\"Z\n" +
 	"\x15ListOperationsRequest\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -3996,8 +4118,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x17OPERATION_STATE_RUNNING\x10\x01\x12\x18\n" +
 	"\x14OPERATION_STATE_DONE\x10\x02\x12\x1d\n" +
 	"\x19OPERATION_STATE_CANCELLED\x10\x03\x12\x1a\n" +
-	"\x16OPERATION_STATE_FAILED\x10\x042\xc3\n" +
-	"\n" +
+	"\x16OPERATION_STATE_FAILED\x10\x042\xac\v\n" +
 	"\aCluster\x12[\n" +
 	"\n" +
 	"GetCluster\x12%.ostraka.cluster.v1.GetClusterRequest\x1a&.ostraka.cluster.v1.GetClusterResponse\x12a\n" +
@@ -4006,6 +4127,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\vWatchEvents\x12&.ostraka.cluster.v1.WatchEventsRequest\x1a'.ostraka.cluster.v1.WatchEventsResponse0\x01\x12R\n" +
 	"\aGetPlan\x12\".ostraka.cluster.v1.GetPlanRequest\x1a#.ostraka.cluster.v1.GetPlanResponse\x12R\n" +
 	"\aReshard\x12\".ostraka.cluster.v1.ReshardRequest\x1a#.ostraka.cluster.v1.ReshardResponse\x12g\n" +
+	"\x0eUpdateShardKey\x12).ostraka.cluster.v1.UpdateShardKeyRequest\x1a*.ostraka.cluster.v1.UpdateShardKeyResponse\x12g\n" +
 	"\x0eListOperations\x12).ostraka.cluster.v1.ListOperationsRequest\x1a*.ostraka.cluster.v1.ListOperationsResponse\x12i\n" +
 	"\x0eWatchOperation\x12).ostraka.cluster.v1.WatchOperationRequest\x1a*.ostraka.cluster.v1.WatchOperationResponse0\x01\x12j\n" +
 	"\x0fCancelOperation\x12*.ostraka.cluster.v1.CancelOperationRequest\x1a+.ostraka.cluster.v1.CancelOperationResponse\x12[\n" +
@@ -4030,7 +4152,7 @@ func file_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_cluster_proto_goTypes = []any{
 	(PeerState)(0),                  // 0: ostraka.cluster.v1.PeerState
 	(ReplicaState)(0),               // 1: ostraka.cluster.v1.ReplicaState
@@ -4065,32 +4187,34 @@ var file_cluster_proto_goTypes = []any{
 	(*PlanFinding)(nil),             // 30: ostraka.cluster.v1.PlanFinding
 	(*ReshardRequest)(nil),          // 31: ostraka.cluster.v1.ReshardRequest
 	(*ReshardResponse)(nil),         // 32: ostraka.cluster.v1.ReshardResponse
-	(*ListOperationsRequest)(nil),   // 33: ostraka.cluster.v1.ListOperationsRequest
-	(*ListOperationsResponse)(nil),  // 34: ostraka.cluster.v1.ListOperationsResponse
-	(*WatchOperationRequest)(nil),   // 35: ostraka.cluster.v1.WatchOperationRequest
-	(*WatchOperationResponse)(nil),  // 36: ostraka.cluster.v1.WatchOperationResponse
-	(*CancelOperationRequest)(nil),  // 37: ostraka.cluster.v1.CancelOperationRequest
-	(*CancelOperationResponse)(nil), // 38: ostraka.cluster.v1.CancelOperationResponse
-	(*Operation)(nil),               // 39: ostraka.cluster.v1.Operation
-	(*UpdatePeerRequest)(nil),       // 40: ostraka.cluster.v1.UpdatePeerRequest
-	(*LabelMap)(nil),                // 41: ostraka.cluster.v1.LabelMap
-	(*UpdatePeerResponse)(nil),      // 42: ostraka.cluster.v1.UpdatePeerResponse
-	(*RemovePeerRequest)(nil),       // 43: ostraka.cluster.v1.RemovePeerRequest
-	(*RemovePeerResponse)(nil),      // 44: ostraka.cluster.v1.RemovePeerResponse
-	(*RebalanceRequest)(nil),        // 45: ostraka.cluster.v1.RebalanceRequest
-	(*RebalanceResponse)(nil),       // 46: ostraka.cluster.v1.RebalanceResponse
-	(*GetSettingsRequest)(nil),      // 47: ostraka.cluster.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),     // 48: ostraka.cluster.v1.GetSettingsResponse
-	(*UpdateSettingsRequest)(nil),   // 49: ostraka.cluster.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil),  // 50: ostraka.cluster.v1.UpdateSettingsResponse
-	(*Settings)(nil),                // 51: ostraka.cluster.v1.Settings
-	nil,                             // 52: ostraka.cluster.v1.Peer.LabelsEntry
-	nil,                             // 53: ostraka.cluster.v1.LabelMap.LabelsEntry
+	(*UpdateShardKeyRequest)(nil),   // 33: ostraka.cluster.v1.UpdateShardKeyRequest
+	(*UpdateShardKeyResponse)(nil),  // 34: ostraka.cluster.v1.UpdateShardKeyResponse
+	(*ListOperationsRequest)(nil),   // 35: ostraka.cluster.v1.ListOperationsRequest
+	(*ListOperationsResponse)(nil),  // 36: ostraka.cluster.v1.ListOperationsResponse
+	(*WatchOperationRequest)(nil),   // 37: ostraka.cluster.v1.WatchOperationRequest
+	(*WatchOperationResponse)(nil),  // 38: ostraka.cluster.v1.WatchOperationResponse
+	(*CancelOperationRequest)(nil),  // 39: ostraka.cluster.v1.CancelOperationRequest
+	(*CancelOperationResponse)(nil), // 40: ostraka.cluster.v1.CancelOperationResponse
+	(*Operation)(nil),               // 41: ostraka.cluster.v1.Operation
+	(*UpdatePeerRequest)(nil),       // 42: ostraka.cluster.v1.UpdatePeerRequest
+	(*LabelMap)(nil),                // 43: ostraka.cluster.v1.LabelMap
+	(*UpdatePeerResponse)(nil),      // 44: ostraka.cluster.v1.UpdatePeerResponse
+	(*RemovePeerRequest)(nil),       // 45: ostraka.cluster.v1.RemovePeerRequest
+	(*RemovePeerResponse)(nil),      // 46: ostraka.cluster.v1.RemovePeerResponse
+	(*RebalanceRequest)(nil),        // 47: ostraka.cluster.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),       // 48: ostraka.cluster.v1.RebalanceResponse
+	(*GetSettingsRequest)(nil),      // 49: ostraka.cluster.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),     // 50: ostraka.cluster.v1.GetSettingsResponse
+	(*UpdateSettingsRequest)(nil),   // 51: ostraka.cluster.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil),  // 52: ostraka.cluster.v1.UpdateSettingsResponse
+	(*Settings)(nil),                // 53: ostraka.cluster.v1.Settings
+	nil,                             // 54: ostraka.cluster.v1.Peer.LabelsEntry
+	nil,                             // 55: ostraka.cluster.v1.LabelMap.LabelsEntry
 }
 var file_cluster_proto_depIdxs = []int32{
 	6,  // 0: ostraka.cluster.v1.GetClusterResponse.peers:type_name -> ostraka.cluster.v1.Peer
 	0,  // 1: ostraka.cluster.v1.Peer.state:type_name -> ostraka.cluster.v1.PeerState
-	52, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
+	54, // 2: ostraka.cluster.v1.Peer.labels:type_name -> ostraka.cluster.v1.Peer.LabelsEntry
 	9,  // 3: ostraka.cluster.v1.GetPlacementResponse.collections:type_name -> ostraka.cluster.v1.CollectionPlacement
 	13, // 4: ostraka.cluster.v1.CollectionPlacement.shards:type_name -> ostraka.cluster.v1.ShardPlacement
 	11, // 5: ostraka.cluster.v1.CollectionPlacement.shard_keys:type_name -> ostraka.cluster.v1.ShardKeyPlacement
@@ -4113,54 +4237,59 @@ var file_cluster_proto_depIdxs = []int32{
 	30, // 22: ostraka.cluster.v1.GetPlanResponse.findings:type_name -> ostraka.cluster.v1.PlanFinding
 	3,  // 23: ostraka.cluster.v1.PlanFinding.severity:type_name -> ostraka.cluster.v1.PlanFinding.Severity
 	12, // 24: ostraka.cluster.v1.ReshardRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	39, // 25: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	39, // 26: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
-	39, // 27: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	39, // 28: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	12, // 29: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
-	2,  // 30: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
-	41, // 31: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
-	0,  // 32: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
-	53, // 33: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
-	6,  // 34: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
-	39, // 35: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	39, // 36: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	51, // 37: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	51, // 38: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
-	51, // 39: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	4,  // 40: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	7,  // 41: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	16, // 42: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
-	20, // 43: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
-	24, // 44: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
-	31, // 45: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
-	33, // 46: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
-	35, // 47: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
-	37, // 48: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
-	40, // 49: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
-	43, // 50: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
-	45, // 51: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
-	47, // 52: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
-	49, // 53: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
-	5,  // 54: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	8,  // 55: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	17, // 56: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
-	21, // 57: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
-	28, // 58: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
-	32, // 59: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
-	34, // 60: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
-	36, // 61: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
-	38, // 62: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
-	42, // 63: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
-	44, // 64: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
-	46, // 65: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
-	48, // 66: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
-	50, // 67: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
-	54, // [54:68] is the sub-list for method output_type
-	40, // [40:54] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	41, // 25: ostraka.cluster.v1.ReshardResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	12, // 26: ostraka.cluster.v1.UpdateShardKeyRequest.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	26, // 27: ostraka.cluster.v1.UpdateShardKeyRequest.placement:type_name -> ostraka.cluster.v1.PeerSet
+	11, // 28: ostraka.cluster.v1.UpdateShardKeyResponse.shard_key:type_name -> ostraka.cluster.v1.ShardKeyPlacement
+	41, // 29: ostraka.cluster.v1.ListOperationsResponse.operations:type_name -> ostraka.cluster.v1.Operation
+	41, // 30: ostraka.cluster.v1.WatchOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	41, // 31: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	12, // 32: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	2,  // 33: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
+	43, // 34: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
+	0,  // 35: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
+	55, // 36: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
+	6,  // 37: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
+	41, // 38: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	41, // 39: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	53, // 40: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	53, // 41: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
+	53, // 42: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	4,  // 43: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	7,  // 44: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	16, // 45: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	20, // 46: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	24, // 47: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
+	31, // 48: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
+	33, // 49: ostraka.cluster.v1.Cluster.UpdateShardKey:input_type -> ostraka.cluster.v1.UpdateShardKeyRequest
+	35, // 50: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
+	37, // 51: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
+	39, // 52: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
+	42, // 53: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
+	45, // 54: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
+	47, // 55: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
+	49, // 56: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
+	51, // 57: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
+	5,  // 58: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	8,  // 59: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	17, // 60: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	21, // 61: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	28, // 62: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
+	32, // 63: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
+	34, // 64: ostraka.cluster.v1.Cluster.UpdateShardKey:output_type -> ostraka.cluster.v1.UpdateShardKeyResponse
+	36, // 65: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
+	38, // 66: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
+	40, // 67: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
+	44, // 68: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
+	46, // 69: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
+	48, // 70: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
+	50, // 71: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
+	52, // 72: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }
@@ -4179,15 +4308,16 @@ func file_cluster_proto_init() {
 	}
 	file_cluster_proto_msgTypes[21].OneofWrappers = []any{}
 	file_cluster_proto_msgTypes[25].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[36].OneofWrappers = []any{}
-	file_cluster_proto_msgTypes[47].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[29].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[38].OneofWrappers = []any{}
+	file_cluster_proto_msgTypes[49].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_proto_rawDesc), len(file_cluster_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   50,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	Cluster_WatchEvents_FullMethodName     = "/ostraka.cluster.v1.Cluster/WatchEvents"
 	Cluster_GetPlan_FullMethodName         = "/ostraka.cluster.v1.Cluster/GetPlan"
 	Cluster_Reshard_FullMethodName         = "/ostraka.cluster.v1.Cluster/Reshard"
+	Cluster_UpdateShardKey_FullMethodName  = "/ostraka.cluster.v1.Cluster/UpdateShardKey"
 	Cluster_ListOperations_FullMethodName  = "/ostraka.cluster.v1.Cluster/ListOperations"
 	Cluster_WatchOperation_FullMethodName  = "/ostraka.cluster.v1.Cluster/WatchOperation"
 	Cluster_CancelOperation_FullMethodName = "/ostraka.cluster.v1.Cluster/CancelOperation"
@@ -57,6 +58,9 @@ type ClusterClient interface {
 	// The answer comes once the change is declared; the operation goes on. The number that is declared already joins the
 	// operation that runs, another number turns it round.
 	Reshard(ctx context.Context, in *ReshardRequest, opts ...grpc.CallOption) (*ReshardResponse, error)
+	// Changes what is declared of a shard key: how many copies its shards have, and on which peers they may be. Copies come, move and go
+	// while reads and writes go on; the placement shows how far they are.
+	UpdateShardKey(ctx context.Context, in *UpdateShardKeyRequest, opts ...grpc.CallOption) (*UpdateShardKeyResponse, error)
 	// What takes long: running, and the last ones that ended.
 	ListOperations(ctx context.Context, in *ListOperationsRequest, opts ...grpc.CallOption) (*ListOperationsResponse, error)
 	// One operation, at each change, until it ends; its last message is its end.
@@ -154,6 +158,16 @@ func (c *clusterClient) Reshard(ctx context.Context, in *ReshardRequest, opts ..
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReshardResponse)
 	err := c.cc.Invoke(ctx, Cluster_Reshard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *clusterClient) UpdateShardKey(ctx context.Context, in *UpdateShardKeyRequest, opts ...grpc.CallOption) (*UpdateShardKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateShardKeyResponse)
+	err := c.cc.Invoke(ctx, Cluster_UpdateShardKey_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -269,6 +283,9 @@ type ClusterServer interface {
 	// The answer comes once the change is declared; the operation goes on. The number that is declared already joins the
 	// operation that runs, another number turns it round.
 	Reshard(context.Context, *ReshardRequest) (*ReshardResponse, error)
+	// Changes what is declared of a shard key: how many copies its shards have, and on which peers they may be. Copies come, move and go
+	// while reads and writes go on; the placement shows how far they are.
+	UpdateShardKey(context.Context, *UpdateShardKeyRequest) (*UpdateShardKeyResponse, error)
 	// What takes long: running, and the last ones that ended.
 	ListOperations(context.Context, *ListOperationsRequest) (*ListOperationsResponse, error)
 	// One operation, at each change, until it ends; its last message is its end.
@@ -311,6 +328,9 @@ func (UnimplementedClusterServer) GetPlan(context.Context, *GetPlanRequest) (*Ge
 }
 func (UnimplementedClusterServer) Reshard(context.Context, *ReshardRequest) (*ReshardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reshard not implemented")
+}
+func (UnimplementedClusterServer) UpdateShardKey(context.Context, *UpdateShardKeyRequest) (*UpdateShardKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateShardKey not implemented")
 }
 func (UnimplementedClusterServer) ListOperations(context.Context, *ListOperationsRequest) (*ListOperationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOperations not implemented")
@@ -447,6 +467,24 @@ func _Cluster_Reshard_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ClusterServer).Reshard(ctx, req.(*ReshardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Cluster_UpdateShardKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateShardKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ClusterServer).UpdateShardKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Cluster_UpdateShardKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ClusterServer).UpdateShardKey(ctx, req.(*UpdateShardKeyRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -610,6 +648,10 @@ var Cluster_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reshard",
 			Handler:    _Cluster_Reshard_Handler,
+		},
+		{
+			MethodName: "UpdateShardKey",
+			Handler:    _Cluster_UpdateShardKey_Handler,
 		},
 		{
 			MethodName: "ListOperations",

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -218,23 +219,67 @@ func TestATenantWithoutAKeyOfItsOwnHasTheFallbacks(t *testing.T) {
 	k.counts(keys(seven), 10)
 
 	nothingLeft(t, cluster) // balance leaves them where they may be
-	eventually(t, "the placement is shown", func(ctx context.Context) error {
+	k.placed(cluster, "acme", 3, home)
+}
+
+// placed waits until all copies of a key are on some peers, and all is as declared.
+func (k *tenants) placed(cluster clusterpb.ClusterClient, word string, shards int, on ...uint64) {
+	k.t.Helper()
+	eventually(k.t, fmt.Sprintf("%s is on %d", word, on), func(ctx context.Context) error {
 		resp, err := cluster.GetPlacement(ctx, &clusterpb.GetPlacementRequest{Collections: []string{"tenants"}})
 		if err != nil {
 			return err
 		}
-		p, shards := resp.GetCollections()[0], 0
+		p, seen := resp.GetCollections()[0], 0
 		for _, s := range p.GetShards() {
-			if s.GetShardKey().GetKeyword() != "acme" {
+			if s.GetShardKey().GetKeyword() != word {
 				continue
 			}
-			if shards++; len(s.GetReplicas()) != 1 || s.GetReplicas()[0].GetPeer() != home || s.GetDeclaredReplicas() != 1 {
+			var peers []uint64
+			for _, r := range s.GetReplicas() {
+				peers = append(peers, r.GetPeer())
+			}
+			slices.Sort(peers)
+			if seen++; !slices.Equal(peers, slices.Sorted(slices.Values(on))) || int(s.GetDeclaredReplicas()) != len(on) || s.GetProblem() != "" {
 				return fmt.Errorf("it is elsewhere: %v", s)
 			}
 		}
-		if shards != 3 || len(p.GetShardKeys()) != 2 || p.GetShardKeys()[1].GetPlacement()[0] != home {
-			return fmt.Errorf("%d shards, %v", shards, p.GetShardKeys())
+		declared := slices.IndexFunc(p.GetShardKeys(), func(d *clusterpb.ShardKeyPlacement) bool { return d.GetKey().GetKeyword() == word })
+		if seen != shards || declared < 0 || !slices.Equal(p.GetShardKeys()[declared].GetPlacement(), slices.Sorted(slices.Values(on))) {
+			return fmt.Errorf("%d shards, %v", seen, p.GetShardKeys())
 		}
 		return nil
 	})
+}
+
+// A key moves to other peers, and gets more copies and fewer, while it is written; what was acknowledged is there in the end.
+func TestAKeysCopiesMoveWhileItIsWritten(t *testing.T) {
+	k, c := newTenants(t)
+	cluster := clusterService(t, c, 0)
+	var ids []uint64
+	for _, p := range peers(t, cluster) {
+		ids = append(ids, p.GetId())
+	}
+	slices.Sort(ids)
+	k.create(acme, func(r *qdrant.CreateShardKey) {
+		r.ReplicationFactor, r.ShardsNumber, r.Placement = qdrant.PtrOf(uint32(1)), qdrant.PtrOf(uint32(2)), ids[:1]
+	})
+	k.upsert(keys(acme), 0, 40)
+	written := uint64(40)
+	for _, on := range [][]uint64{ids[1:2], ids[1:], ids, ids[:1]} {
+		eventually(t, "the change is declared", func(ctx context.Context) error {
+			_, err := clusterService(t, c, k.turn%3).UpdateShardKey(ctx, &clusterpb.UpdateShardKeyRequest{
+				Collection: "tenants", ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "acme"}},
+				ReplicationFactor: qdrant.PtrOf(uint32(len(on))), Placement: &clusterpb.PeerSet{Peers: on},
+			})
+			return err
+		})
+		for range 5 {
+			k.upsert(keys(acme), written, written+8)
+			written += 8
+		}
+		k.placed(cluster, "acme", 2, on...)
+		k.counts(keys(acme), written)
+	}
+	nothingLeft(t, cluster)
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // TestClustersBecomeAsDeclared is TestClustersKeepTheirPromises while somebody changes what is declared: peers are drained and
-// taken back, factors, numbers of shards, zones and settings change, shard keys are made, cut anew and deleted, nodes join and are removed for good, copies of peers that are
+// taken back, factors, numbers of shards, zones and settings change, shard keys are made, placed elsewhere, cut anew and deleted, nodes join and are removed for good, copies of peers that are
 // away for a moment are made anew. In the end everything is as declared, and nothing that was acknowledged is lost.
 func TestClustersBecomeAsDeclared(t *testing.T) {
 	sum := &totals{counts: map[string]int{}}
@@ -154,6 +154,7 @@ func (o *operator) changes() []fault {
 		change("reshard", 10, o.reshard),
 		change("make key", 6, o.makeKey),
 		change("delete key", 3, o.deleteKey),
+		change("rekey", 6, o.rekey),
 		change("rebalance", 2, func() (string, request) {
 			return "all", func(ctx context.Context, cc *grpc.ClientConn) error {
 				_, err := clusterpb.NewClusterClient(cc).Rebalance(ctx, &clusterpb.RebalanceRequest{})
@@ -288,6 +289,11 @@ func (o *operator) last(n *nemesis) *machine {
 			o.w.c.timeline.event("%s is to be drained in the end", m.name)
 		}
 		final = append(final, o.update(m, &clusterpb.UpdatePeerRequest{State: &state}))
+	}
+	for _, g := range o.w.targets {
+		if g.key != nil {
+			final = append(final, g.anywhere)
+		}
 	}
 	o.w.c.eventually(wholeWithin, "the last changes are declared", func(context.Context) error {
 		var errs []error

@@ -158,6 +158,52 @@ func (o *operator) deleteKey() (string, request) {
 	}
 }
 
+// rekey changes how many copies a key has, and on which peers they may be.
+func (o *operator) rekey() (string, request) {
+	g := o.w.targets[o.random.IntN(len(o.w.targets))]
+	if g.key == nil || !g.usable() {
+		return "nothing", nothing
+	}
+	update := &clusterpb.UpdateShardKeyRequest{Collection: g.name, ShardKey: g.wireKey()}
+	what := g.String()
+	if o.random.IntN(2) == 0 {
+		update.ReplicationFactor = qdrant.PtrOf([]uint32{0, 2, 3}[o.random.IntN(3)])
+		what += fmt.Sprintf(", %d copies", update.GetReplicationFactor())
+	}
+	var names []string
+	for _, i := range o.random.Perm(len(o.w.c.machines))[:o.random.IntN(len(o.w.c.machines)+1)] {
+		names = append(names, o.w.c.machines[i].name)
+	}
+	return fmt.Sprintf("%s, on %v", what, names), func(ctx context.Context, cc *grpc.ClientConn) error {
+		set := &clusterpb.PeerSet{} // all
+		for _, m := range o.w.c.machines {
+			if !slices.Contains(names, m.name) {
+				continue
+			}
+			id, err := o.peerOf(ctx, cc, m)
+			if err != nil {
+				return err
+			}
+			set.Peers = append(set.Peers, id)
+		}
+		_, err := clusterpb.NewClusterClient(cc).UpdateShardKey(ctx, &clusterpb.UpdateShardKeyRequest{
+			Collection: update.GetCollection(), ShardKey: update.GetShardKey(), ReplicationFactor: update.ReplicationFactor, Placement: set,
+		})
+		return err
+	}
+}
+
+// anywhere lets the copies of a key be on any peer, so that the cluster can be whole whoever leaves it.
+func (g *target) anywhere(ctx context.Context, cc *grpc.ClientConn) error {
+	_, err := clusterpb.NewClusterClient(cc).UpdateShardKey(ctx, &clusterpb.UpdateShardKeyRequest{
+		Collection: g.name, ShardKey: g.wireKey(), Placement: &clusterpb.PeerSet{},
+	})
+	if status.Code(err) == codes.NotFound && !g.stays() {
+		return nil
+	}
+	return err
+}
+
 // told checks what a client is told about a target: that its shard key does not exist only if somebody may have deleted it.
 func (w *workload) told(g *target, err error) {
 	if g.key != nil && status.Code(err) == codes.NotFound && g.stays() {

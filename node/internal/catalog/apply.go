@@ -78,6 +78,8 @@ func (e *edit) apply(cmd Command) Result {
 		r.ShardVersion, r.Err = e.changeShard(*cmd.ChangeShard)
 	case cmd.CreateShardKey != nil:
 		r.Collection, r.Err = cmd.CreateShardKey.Collection, e.createShardKey(*cmd.CreateShardKey)
+	case cmd.UpdateShardKey != nil:
+		r.Collection, r.Err = cmd.UpdateShardKey.Collection, e.updateShardKey(*cmd.UpdateShardKey)
 	case cmd.DeleteShardKey != nil:
 		r.Collection, r.Err = cmd.DeleteShardKey.Collection, e.deleteShardKey(*cmd.DeleteShardKey)
 	case cmd.Reshard != nil:
@@ -118,7 +120,7 @@ func (c Command) shape() error {
 		c.UpdateCollection != nil, c.DeleteCollection != nil, len(c.ChangeAliases) > 0, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
-		c.CreateShardKey != nil, c.DeleteShardKey != nil,
+		c.CreateShardKey != nil, c.UpdateShardKey != nil, c.DeleteShardKey != nil,
 		c.Reshard != nil, c.ChangeMove != nil, c.DropShard != nil,
 	} {
 		if is {
@@ -156,6 +158,9 @@ func (c Command) Check() error {
 		return c.CreateFieldIndex.Index.check()
 	case c.CreateShardKey != nil:
 		return c.CreateShardKey.check()
+	case c.UpdateShardKey != nil:
+		next := c.UpdateShardKey.of(&ShardKey{Key: c.UpdateShardKey.Key})
+		return next.check()
 	case c.DeleteShardKey != nil:
 		return checkKey(c.DeleteShardKey.Key)
 	case c.Reshard != nil && c.Reshard.Key != nil:

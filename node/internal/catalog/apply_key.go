@@ -76,6 +76,41 @@ func (e *edit) checkKeyPlacement(c *Collection, cmd *CreateShardKey) error {
 	return e.checkPeers(cmd.Placement, c.Copies(&cmd.ShardKey), c.nextShard())
 }
 
+// updateShardKey changes what is declared of a key, and nothing of its shards: the reconciler makes, moves and retires copies.
+func (e *edit) updateShardKey(cmd UpdateShardKey) error {
+	c, err := e.keyed(cmd.Collection)
+	if err != nil {
+		return err
+	}
+	at, ok := c.findKey(cmd.Key)
+	if !ok {
+		return c.errNoKey(cmd.Key)
+	}
+	now := c.Keys[at]
+	key := cmd.of(now)
+	if err := key.check(); err != nil {
+		return err
+	}
+	if cmd.Peers != nil {
+		for _, id := range key.Peers {
+			if e.next.Gone(id) {
+				return invalid("Peer %d does not exist", id)
+			}
+		}
+	}
+	if err := c.checkCopies(&key); err != nil {
+		return err
+	}
+	more := c.Copies(&key) != c.Copies(now)
+	next := e.collection(c.ID)
+	next.Keys = slices.Clone(next.Keys)
+	next.Keys[at] = &key
+	e.unpin(c.ID, func(_ *Collection, sh *Shard) bool { // how many copies there are to be, or that they cannot be there, was said anew
+		return *sh.Key == cmd.Key && (more || !key.allowsAll(sh.Pinned))
+	})
+	return nil
+}
+
 func (e *edit) deleteShardKey(cmd DeleteShardKey) error {
 	c, err := e.keyed(cmd.Collection)
 	if err != nil {

@@ -25,6 +25,7 @@ type Command struct {
 	DeleteFieldIndex *DeleteFieldIndex `json:"delete_field_index,omitempty"` // done if there is none
 
 	CreateShardKey *CreateShardKey `json:"create_shard_key,omitempty"`
+	UpdateShardKey *UpdateShardKey `json:"update_shard_key,omitempty"`
 	DeleteShardKey *DeleteShardKey `json:"delete_shard_key,omitempty"`
 
 	Reshard    *Reshard    `json:"reshard,omitempty"`

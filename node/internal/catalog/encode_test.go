@@ -207,6 +207,7 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"commands.v1.removing.golden": catalog.EncodeCommands(removingCommands()),
 		"state.v1.removing.golden":    catalog.EncodeState(removingState(t)),
 		"commands.v1.keys.golden":     catalog.EncodeCommands(keyCommands(t)),
+		"commands.v1.rekeys.golden":   catalog.EncodeCommands(rekeyCommands()),
 		"state.v1.keys.golden":        catalog.EncodeState(keyState(t)),
 		"commands.v1.cutting.golden":  catalog.EncodeCommands(cuttingCommands()),
 		"state.v1.cutting.golden":     catalog.EncodeState(cuttingState(t)),

@@ -32,6 +32,29 @@ type DeleteShardKey struct {
 	At         int64          `json:"at,omitempty"` // Unix milliseconds
 }
 
+// UpdateShardKey changes how many copies the shards of a key have, and which peers they may be on; what is nil stays as it is.
+type UpdateShardKey struct {
+	Collection        CollectionID   `json:"collection"`
+	Key               point.ShardKey `json:"key"`
+	ReplicationFactor *uint32        `json:"replication_factor,omitempty"` // 0: the collection's counts
+	Peers             *[]PeerID      `json:"peers,omitempty"`              // ordered; empty, and not nil: all
+}
+
+// of returns what the key is declared to be after the change.
+func (u *UpdateShardKey) of(k *ShardKey) ShardKey {
+	next := *k
+	if u.ReplicationFactor != nil {
+		next.ReplicationFactor = *u.ReplicationFactor
+	}
+	if u.Peers != nil {
+		next.Peers = nil
+		if len(*u.Peers) > 0 {
+			next.Peers = slices.Clone(*u.Peers)
+		}
+	}
+	return next
+}
+
 // Custom reports whether the collection has shard keys.
 func (c Config) Custom() bool { return c.Sharding == CustomSharding }
 
@@ -70,6 +93,10 @@ func (c *Collection) Allows(sh *Shard, id PeerID) bool { return c.keyOf(sh).allo
 
 func (k *ShardKey) allows(id PeerID) bool {
 	return k == nil || len(k.Peers) == 0 || slices.Contains(k.Peers, id)
+}
+
+func (k *ShardKey) allowsAll(ids []PeerID) bool {
+	return !slices.ContainsFunc(ids, func(id PeerID) bool { return !k.allows(id) })
 }
 
 // Within returns the collection with the shards of one key alone.

@@ -21,11 +21,22 @@ func keyOf(text string) (key point.ShardKey) {
 	return key
 }
 
-// keys is "key COLLECTION KEY [shards=] [replicas=] [on=1,2] [placed=1/2,...]" or "unkey COLLECTION KEY".
+// keys is "key COLLECTION KEY [shards=] [replicas=] [on=1,2] [placed=1/2,...]", "rekey COLLECTION KEY [replicas=] [on=1,2|all]" or
+// "unkey COLLECTION KEY".
 func (w *world) keys(verb string, plain []string, args map[string]string) string {
 	id, key := w.state.Names[plain[0]], keyOf(plain[1])
 	if verb == "unkey" {
 		return w.apply(catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: id, Key: key}})
+	}
+	if verb == "rekey" {
+		cmd := &catalog.UpdateShardKey{Collection: id, Key: key}
+		if text, ok := args["replicas"]; ok {
+			cmd.ReplicationFactor = new(number[uint32](text))
+		}
+		if text, ok := args["on"]; ok {
+			cmd.Peers = new(peerList(strings.TrimPrefix(text, "all"), ","))
+		}
+		return w.apply(catalog.Command{UpdateShardKey: cmd})
 	}
 	cmd := &catalog.CreateShardKey{Collection: id, ShardKey: catalog.ShardKey{
 		Key: key, ShardNumber: number[uint32](args["shards"]), ReplicationFactor: number[uint32](args["replicas"]), Peers: peerList(args["on"], ","),
@@ -45,6 +56,35 @@ func peerList(text, sep string) (ids []catalog.PeerID) {
 		}
 	}
 	return ids
+}
+
+// rekeyCommands change keys in every way.
+func rekeyCommands() []catalog.Command {
+	word, zero, two := point.ShardKey{Keyword: "é<&>"}, uint32(0), uint32(2)
+	return []catalog.Command{
+		{UpdateShardKey: &catalog.UpdateShardKey{Collection: 2, Key: word, ReplicationFactor: &zero, Peers: &[]catalog.PeerID{}}},
+		{UpdateShardKey: &catalog.UpdateShardKey{Collection: 2, Key: word, ReplicationFactor: &two}},
+		{UpdateShardKey: &catalog.UpdateShardKey{Collection: 2, Key: point.ShardKey{}, Peers: &[]catalog.PeerID{1, 2}}},
+	}
+}
+
+// What is declared decodes to what it was: as it is, the collection's and all peers are three different things.
+func TestChangesOfKeysDecodeToTheSame(t *testing.T) {
+	cmds, err := catalog.DecodeCommands(catalog.EncodeCommands(rekeyCommands()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, results := catalog.ApplyAll(keyState(t), cmds)
+	want, _ := catalog.ApplyAll(keyState(t), rekeyCommands())
+	for i, r := range results {
+		if r.Err != nil || r.Collection != 2 {
+			t.Errorf("command %d: %v of collection %d", i, r.Err, r.Collection)
+		}
+	}
+	k, _ := got.Collections[2].ShardKey(point.ShardKey{Keyword: "é<&>"})
+	if got.Describe() != want.Describe() || k.ReplicationFactor != 2 || k.Peers != nil || k.ShardNumber != 2 {
+		t.Errorf("%s\nnot\n%s", got.Describe(), want.Describe())
+	}
 }
 
 // keyCommands set every field of what shard keys are made of.
@@ -162,7 +202,12 @@ func TestStatesWithWrongKeysAreRefused(t *testing.T) {
 // genKeys draws a command about shard keys, most of them with a chance to succeed.
 func genKeys(t *rapid.T, s *catalog.State, name string) catalog.Command {
 	key := rapid.SampledFrom([]point.ShardKey{{}, {Number: 1}, {Keyword: "k"}, {Keyword: "l"}}).Draw(t, "key")
-	switch rapid.IntRange(0, 4).Draw(t, "about keys") {
+	switch rapid.IntRange(0, 6).Draw(t, "about keys") {
+	case 5, 6:
+		change := &catalog.UpdateShardKey{Collection: s.Names[name], Key: key}
+		change.ReplicationFactor = rapid.SampledFrom([]*uint32{nil, new(uint32(0)), new(uint32(1)), new(uint32(3))}).Draw(t, "copies")
+		change.Peers = rapid.SampledFrom([]*[]catalog.PeerID{nil, {}, {2}, {1, 2, 3}}).Draw(t, "on")
+		return catalog.Command{UpdateShardKey: change}
 	case 0:
 		return catalog.Command{DeleteShardKey: &catalog.DeleteShardKey{Collection: s.Names[name], Key: key}}
 	case 1:

@@ -226,6 +226,9 @@ func (e *edit) takeBack(o *Operation) {
 	if len(sh.Pinned) > 0 && len(pinned) == 0 && len(o.Placement.Before) > 0 {
 		return // the only place left
 	}
+	if !c.keyOf(sh).allowsAll(pinned) {
+		pinned = nil // its key may no longer be where it was
+	}
 	next := e.shard(ref)
 	next.Pinned = e.next.tenable(c, sh, pinned)
 	next.Version++

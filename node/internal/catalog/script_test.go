@@ -57,7 +57,7 @@ func (w *world) prepare(cmd catalog.Command) (catalog.Command, error) {
 }
 
 func TestScripts(t *testing.T) {
-	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "unpinning", "resharding", "removing", "keys", "cutting"} {
+	for _, script := range []string{"collections", "aliases", "fields", "shards", "peers", "placement", "declared", "replacing", "unpinning", "resharding", "removing", "keys", "rekeying", "cutting"} {
 		t.Run(script, func(t *testing.T) {
 			w := &world{t: t, state: catalog.Empty(), dead: map[catalog.PeerID]bool{}}
 			datadriven.RunTest(t, "testdata/"+script, func(t *testing.T, d *datadriven.TestData) string {
@@ -145,7 +145,7 @@ func (w *world) line(line string) string {
 		return w.field(verb, plain, args)
 	case "shard":
 		return w.shard(plain, args)
-	case "key", "unkey":
+	case "key", "rekey", "unkey":
 		return w.keys(verb, plain, args)
 	case "reshard", "move", "drop-shard", "follow":
 		return w.slots(verb, plain, args)

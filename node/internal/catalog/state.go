@@ -155,11 +155,12 @@ type Reason string
 
 // The reasons.
 const (
-	ForHealing Reason = "heal"    // the other's peer has been away for too long
-	ForDrain   Reason = "drain"   // its peer is to hold nothing
-	ForHand    Reason = "hand"    // somebody wants it here
-	ForZones   Reason = "zones"   // its zone has more copies than another
-	ForBalance Reason = "balance" // its peer holds more than others
+	ForHealing   Reason = "heal"      // the other's peer has been away for too long
+	ForDrain     Reason = "drain"     // its peer is to hold nothing
+	ForHand      Reason = "hand"      // somebody wants it here
+	ForPlacement Reason = "placement" // its shard key may not be there
+	ForZones     Reason = "zones"     // its zone has more copies than another
+	ForBalance   Reason = "balance"   // its peer holds more than others
 )
 
 // Config is what a user declares of a collection. Effective values: defaults are already filled in (Normalize).

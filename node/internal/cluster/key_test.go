@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,71 @@ func TestAShardKeyIsCutAnew(t *testing.T) {
 	}
 }
 
+func TestCopiesAndPeersOfAKeyChangeInPlace(t *testing.T) {
+	m := newManaged(t, 3)
+	m.keys("tenants", catalog.ShardKey{Key: point.ShardKey{Keyword: "eu"}, ShardNumber: 1, Peers: []catalog.PeerID{1, 2}}, catalog.ShardKey{Key: point.ShardKey{Number: 7}, ShardNumber: 1})
+	eu := &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "eu"}}
+	set := func(peers ...uint64) *clusterpb.PeerSet { return &clusterpb.PeerSet{Peers: peers} }
+	for want, req := range map[codes.Code][]*clusterpb.UpdateShardKeyRequest{
+		codes.NotFound: {{Collection: "?", ShardKey: &clusterpb.ShardKey{}}, {Collection: "tenants", ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "us"}}}},
+		codes.InvalidArgument: {{Collection: "tenants"}, {ShardKey: eu}, {Collection: "tenants", ShardKey: &clusterpb.ShardKey{}},
+			{Collection: "tenants", ShardKey: eu, ReplicationFactor: n(3)}, {Collection: "tenants", ShardKey: eu, Placement: set(9)}},
+	} {
+		for _, r := range req {
+			if _, err := m.service.UpdateShardKey(t.Context(), r); status.Code(err) != want {
+				t.Errorf("%v: %v, want %s", r, err, want)
+			}
+		}
+	}
+	m.expect("planned", ofCollection(&clusterpb.CollectionChange{Collection: "tenants", ShardKey: eu, ReplicationFactor: n(1), Placement: set(3), ShardNumber: n(2)}), `
+retire_replica tenants/0 2>0 0: only 1 declared
+move_slots tenants/2 1>3 0: 2048 slots of shard 0 go to shard 2: 2 shards of shard key "eu" are declared
+drop_replica tenants/0 2>0 0: it was retired and counts no more
+move_replica tenants/0 1>3 0: shard key "eu" may not be on node-1
+failover tenants/0 1>3 0: node-1, which leads it, is to hold no copy
+retire_replica tenants/0 1>0 0: the copy on node-3 has taken its place
+drop_replica tenants/0 1>0 0: it was retired and counts no more
+bytes 0 seconds 2
+WARNING single_copy [replication_factor] shard key "eu" of tenants is to have one copy: a lost node loses what it held; declare replication_factor 2 or more
+`)
+	update := func(req *clusterpb.UpdateShardKeyRequest) *clusterpb.ShardKeyPlacement {
+		t.Helper()
+		req.Collection, req.ShardKey = "tenants", eu
+		resp, err := m.service.UpdateShardKey(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.GetShardKey()
+	}
+	if k := update(&clusterpb.UpdateShardKeyRequest{Placement: set(3, 2, 3)}); k.GetReplicationFactor() != 2 || !slices.Equal(k.GetPlacement(), []uint64{2, 3}) || k.GetShardNumber() != 1 {
+		t.Errorf("%v", k)
+	}
+	shown := func() (problem string, peers []uint64) {
+		sh := cluster.Placement(m.state, m.state.Collections[1], cluster.Observations{Alive: m.Alive}).GetShards()[0]
+		for _, r := range sh.GetReplicas() {
+			peers = append(peers, r.GetPeer())
+		}
+		return sh.GetProblem(), peers
+	}
+	if problem, _ := shown(); !strings.Contains(problem, `replica on node-1 is to go: shard key "eu" may not be there`) {
+		t.Errorf("%q", problem)
+	}
+	m.rest()
+	if problem, peers := shown(); problem != "" || !slices.Equal(peers, []uint64{2, 3}) {
+		t.Errorf("%v, %q", peers, problem)
+	}
+	if k := update(&clusterpb.UpdateShardKeyRequest{Placement: set(), ReplicationFactor: n(3)}); k.GetReplicationFactor() != 3 || len(k.GetPlacement()) != 0 {
+		t.Errorf("%v", k)
+	}
+	m.rest()
+	if problem, peers := shown(); problem != "" || len(peers) != 3 {
+		t.Errorf("%v, %q", peers, problem)
+	}
+	if k := update(&clusterpb.UpdateShardKeyRequest{ReplicationFactor: n(0)}); k.GetReplicationFactor() != 2 {
+		t.Errorf("%v", k)
+	}
+}
+
 func TestAPlanForAKeyThatCannotBeIsAFinding(t *testing.T) {
 	m := newManaged(t, 2)
 	m.keys("tenants", catalog.ShardKey{Key: point.ShardKey{Number: 7}, ShardNumber: 1})
@@ -98,7 +164,10 @@ func TestAPlanForAKeyThatCannotBeIsAFinding(t *testing.T) {
 	}{
 		{&clusterpb.CollectionChange{ShardKey: &clusterpb.ShardKey{}, ShardNumber: &two}, "shard_key"},
 		{&clusterpb.CollectionChange{Collection: "docs", ShardKey: eight}, "shard_key"},
-		{&clusterpb.CollectionChange{ShardKey: seven, ReplicationFactor: &two}, "shard_key"},
+		{&clusterpb.CollectionChange{ShardKey: seven, ReplicationFactor: n(65)}, "replication_factor"},
+		{&clusterpb.CollectionChange{ShardKey: seven, Placement: &clusterpb.PeerSet{Peers: []uint64{9}}}, "placement"},
+		{&clusterpb.CollectionChange{ShardKey: seven, ReplicationFactor: n(3), Placement: &clusterpb.PeerSet{Peers: []uint64{1, 2}}}, "placement"},
+		{&clusterpb.CollectionChange{ShardKey: seven, ReplicationFactor: &two, ShardNumber: n(5000)}, "shard_number"},
 		{&clusterpb.CollectionChange{ShardKey: eight, WriteConsistencyFactor: &two}, "write_consistency_factor"},
 		{&clusterpb.CollectionChange{ShardKey: eight, ReplicationFactor: n(1000)}, "replication_factor"},
 		{&clusterpb.CollectionChange{ShardKey: eight, ShardNumber: n(5000)}, "shard_number"},

@@ -12,6 +12,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
 // Proposer changes the metadata: from any node, and this node shows the change when it returns.
@@ -163,6 +164,52 @@ func (s *Service) reshard(ctx context.Context, req *clusterpb.ReshardRequest) (*
 		return nil, err
 	}
 	return s.propose(ctx, catalog.Command{Reshard: &catalog.Reshard{Collection: cols[0].ID, Key: key, ShardNumber: req.GetShardNumber(), At: now()}})
+}
+
+// UpdateShardKey changes what is declared of a shard key; what is not set stays as it is.
+func (s *Service) UpdateShardKey(ctx context.Context, req *clusterpb.UpdateShardKeyRequest) (*clusterpb.UpdateShardKeyResponse, error) {
+	k, err := s.updateShardKey(ctx, req)
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return &clusterpb.UpdateShardKeyResponse{ShardKey: k}, nil
+}
+
+func (s *Service) updateShardKey(ctx context.Context, req *clusterpb.UpdateShardKeyRequest) (*clusterpb.ShardKeyPlacement, error) {
+	if req.GetCollection() == "" || req.ShardKey == nil {
+		return nil, fault.New(fault.Invalid, "update shard key: name a collection and a shard key of it")
+	}
+	_, cols, err := s.find(ctx, []string{req.GetCollection()}) // first of all, as of Reshard
+	if err != nil {
+		return nil, err
+	}
+	key, err := keyFromWire(req.GetShardKey())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.propose(ctx, catalog.Command{UpdateShardKey: keyChange(cols[0].ID, *key, req.ReplicationFactor, req.Placement)}); err != nil {
+		return nil, err
+	}
+	state, _ := s.opts.Metadata.Watch()
+	col, ok := state.Collections[cols[0].ID]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "collection `%s` was deleted meanwhile", req.GetCollection())
+	}
+	g, err := col.Group(key)
+	if err != nil {
+		return nil, err
+	}
+	return keyPlacement(col, g), nil
+}
+
+// keyChange is the change of a shard key that a request asks for.
+func keyChange(id catalog.CollectionID, key point.ShardKey, replicas *uint32, placement *clusterpb.PeerSet) *catalog.UpdateShardKey {
+	cmd := &catalog.UpdateShardKey{Collection: id, Key: key, ReplicationFactor: replicas}
+	if placement != nil {
+		peers := append([]catalog.PeerID{}, peersFromWire(placement)...)
+		cmd.Peers = &peers
+	}
+	return cmd
 }
 
 // GetSettings tells how the cluster keeps what is declared; what was never set has its default.

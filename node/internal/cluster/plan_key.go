@@ -10,7 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/reconcile"
 )
 
-// changeKey declares a shard key of a collection that exists, or cuts the shards of one anew.
+// changeKey declares a shard key of a collection that exists, or changes what is declared of one.
 func (q *question) changeKey() (*catalog.State, bool) {
 	c := q.collection
 	key, err := keyFromWire(c.GetShardKey())
@@ -26,26 +26,33 @@ func (q *question) changeKey() (*catalog.State, bool) {
 	if _, exists := q.col.ShardKey(*key); !exists {
 		return q.createKey(q.state, *key)
 	}
-	return q.recut(*key)
+	return q.updateKey(*key)
 }
 
-// recut cuts the shards of a shard key anew. All else of a key stays as it was created.
-func (q *question) recut(key point.ShardKey) (*catalog.State, bool) {
-	c := q.collection
-	if c.ReplicationFactor != nil || c.Placement != nil {
-		q.found(clusterpb.PlanFinding_ERROR, "refused", "shard_key",
-			"the change would be refused: of shard key %s of %s only the number of shards can change; create another key for the rest", key, q.col.Name)
-		return q.state, false
-	}
+// updateKey changes the copies and the peers of a shard key, and cuts its shards anew.
+func (q *question) updateKey(key point.ShardKey) (*catalog.State, bool) {
+	c, s, ok := q.collection, q.state, true
 	g, err := q.col.Group(&key)
 	if err != nil {
 		return q.refused("shard_key", err)
 	}
-	if c.ShardNumber == nil || c.GetShardNumber() == g.Number {
-		return q.state, true
+	if c.ReplicationFactor != nil || c.Placement != nil {
+		change := keyChange(q.col.ID, key, c.ReplicationFactor, c.Placement)
+		next := *g.Key
+		if c.ReplicationFactor != nil {
+			next.ReplicationFactor = c.GetReplicationFactor()
+		}
+		if c.Placement != nil {
+			next.Peers = *change.Peers
+		}
+		if s, _, ok = q.apply(s, catalog.Command{UpdateShardKey: change}, q.keyField(&next)); !ok {
+			return s, false
+		}
 	}
-	reshard := &catalog.Reshard{Collection: q.col.ID, Key: &key, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
-	s, _, ok := q.apply(q.state, catalog.Command{Reshard: reshard}, "shard_number")
+	if c.ShardNumber != nil && c.GetShardNumber() != g.Number {
+		reshard := &catalog.Reshard{Collection: q.col.ID, Key: &key, ShardNumber: c.GetShardNumber(), At: q.view.Now.UnixMilli()}
+		s, _, ok = q.apply(s, catalog.Command{Reshard: reshard}, "shard_number")
+	}
 	return s, ok
 }
 

@@ -126,6 +126,8 @@ func (l look) replicaProblem(r catalog.Replica) string {
 		return who + " is dead: the peer answers again, its copy waits to be brought up to date"
 	case r.State == catalog.Partial:
 		return who + " is catching up" + l.progress(st, told)
+	case !l.col.Allows(l.sh, r.Peer):
+		return fmt.Sprintf("%s is to go: shard key %s may not be there", who, l.sh.Key)
 	}
 	return ""
 }

@@ -35,8 +35,8 @@ func stuck(s *catalog.State, id catalog.PeerID, alive func(catalog.PeerID) bool)
 	}
 	var all []string
 	if len(keys) > 0 {
-		all = append(all, fmt.Sprintf("what shard key %s has there stays, for no other peer of the key's placement, which does not change, is in service and without a copy: "+
-			"take the peer back (ostraka peer undrain), bring those peers into service, or delete the key", listed(keys)))
+		all = append(all, fmt.Sprintf("what shard key %s has there stays, for no other peer of the key's placement is in service and without a copy: "+
+			"let it be on other peers (ostraka shard-key update, or placement in Terraform), bring those peers into service, or take the peer back (ostraka peer undrain)", listed(keys)))
 	}
 	if shards > 0 {
 		all = append(all, fmt.Sprintf("no other peer that is in service and answers can take a copy of %s: add a peer, or lower replication_factor", count(shards, "shard")))

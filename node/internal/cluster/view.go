@@ -104,16 +104,20 @@ func showKeys(p *clusterpb.CollectionPlacement, col *catalog.Collection) {
 	}
 	p.TargetShardNumber = 0
 	for _, g := range col.Groups() {
-		k := g.Key
-		peers := make([]uint64, len(k.Peers))
-		for i, id := range k.Peers {
-			peers[i] = uint64(id)
-		}
-		p.TargetShardNumber += k.ShardNumber
-		p.ShardKeys = append(p.ShardKeys, &clusterpb.ShardKeyPlacement{
-			Key: keyToWire(&k.Key), ShardNumber: uint32(g.Owning()), TargetShardNumber: k.ShardNumber,
-			ReplicationFactor: uint32(col.Copies(k)), Placement: peers,
-		})
+		p.TargetShardNumber += g.Number
+		p.ShardKeys = append(p.ShardKeys, keyPlacement(col, g))
+	}
+}
+
+func keyPlacement(col *catalog.Collection, g catalog.Group) *clusterpb.ShardKeyPlacement {
+	k := g.Key
+	peers := make([]uint64, len(k.Peers))
+	for i, id := range k.Peers {
+		peers[i] = uint64(id)
+	}
+	return &clusterpb.ShardKeyPlacement{
+		Key: keyToWire(&k.Key), ShardNumber: uint32(g.Owning()), TargetShardNumber: k.ShardNumber,
+		ReplicationFactor: uint32(col.Copies(k)), Placement: peers,
 	}
 }
 

@@ -204,7 +204,7 @@ func (p *planner) handOne(from, to catalog.PeerID) bool {
 		if l.done || !l.atRest || l.sh.Primary != from || !p.balances(l.ref.Collection) {
 			continue
 		}
-		if _, has := l.sh.Replica(to); has && (chosen == nil || l.sh.Handover && !chosen.sh.Handover) {
+		if heir, has := l.sh.Replica(to); has && p.misplacement(l, heir) == "" && (chosen == nil || l.sh.Handover && !chosen.sh.Handover) {
 			chosen = l // one that is being handed over already goes on
 		}
 	}

@@ -99,6 +99,8 @@ func (p *planner) misplacement(l *look, r catalog.Replica) catalog.Reason {
 		return catalog.ForDrain
 	case p.away(peer):
 		return catalog.ForHealing
+	case !l.col.Allows(l.sh, r.Peer):
+		return catalog.ForPlacement
 	case l.pinned() && !slices.Contains(l.sh.Pinned, r.Peer) && (l.base > l.want || len(p.openPins(l)) > 0 || l.yields(r.Peer)):
 		return catalog.ForHand
 	}

@@ -90,6 +90,18 @@ func (m *model) key(name string, key point.ShardKey, number uint32, peers ...cat
 	}
 }
 
+// rekey changes what is declared of a shard key; nil stays as it is.
+func (m *model) rekey(name string, key point.ShardKey, replicas *uint32, peers *[]catalog.PeerID) bool {
+	cmd := catalog.Command{UpdateShardKey: &catalog.UpdateShardKey{
+		Collection: m.state.Names[name], Key: key, ReplicationFactor: replicas, Peers: peers,
+	}}
+	next, r := catalog.Apply(m.state, cmd)
+	if r.Err == nil {
+		m.state = next
+	}
+	return r.Err == nil
+}
+
 func (m *model) factor(name string, replicas uint32) {
 	c, _ := m.state.Lookup(name)
 	next := c.Config
@@ -278,6 +290,11 @@ func (m *model) checkKept(before *catalog.State) {
 		if !ok {
 			continue
 		}
+		for _, r := range sh.Replicas {
+			if _, had := old.Replica(r.Peer); !had && !col.Allows(sh, r.Peer) {
+				m.t.Fatalf("%s: a copy is made on peer %d, where its key may not be: %s, then %s", ref, r.Peer, old, sh)
+			}
+		}
 		was, is := m.serving(old), m.serving(sh)
 		if enough := min(int(old.WriteQuorum), was); is < enough {
 			m.t.Fatalf("%s: %d copies served, W is %d, and now %d do: %s, then %s", ref, was, old.WriteQuorum, is, old, sh)
@@ -366,9 +383,6 @@ func (m *model) checkShard(ref catalog.ShardRef, sh *catalog.Shard) {
 		spare = spare || !has && m.place(id) && m.state.Collections[ref.Collection].Allows(sh, id)
 	}
 	for _, r := range sh.Replicas {
-		if !m.state.Gone(r.Peer) && !m.state.Collections[ref.Collection].Allows(sh, r.Peer) {
-			m.t.Fatalf("%s: its key may not be on peer %d: %s", ref, r.Peer, sh)
-		}
 		if m.alive(r.Peer) != (r.State == catalog.Active) {
 			m.t.Fatalf("%s: the replica on peer %d is %s: %s", ref, r.Peer, r.State, sh)
 		}
@@ -383,13 +397,14 @@ func (m *model) checkShard(ref catalog.ShardRef, sh *catalog.Shard) {
 		m.t.Fatalf("%s is being handed over for no reason: %s", ref, sh)
 	}
 	for _, r := range sh.Replicas {
+		foreign := !m.state.Collections[ref.Collection].Allows(sh, r.Peer)
 		peer, h := m.state.Peers[r.Peer], m.obs.Peers[r.Peer]
 		after := m.state.Settings.ReplaceAfter()
 		away := !h.Alive && after > 0 && h.DeadFor >= after && peer.State != catalog.Maintenance
 		switch {
 		case r.Retiring, m.state.Gone(r.Peer):
 			m.t.Fatalf("%s: the replica on peer %d should be gone: %s", ref, r.Peer, sh)
-		case spare && (peer.State == catalog.Draining || away) && !m.waits(sh, r.Peer) && m.serving(sh) > int(sh.WriteQuorum):
+		case spare && (peer.State == catalog.Draining || away || foreign) && !m.waits(sh, r.Peer) && m.serving(sh) > int(sh.WriteQuorum):
 			m.t.Fatalf("%s: the replica on peer %d should be elsewhere: %s", ref, r.Peer, sh)
 		case r.Replaces != 0 && r.State == catalog.Active && m.place(r.Peer) && m.serving(sh) > int(sh.WriteQuorum):
 			m.t.Fatalf("%s: the replica on peer %d never takes its place: %s", ref, r.Peer, sh)
@@ -417,6 +432,9 @@ func (m *model) waits(sh *catalog.Shard, of catalog.PeerID) bool {
 // leaving tells whether a shard's primary should be elsewhere.
 func (m *model) leaving(ref catalog.ShardRef, sh *catalog.Shard) bool {
 	peer := m.state.Peers[sh.Primary]
+	if !m.state.Collections[ref.Collection].Allows(sh, sh.Primary) {
+		return true
+	}
 	moved, ok := m.obs.Moves[ref]
 	open := slices.ContainsFunc(sh.Pinned, func(id catalog.PeerID) bool {
 		_, has := sh.Replica(id)
@@ -432,7 +450,7 @@ func (m *model) checkLeader(ref catalog.ShardRef, sh *catalog.Shard) {
 		return
 	}
 	for _, id := range sh.Active() {
-		if id != sh.Primary && m.place(id) && (len(sh.Pinned) == 0 || slices.Contains(sh.Pinned, id)) {
+		if id != sh.Primary && m.place(id) && m.state.Collections[ref.Collection].Allows(sh, id) && (len(sh.Pinned) == 0 || slices.Contains(sh.Pinned, id)) {
 			m.t.Fatalf("%s should be led by peer %d: %s", ref, id, sh)
 		}
 	}

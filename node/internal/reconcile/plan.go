@@ -15,7 +15,7 @@ import (
 //
 // What is more urgent comes first, and takes what the limits leave: a primary that leads; then copies that are too many
 // go and moves under way are brought to their end; then copies that lack are made, of the shards with the fewest first; then slots
-// begin to move; then those that are in the wrong place move: peers that are away, placement by hand, draining, zones; balance last, when
+// begin to move; then those that are in the wrong place move: peers that are away, placement by hand, peers that a shard key may not be on, draining, zones; balance last, when
 // all else is done.
 func Plan(s *catalog.State, o Observations) []Step { return plan(s, o, 0) }
 
@@ -37,7 +37,7 @@ func plan(s *catalog.State, o Observations, only catalog.CollectionID) []Step {
 	if !s.Settings.IsPaused() {
 		p.missing()
 		p.beginMoves()
-		for _, why := range []catalog.Reason{catalog.ForHealing, catalog.ForHand, catalog.ForDrain} {
+		for _, why := range []catalog.Reason{catalog.ForHealing, catalog.ForHand, catalog.ForPlacement, catalog.ForDrain} {
 			p.misplaced(why)
 		}
 		p.zones()

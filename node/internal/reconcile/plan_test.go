@@ -155,6 +155,26 @@ func (m *model) line(f []string) {
 			peers = append(peers, id)
 		}
 		m.key(f[1], point.ShardKey{Number: n[1]}, uint32(n[2]), peers...)
+	case "rekey": // rekey NAME NUMBER REPLICAS|- [PEER|all]
+		var replicas *uint32
+		var peers *[]catalog.PeerID
+		if f[3] != "-" {
+			few := uint32(n[2])
+			replicas = &few
+		}
+		if len(f) > 4 {
+			peers = &[]catalog.PeerID{}
+		}
+		for _, word := range f[4:] {
+			var id catalog.PeerID
+			if word != "all" {
+				fmt.Sscan(word, &id)
+				*peers = append(*peers, id)
+			}
+		}
+		if !m.rekey(f[1], point.ShardKey{Number: n[1]}, replicas, peers) {
+			m.t.Fatalf("%v was refused", f)
+		}
 	case "rebalance":
 		m.apply(catalog.Command{Rebalance: &catalog.RebalancePeers{}})
 	case "cancel": // cancel OPERATION
@@ -268,7 +288,13 @@ func genKey(t *rapid.T, m *model) {
 		}
 	}
 	slices.Sort(peers)
-	m.key("keyed", point.ShardKey{Number: rapid.Uint64Range(0, 2).Draw(t, "key")}, rapid.Uint32Range(0, 3).Draw(t, "shards"), peers...)
+	key := point.ShardKey{Number: rapid.Uint64Range(0, 2).Draw(t, "key")}
+	if rapid.Bool().Draw(t, "changed") {
+		replicas := rapid.SampledFrom([]*uint32{nil, new(uint32(0)), new(uint32(1)), new(uint32(2)), new(uint32(3))}).Draw(t, "copies")
+		m.rekey("keyed", key, replicas, &peers)
+		return
+	}
+	m.key("keyed", key, rapid.Uint32Range(0, 3).Draw(t, "shards"), peers...)
 }
 
 func genHealth(t *rapid.T, m *model) {

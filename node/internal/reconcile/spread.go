@@ -38,7 +38,7 @@ func (p *planner) misplaced(why catalog.Reason) {
 			if l.moving(r) || p.misplacement(l, r) != why {
 				continue
 			}
-			if id, ok := p.choose(l, r.Peer); ok && p.replace(l, r.Peer, id, why, "%s", p.because(r.Peer, why)) {
+			if id, ok := p.choose(l, r.Peer); ok && p.replace(l, r.Peer, id, why, "%s", p.because(l, r.Peer, why)) {
 				break
 			}
 		}
@@ -46,8 +46,10 @@ func (p *planner) misplaced(why catalog.Reason) {
 }
 
 // because tells for people why a copy is to leave a peer.
-func (p *planner) because(id catalog.PeerID, why catalog.Reason) string {
+func (p *planner) because(l *look, id catalog.PeerID, why catalog.Reason) string {
 	switch why {
+	case catalog.ForPlacement:
+		return fmt.Sprintf("shard key %s may not be on %s", l.sh.Key, p.peer(id))
 	case catalog.ForDrain:
 		return p.peer(id) + " is draining"
 	case catalog.ForHealing:

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 )
@@ -168,6 +169,9 @@ func (s *clusterService) GetPlan(_ context.Context, r *clusterpb.GetPlanRequest)
 		return out, nil
 	}
 	for i, s := range found.shards {
+		if ch.ShardKey != nil && (s.key == nil || !proto.Equal(s.key.key, ch.ShardKey)) {
+			continue
+		}
 		for n := len(s.replicas); n < int(ch.GetReplicationFactor()); n++ {
 			id := uint32(i)
 			out.Steps = append(out.Steps, &clusterpb.PlannedStep{Kind: "add_replica", Collection: found.name, ShardId: &id, Bytes: gigabyte})

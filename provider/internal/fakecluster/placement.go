@@ -93,13 +93,16 @@ func (c *collection) step(peers []*clusterpb.Peer) {
 		if s.key != nil {
 			declared = int(s.key.replicas)
 		}
+		if s.key != nil && s.leave(peers) {
+			continue
+		}
 		switch {
 		case len(s.replicas) > declared:
 			s.replicas = s.replicas[:len(s.replicas)-1]
 		case len(s.replicas) < declared:
 			for j := range peers {
 				p := peers[(i+j)%len(peers)]
-				if p.GetAlive() && !slices.Contains(s.replicas, p.GetId()) {
+				if p.GetAlive() && !slices.Contains(s.replicas, p.GetId()) && (s.key == nil || s.key.allows(p.GetId())) {
 					s.replicas = append(s.replicas, p.GetId())
 					break
 				}
@@ -203,6 +206,11 @@ func (c *Cluster) shardLocked(id uint32, s *shard, declared uint32) *clusterpb.S
 	}
 	if s.key != nil {
 		out.ShardKey = s.key.key
+	}
+	for _, peer := range s.replicas {
+		if s.key != nil && !s.key.allows(peer) {
+			out.Problem = fmt.Sprintf("the replica on %d is to go", peer)
+		}
 	}
 	out.Writable = out.GetActiveReplicas() >= s.quorum
 	if out.GetActiveReplicas() != declared {

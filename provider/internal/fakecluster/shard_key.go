@@ -144,6 +144,17 @@ func (s *collectionsService) ListShardKeys(_ context.Context, r *qdrant.ListShar
 	return out, nil
 }
 
+// KeyReplicas changes how many replicas a key has behind everybody's back.
+func (c *Cluster) KeyReplicas(name, word string, n uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.mu.collections[name].keys {
+		if k.key.GetKeyword() == word {
+			k.replicas = n
+		}
+	}
+}
+
 // DropKey deletes a key behind everybody's back.
 func (c *Cluster) DropKey(name, word string) {
 	c.mu.Lock()
@@ -174,4 +185,53 @@ func (c *Cluster) reshardKeyLocked(found *collection, r *clusterpb.ReshardReques
 		},
 		step: func() { found.step(c.mu.peers) },
 	})}, nil
+}
+
+func (k *shardKey) allows(peer uint64) bool {
+	return len(k.placement) == 0 || slices.Contains(k.placement, peer)
+}
+
+// leave moves or drops a copy that is where its key may not be, and reports whether there is one.
+func (s *shard) leave(peers []*clusterpb.Peer) bool {
+	for i, peer := range s.replicas {
+		if s.key.allows(peer) {
+			continue
+		}
+		s.replicas = slices.Delete(s.replicas, i, i+1)
+		for _, p := range peers {
+			if p.GetAlive() && s.key.allows(p.GetId()) && !slices.Contains(s.replicas, p.GetId()) && len(s.replicas) < int(s.key.replicas) {
+				s.replicas = append(s.replicas, p.GetId())
+				break
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func (s *clusterService) UpdateShardKey(_ context.Context, r *clusterpb.UpdateShardKeyRequest) (*clusterpb.UpdateShardKeyResponse, error) {
+	c := s.cluster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.mu.collections[r.GetCollection()]
+	if !ok {
+		return nil, missing(r.GetCollection())
+	}
+	k := found.find(r.GetShardKey())
+	if k == nil {
+		return nil, missing(r.GetShardKey().String())
+	}
+	text := fmt.Sprintf("update %s/%s%d", found.name, k.key.GetKeyword(), k.key.GetNumber())
+	if r.ReplicationFactor != nil {
+		text += fmt.Sprintf(" replicas %d->%d", k.replicas, r.GetReplicationFactor())
+		k.replicas = r.GetReplicationFactor()
+	}
+	if r.Placement != nil {
+		k.placement = slices.Sorted(slices.Values(r.GetPlacement().GetPeers()))
+		text += fmt.Sprintf(" on %d", k.placement)
+	}
+	c.mu.log = append(c.mu.log, text)
+	return &clusterpb.UpdateShardKeyResponse{ShardKey: &clusterpb.ShardKeyPlacement{
+		Key: k.key, ShardNumber: found.count(k), TargetShardNumber: k.shards, ReplicationFactor: k.replicas, Placement: k.placement,
+	}}, nil
 }

@@ -17,6 +17,7 @@ type Capabilities struct {
 	Reshard bool // shard_number changes in place
 	// ReshardKeys says that the number of a shard key's shards changes in place.
 	ReshardKeys bool
+	UpdateKeys  bool // replicas and placement of a shard key change in place
 	Vectors     bool // vectors are added and removed in place
 }
 
@@ -38,6 +39,11 @@ func (d *Data) Capabilities(ctx context.Context) (Capabilities, error) {
 		return Capabilities{}, err
 	}
 	c.ReshardKeys = !client.IsUnsupported(err)
+	_, err = d.Client.UpdateShardKey(ctx, nowhere, client.ShardKey{Keyword: "k"}, client.ShardKeyUpdate{})
+	if unasked(err) {
+		return Capabilities{}, err
+	}
+	c.UpdateKeys = !client.IsUnsupported(err)
 	err = d.Client.CreateVector(ctx, nowhere, "v", client.VectorParams{Size: 1, Distance: client.Dot})
 	if unasked(err) {
 		return Capabilities{}, err

@@ -94,8 +94,8 @@ func (s *shardKey) create(ctx context.Context, plan model, spec client.ShardKeyS
 	return false
 }
 
-// observe returns prior with what the cluster says of the key; false when there is none. Unfinished says that fewer or more
-// shards are there than declared.
+// observe returns prior with what the cluster says of the key, or, with reached, with what has been reached of it; false when there is none.
+// Unfinished says that shards or copies are not there as declared.
 func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m model, exists, unfinished bool, err error) {
 	m = prior
 	keys, err := s.session.Client.ListShardKeys(ctx, prior.Collection.ValueString())
@@ -119,11 +119,15 @@ func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m mo
 		if k.Key != prior.key() {
 			continue
 		}
-		shards := k.TargetShardNumber
-		if unfinished = shards != 0 && shards != k.ShardNumber; shards == 0 || reached {
-			shards = k.ShardNumber
+		if k.TargetShardNumber == 0 {
+			k.TargetShardNumber = k.ShardNumber
 		}
-		m.ShardsNumber, m.ReplicationFactor = types.Int64Value(int64(shards)), types.Int64Value(int64(k.ReplicationFactor))
+		there := reachedBy(k, placements[0])
+		unfinished = k.TargetShardNumber != k.ShardNumber || k.ReplicationFactor != there.ReplicationFactor || !slices.Equal(k.Placement, there.Placement)
+		if reached {
+			k = there
+		}
+		m.ShardsNumber, m.ReplicationFactor = types.Int64Value(int64(k.TargetShardNumber)), types.Int64Value(int64(k.ReplicationFactor))
 		m.Placement = types.SetNull(types.Int64Type)
 		if len(k.Placement) > 0 {
 			ids := make([]attr.Value, len(k.Placement))
@@ -134,6 +138,27 @@ func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m mo
 		}
 	}
 	return m, true, unfinished, nil
+}
+
+// reachedBy is a key's declaration with what there is: as many shards and copies, on the peers that it may be on or still is.
+func reachedBy(k client.ShardKeyPlacement, p client.CollectionPlacement) client.ShardKeyPlacement {
+	k.TargetShardNumber, k.Placement = k.ShardNumber, slices.Clone(k.Placement)
+	declared, most := k.ReplicationFactor, k.ReplicationFactor
+	for _, shard := range p.Shards {
+		if shard.Key == nil || *shard.Key != k.Key || shard.Pinned {
+			continue
+		}
+		k.ReplicationFactor, most = min(k.ReplicationFactor, shard.ActiveReplicas), max(most, uint32(len(shard.Replicas)))
+		for _, r := range shard.Replicas {
+			if len(k.Placement) > 0 && !slices.Contains(k.Placement, r.Peer) {
+				k.Placement = append(k.Placement, r.Peer)
+			}
+		}
+	}
+	if k.ReplicationFactor == declared {
+		k.ReplicationFactor = most // while some are left over
+	}
+	return k
 }
 
 // observePlain counts what a plain Qdrant shows: the shards of the key and the replicas of one of them.
@@ -208,7 +233,7 @@ func (s *shardKey) Read(ctx context.Context, req resource.ReadRequest, resp *res
 	}
 }
 
-// Update cuts the key's shards anew and waits for them.
+// Update changes the copies of the key's shards, cuts these anew, and waits for both.
 func (s *shardKey) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -222,8 +247,8 @@ func (s *shardKey) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	base := plan
-	if !plan.ShardsNumber.Equal(state.ShardsNumber) {
-		if err := s.cut(ctx, plan); err != nil {
+	if ch := (change{state: &state, plan: plan}); ch.any() {
+		if err := s.change(ctx, ch, &resp.Diagnostics); err != nil {
 			resp.Diagnostics.AddError("Cannot change shard key "+plan.id(), err.Error()+"\n\nIt goes on in the cluster; the next apply joins it.")
 			base.DeletionProtection, base.Timeouts = state.DeletionProtection, state.Timeouts
 		}
@@ -232,13 +257,24 @@ func (s *shardKey) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	session.MarkUnfinished(ctx, resp.Private, unfinished && resp.Diagnostics.HasError(), &resp.Diagnostics)
 }
 
-func (s *shardKey) cut(ctx context.Context, plan model) error {
-	name, key := plan.Collection.ValueString(), plan.key()
+func (s *shardKey) change(ctx context.Context, ch change, diags *diag.Diagnostics) error {
+	name, key := ch.plan.Collection.ValueString(), ch.plan.key()
+	var err error
+	if ch.copies() || ch.places() {
+		update, problems := ch.update(ctx)
+		diags.Append(problems...)
+		err = wait.Retry(ctx, "change a shard key", func(int) error {
+			_, err := s.session.Client.UpdateShardKey(ctx, name, key, update)
+			return err
+		})
+	}
 	var operation *client.Operation
-	err := wait.Retry(ctx, "cut shards anew", func(int) (err error) {
-		operation, err = s.session.Client.Reshard(ctx, name, uint32(plan.ShardsNumber.ValueInt64()), &key)
-		return err
-	})
+	if err == nil && ch.cuts() {
+		err = wait.Retry(ctx, "cut shards anew", func(int) (err error) {
+			operation, err = s.session.Client.Reshard(ctx, name, uint32(ch.plan.ShardsNumber.ValueInt64()), &key)
+			return err
+		})
+	}
 	if err == nil && operation != nil {
 		err = wait.Operation(ctx, s.session.Client, *operation)
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
 )
 
-// ModifyPlan replaces the key where the cluster cannot cut it anew, protects its points, and asks the cluster what comes of the plan.
+// ModifyPlan replaces the key where the cluster cannot change it in place, protects its points, and asks the cluster what comes of the plan.
 func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if !s.session.Online() {
 		return
@@ -33,28 +34,56 @@ func (s *shardKey) ModifyPlan(ctx context.Context, req resource.ModifyPlanReques
 	case state == nil:
 		s.check(ctx, change{plan: *plan}, &resp.Diagnostics)
 	default:
-		s.modify(ctx, *state, *plan, resp)
+		s.modify(ctx, *state, *plan, req, resp)
 	}
 }
 
-func (s *shardKey) modify(ctx context.Context, state, plan model, resp *resource.ModifyPlanResponse) {
-	replaces := !state.Collection.Equal(plan.Collection) || !state.Key.Equal(plan.Key) || !state.KeyNumber.Equal(plan.KeyNumber) ||
-		!state.Placement.Equal(plan.Placement) || !state.ReplicationFactor.Equal(plan.ReplicationFactor)
-	if !replaces && !plan.ShardsNumber.IsUnknown() && !state.ShardsNumber.Equal(plan.ShardsNumber) {
-		can, err := s.session.Capabilities(ctx)
-		if replaces = err == nil && !can.ReshardKeys; replaces {
-			resp.RequiresReplace.Append(path.Root("shards_number"))
-			if s.session.First("replaced", state.id()) {
-				resp.Diagnostics.AddAttributeWarning(path.Root("shards_number"), "The change replaces the shard key", fmt.Sprintf(
-					"The cluster cannot cut shards anew in place: shard key %s is deleted with its points and created anew.", state.id()))
-			}
-		}
+func (s *shardKey) modify(ctx context.Context, state, plan model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	replaces := !state.Collection.Equal(plan.Collection) || !state.Key.Equal(plan.Key) || !state.KeyNumber.Equal(plan.KeyNumber)
+	ch := change{state: &state, plan: plan}
+	if !replaces && ch.any() {
+		replaces = s.replaceWhatCannotChange(ctx, ch, resp)
 	}
 	if replaces {
 		s.protect(ctx, state, "replace", &resp.Diagnostics)
 		return
 	}
-	s.check(ctx, change{state: &state, plan: plan}, &resp.Diagnostics)
+	var own types.Int64
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("replication_factor"), &own)...)
+	if own.IsNull() && ch.any() { // it is the collection's, which may change in the same apply
+		ch.plan.ReplicationFactor = types.Int64Unknown()
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("replication_factor"), ch.plan.ReplicationFactor)...)
+	}
+	s.check(ctx, ch, &resp.Diagnostics)
+}
+
+// replaceWhatCannotChange replaces the key for what the cluster cannot do in place, and reports whether it does. A cluster that cannot be asked is
+// taken for one that can.
+func (s *shardKey) replaceWhatCannotChange(ctx context.Context, ch change, resp *resource.ModifyPlanResponse) (replaces bool) {
+	can, err := s.session.Capabilities(ctx)
+	if err != nil {
+		return false
+	}
+	for _, c := range []struct {
+		attribute   string
+		changes, in bool // in place
+		why         string
+	}{
+		{"shards_number", ch.cuts(), can.ReshardKeys, "cut shards anew"},
+		{"replication_factor", ch.copies(), can.UpdateKeys, "change the number of a shard key's replicas"},
+		{"placement", ch.places(), can.UpdateKeys, "move a shard key"},
+	} {
+		if !c.changes || c.in {
+			continue
+		}
+		replaces = true
+		resp.RequiresReplace.Append(path.Root(c.attribute))
+		if s.session.First("replaced because of "+c.attribute, ch.state.id()) {
+			resp.Diagnostics.AddAttributeWarning(path.Root(c.attribute), "The change replaces the shard key", fmt.Sprintf(
+				"The cluster cannot %s in place: shard key %s is deleted with its points and created anew.", c.why, ch.state.id()))
+		}
+	}
+	return replaces
 }
 
 // protect refuses to lose points, and warns of points that are lost.

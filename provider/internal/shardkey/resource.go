@@ -2,7 +2,7 @@
 // points go whose writer names the key.
 //
 // It owns how a key is written and what its numbers are when they are left out. It promises that a key which holds points
-// is not deleted while it is protected, that its shards change in place and its apply waits for them, and that only an
+// is not deleted while it is protected, that its shards and their copies change in place and its apply waits for them, and that only an
 // answer without the key removes it from the state.
 package shardkey
 
@@ -26,7 +26,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/setplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -132,15 +131,16 @@ func resourceSchema(ctx context.Context) schema.Schema {
 			},
 			"replication_factor": schema.Int64Attribute{
 				Optional: true, Computed: true,
-				MarkdownDescription: "Number of replicas of each shard of this key. When it is not set it is the collection's.",
-				Validators:          []validator.Int64{int64validator.Between(1, 64)},
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown(), int64planmodifier.RequiresReplaceIfConfigured()},
+				MarkdownDescription: "Number of replicas of each shard of this key. When it is not set it is the collection's. A change makes or drops copies while " +
+					"reads and writes go on. **Where the cluster cannot do that, it replaces the key**; the plan shows it.",
+				Validators:    []validator.Int64{int64validator.Between(1, 64)},
+				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"placement": schema.SetAttribute{
 				ElementType: types.Int64Type, Optional: true,
-				MarkdownDescription: "Ids of the peers that the key may live on, such as those of one zone from `data.ostraka_cluster`. Not set: all.",
-				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
-				PlanModifiers:       []planmodifier.Set{setplanmodifier.RequiresReplace()},
+				MarkdownDescription: "Ids of the peers that the key may live on, such as those of one zone from `data.ostraka_cluster`. Not set: all. A change moves copies while " +
+					"reads and writes go on. **Where the cluster cannot do that, it replaces the key**; the plan shows it.",
+				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 			},
 			"deletion_protection": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
@@ -155,7 +155,7 @@ func timeoutsAttribute(ctx context.Context) schema.Attribute {
 	attribute, ok := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, Update: true, Delete: true,
 		CreateDescription: "How long to wait for the key's replicas. Default: `5m`. A duration such as `90s` or `1h30m`.",
-		UpdateDescription: "How long to wait for a change of its shards. It goes on in the cluster, and the next apply joins it. Default: `2h`.",
+		UpdateDescription: "How long to wait for a change of its shards and their copies. It goes on in the cluster, and the next apply joins it. Default: `2h`.",
 		DeleteDescription: "How long to wait for the deletion. Default: `10m`.",
 	}).(schema.SingleNestedAttribute)
 	if ok {

@@ -73,8 +73,12 @@ func look(ctx context.Context, c *client.Client, name string) (Outcome, string, 
 		if err != nil {
 			return Outcome{}, progress, err
 		}
-		if alive := Living(cluster); alive < int(p.ReplicationFactor) && unsettled(p, alive) == "" {
-			return Outcome{Short: shortage(p, alive)}, "", nil
+		declared := int(p.ReplicationFactor)
+		for _, s := range p.Shards {
+			declared = max(declared, declaredReplicas(p, s))
+		}
+		if alive := Living(cluster); alive < declared && unsettled(p, alive) == "" {
+			return Outcome{Short: shortage(declared, p, alive)}, "", nil
 		}
 		return Outcome{}, progress, nil
 	}
@@ -153,9 +157,9 @@ func shardProblem(s client.ShardPlacement) string {
 	return fmt.Sprintf("shard %d: %s", s.ID, text)
 }
 
-func shortage(p client.CollectionPlacement, alive int) string {
+func shortage(declared int, p client.CollectionPlacement, alive int) string {
 	text := fmt.Sprintf("replication_factor is %d, but %d peers are alive. Every shard has a replica on each of them; the "+
-		"cluster makes the missing replicas by itself when peers join.", p.ReplicationFactor, alive)
+		"cluster makes the missing replicas by itself when peers join.", declared, alive)
 	if len(p.Warnings) > 0 {
 		text += "\n\nThe cluster says:\n- " + strings.Join(p.Warnings, "\n- ")
 	}

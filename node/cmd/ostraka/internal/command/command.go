@@ -87,7 +87,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no node answered.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%v; see %s --help", err, cmd.CommandPath()) })
 	root.PersistentFlags().String("config", "", "read settings from this HCL `FILE` (OSTRAKA_CONFIG)")
 	root.AddCommand(newServe(w), newDev(w), newStatus(w), newVerify(w), newEvents(w), newLoad(w), newQuery(w), newVersion(w),
-		newPlan(w), newPeer(w), newSettings(w), newPause(w, true), newPause(w, false), newReshard(w), newRebalance(w), newOperations(w), newWatch(w), newWait(w), newCancel(w))
+		newPlan(w), newPeer(w), newSettings(w), newPause(w, true), newPause(w, false), newReshard(w), newShardKey(w), newRebalance(w), newOperations(w), newWatch(w), newWait(w), newCancel(w))
 	return root
 }
 

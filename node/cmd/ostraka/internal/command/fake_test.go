@@ -66,6 +66,7 @@ type server struct {
 		plans     []*clusterpb.GetPlanRequest
 		peers     []*clusterpb.UpdatePeerRequest
 		cancelled []uint64
+		rekeyed   []*clusterpb.UpdateShardKeyRequest
 	}
 }
 
@@ -101,6 +102,12 @@ func (c collections) List(ctx context.Context, _ *qdrant.ListCollectionsRequest)
 		out.Collections = []*qdrant.CollectionDescription{{Name: c.s.collection}}
 	}
 	return out, nil
+}
+
+func (c collections) ListShardKeys(context.Context, *qdrant.ListShardKeysRequest) (*qdrant.ListShardKeysResponse, error) {
+	return &qdrant.ListShardKeysResponse{ShardKeys: []*qdrant.ShardKeyDescription{
+		{Key: qdrant.NewShardKeyNum(7)}, {Key: qdrant.NewShardKeyKeyword("7")}, {Key: qdrant.NewShardKeyKeyword("eu")},
+	}}, nil
 }
 
 func (c collections) Get(_ context.Context, r *qdrant.GetCollectionInfoRequest) (*qdrant.GetCollectionInfoResponse, error) {

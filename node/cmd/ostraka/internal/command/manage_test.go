@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 )
@@ -80,6 +81,18 @@ func (s *server) Rebalance(_ context.Context, r *clusterpb.RebalanceRequest) (*c
 		return &clusterpb.RebalanceResponse{}, nil
 	}
 	return &clusterpb.RebalanceResponse{Operation: s.operations[2]}, nil
+}
+
+func (s *server) UpdateShardKey(_ context.Context, r *clusterpb.UpdateShardKeyRequest) (*clusterpb.UpdateShardKeyResponse, error) {
+	if r.GetCollection() != "docs" {
+		return nil, status.Error(codes.NotFound, "there is no such collection")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.rekeyed = append(s.mu.rekeyed, r)
+	return &clusterpb.UpdateShardKeyResponse{ShardKey: &clusterpb.ShardKeyPlacement{
+		Key: r.GetShardKey(), ShardNumber: 1, TargetShardNumber: 2, ReplicationFactor: 3, Placement: r.GetPlacement().GetPeers(),
+	}}, nil
 }
 
 func (s *server) Reshard(_ context.Context, r *clusterpb.ReshardRequest) (*clusterpb.ReshardResponse, error) {
@@ -256,6 +269,48 @@ func TestWaitingEndsWithTheSignal(t *testing.T) {
 	cancel()
 	if got := <-code; got == 0 {
 		t.Errorf("exit code %d although it runs on", got)
+	}
+}
+
+func TestAShardKeyIsChanged(t *testing.T) {
+	s := serverOf(t, "docs")
+	busy(s)
+	sh := shell(t, s)
+	sh.expect(sh.run("shard-key", "update", "docs", "eu", "--replication-factor", "3", "--placement", "node-2,11"), 0)
+	if got, want := sh.out.String(), "docs, key eu: 2 shards of 3 copies, on node-2, node-1.\n"; got != want {
+		t.Errorf("%q", got)
+	}
+	sh.expect(sh.run("shard-key", "update", "docs", "7", "--replication-factor", "collection", "--placement", "all", "-o", "json"), 0)
+	if got, want := strings.Join(strings.Fields(sh.out.String()), ""), `{"collection":"docs","key":7,"shards":2,"replication_factor":3,"placement":[]}`; got != want {
+		t.Errorf("%s", got)
+	}
+	sh.expect(sh.run("shard-key", "update", "docs", `"7"`, "--placement", "node-1"), 0)
+	for i, want := range []*clusterpb.UpdateShardKeyRequest{
+		{ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "eu"}}, ReplicationFactor: new(uint32(3)), Placement: &clusterpb.PeerSet{Peers: []uint64{12, 11}}},
+		{ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Number{Number: 7}}, ReplicationFactor: new(uint32(0)), Placement: &clusterpb.PeerSet{}},
+		{ShardKey: &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: "7"}}, Placement: &clusterpb.PeerSet{Peers: []uint64{11}}},
+	} {
+		if want.Collection = "docs"; !proto.Equal(s.mu.rekeyed[i], want) {
+			t.Errorf("asked for %v, want %v", s.mu.rekeyed[i], want)
+		}
+	}
+	sh.expect(sh.run("shard-key", "update", "docs", "eu"), 2, "--replication-factor or --placement")
+	sh.expect(sh.run("shard-key", "update", "docs", "eu", "--replication-factor", "0"), 2, "1 at least")
+	sh.expect(sh.run("shard-key", "update", "docs", "", "--replication-factor", "1"), 2, "name the key")
+	sh.expect(sh.run("shard-key", "update", "docs", "eu", "--placement", "node-9"), 1, "there is no peer")
+	sh.expect(sh.run("shard-key", "update", "none", "eu", "--placement", "all"), 1, "there is no such collection")
+	sh.expect(sh.run("shard-key", "update", "docs"), 2, "KEY is missing")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"d"}, "docs\n"}, {[]string{"docs", ""}, "7\n\"7\"\neu\n"}, {[]string{"docs", "e"}, "eu\n"},
+		{[]string{"--replication-factor", ""}, "collection\n"}, {[]string{"--placement", "node-2,"}, "node-2,node-1\n"},
+	} {
+		sh.expect(sh.run(append([]string{"__complete", "shard-key", "update"}, c.args...)...), 0)
+		if got := sh.out.String(); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v: got %q", c.args, got)
+		}
 	}
 }
 
