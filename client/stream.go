@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 )
@@ -55,6 +56,10 @@ func receive[T any](ctx context.Context, c *Client, e *endpoint, open func(conte
 	case errors.Is(err, io.EOF):
 		return begun, nil
 	case ctx.Err() != nil:
+		return begun, contextError(ctx)
+	}
+	if at, limited := ctx.Deadline(); limited && !time.Now().Before(at) {
+		<-ctx.Done() // the server's clock has said so before ours
 		return begun, contextError(ctx)
 	}
 	return begun, errorOf(err)

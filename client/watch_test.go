@@ -47,6 +47,7 @@ func (clusterServer) WatchEvents(r *clusterpb.WatchEventsRequest, s grpc.ServerS
 	_ = s.Send(&clusterpb.WatchEventsResponse{Event: &clusterpb.Event{Cursor: 7, UnixMs: 1000, Kind: "promotion", Severity: "info", Collection: "docs", ShardId: &shard, Peer: 2, Text: "x"}})
 	if r.GetFollow() {
 		<-s.Context().Done()
+		return s.Context().Err()
 	}
 	return nil
 }
