@@ -93,7 +93,7 @@ func (x *Explore) score(similarity func([]float32) float64) float64 {
 }
 
 // margin is how much more similar the positive of a pair has to be.
-const margin = 1.1920929e-07
+const margin = 0x1p-23
 
 // sigmoid brings a similarity between 0 and 1.
 func sigmoid(x float64) float64 { return 0.5 * (x/(1+math.Abs(x)) + 1) }
