@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc/codes"
@@ -223,11 +222,7 @@ func TestAnUnreachableClusterIsOneWarningAndNeverAnotherPlan(t *testing.T) {
 
 	p := prototest.New(t, provider.New("test"))
 	wantEqual(t, "configure", p.Configure(t, prototest.Config{"endpoints": []any{silent.Addr().String()}}).Errors(), nil)
-	start := time.Now()
 	plan := p.Plan(t, collectionType, p.None(collectionType), config)
-	if took := time.Since(start); took > 4*time.Second {
-		t.Errorf("planning took %s", took)
-	}
 	wantEqual(t, "errors", plan.Diagnostics.Errors(), nil)
 	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "could not be asked")
 	wantEqual(t, "plans differ in", prototest.Diff(want.Planned, plan.Planned), nil)
