@@ -57,6 +57,21 @@ func TestARefusedCreationLeavesNothingInTheState(t *testing.T) {
 	}
 }
 
+// Neither may what a creation cannot say.
+func TestACreationWithoutItsReadFanOutIsKeptWithAWarning(t *testing.T) {
+	w := newWorld(t, 1, nil)
+	w.cluster.Inject(fakecluster.Fault{Method: "Collections/Update", Err: status.Error(codes.InvalidArgument, "Wrong input: no")})
+	config := minimal(prototest.Config{"read_fan_out_delay_ms": 70})
+	plan := w.Plan(t, collectionType, w.None(collectionType), config)
+	r, diags := w.Apply(t, plan)
+	wantEqual(t, "errors", diags.Errors(), nil)
+	wantOne(t, "warnings", diags.Warnings(), "read fan-out could not be set", "Wrong input: no")
+	w.cluster.Heal()
+	r, _ = w.Refresh(t, collectionType, r)
+	r = w.apply(t, r, config)
+	w.mustBeSettled(t, r, config)
+}
+
 // An error would taint the resource, and the next apply would delete a collection that is as declared.
 func TestACreationWhoseReplicasAreLateIsKeptWithAWarning(t *testing.T) {
 	w := newWorld(t, 3, prototest.Config{"plan_checks": "off"})

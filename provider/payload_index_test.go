@@ -194,3 +194,15 @@ func TestAnIndexHasExactlyOneKind(t *testing.T) {
 		t.Error("two kinds are accepted")
 	}
 }
+
+func TestAFieldHasTheNameThatTheClusterGivesIt(t *testing.T) {
+	w := &world{Provider: prototest.New(t, provider.New("test"))}
+	for field, needless := range map[string]bool{`a.b`: false, `"a b".c[]`: false, `"a".b`: true, `x."ü-1"`: true, `"a.b"`: false} {
+		errs := w.Validate(t, indexType, prototest.Config{"collection": "docs", "field": field, "bool": prototest.Config{}}).Errors()
+		if needless {
+			wantOne(t, field, errs, "Needless quotes")
+		} else {
+			wantEqual(t, field, errs, nil)
+		}
+	}
+}

@@ -42,15 +42,20 @@ func (c *collection) Create(ctx context.Context, req resource.CreateRequest, res
 	} else {
 		c.settleCreated(ctx, spec, &resp.Diagnostics)
 	}
+	var unset error
 	if spec.ReadFanOutDelayMS != nil || valueOf(spec.ReadFanOutFactor) > 0 { // a creation cannot say these
-		if err := c.update(ctx, spec, &resp.Diagnostics); err != nil {
-			resp.Diagnostics.AddError("Collection was created, but not all of it", err.Error())
+		if unset = c.update(ctx, spec, &resp.Diagnostics); unset != nil { // an error would have the next apply delete the collection
+			resp.Diagnostics.AddWarning("Collection was created, but its read fan-out could not be set",
+				unset.Error()+". The next plan shows it, and the next apply sets it.")
 		}
 	}
 	reached, err := c.readBack(ctx, plan, &resp.Diagnostics)
 	if err != nil { // it exists: the state must say so, the next refresh fills in the rest
 		resp.Diagnostics.AddWarning("Collection was created but could not be read back", err.Error())
 		reached = plan.known()
+	}
+	if unset != nil { // as planned, as it has to be after a creation; the next refresh tells what is real
+		reached.ReadFanOutFactor, reached.ReadFanOutDelayMS = plan.ReadFanOutFactor, plan.known().ReadFanOutDelayMS
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
 }

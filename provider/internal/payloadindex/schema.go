@@ -54,8 +54,9 @@ func resourceSchema(ctx context.Context) schema.Schema {
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"field": schema.StringAttribute{
-			Required: true, MarkdownDescription: "Path of the payload field, such as `tenant`, `address.city` or `tags[]`.",
-			Validators:    []validator.String{stringvalidator.LengthBetween(1, 255)},
+			Required: true, MarkdownDescription: "Path of the payload field, such as `tenant`, `address.city`, `tags[]` or `\"with space\".n`; with " +
+				"quotes only where a key has others than letters, digits, `_` and `-`.",
+			Validators:    []validator.String{stringvalidator.LengthBetween(1, 255), plainlyQuoted{}},
 			PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 		},
 		"timeouts": timeoutsAttribute(ctx),

@@ -191,7 +191,7 @@ func (s *shardKey) readBack(ctx context.Context, base model, diags *diag.Diagnos
 	case !exists:
 		diags.AddError("The shard key is not there", fmt.Sprintf("Shard key %s was declared, and is gone: does somebody else delete it?", base.id()))
 	default:
-		diags.Append(set(m)...)
+		diags.Append(set(m.known())...)
 	}
 	return unfinished
 }
