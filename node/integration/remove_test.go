@@ -231,6 +231,13 @@ func TestWithoutAQuorumReadsGoOnAndChangesAreRefused(t *testing.T) {
 		}
 	}
 	shows(t, client, "docs", 100)
+	eventually(t, "nobody leads", func(ctx context.Context) error { // a leader that has yet to notice takes a change, which may be made later
+		resp, err := cluster.GetCluster(ctx, &clusterpb.GetClusterRequest{})
+		if err == nil && resp.GetLeader() != 0 {
+			err = fmt.Errorf("%d does", resp.GetLeader())
+		}
+		return err
+	})
 	for what, change := range map[string]func(ctx context.Context) error{
 		"create": func(ctx context.Context) error {
 			return client.CreateCollection(ctx, &qdrant.CreateCollection{
