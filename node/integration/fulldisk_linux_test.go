@@ -312,7 +312,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 
 // A node that fills its disk by itself takes writes again after points were deleted.
 func TestDeletingGivesRoomBack(t *testing.T) {
-	nodes := processes(t, smallDisk(t, 160))
+	nodes := processes(t, smallDisk(t, 320))
 	create(t, officialAt(t, nodes[0].opts.GRPCAddr), "c", 1, 1, 1)
 	w := newDiskWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
 	w.start(t)
