@@ -137,23 +137,25 @@ func TestAKeyThatFollowsTheCollectionIsChangedWithIt(t *testing.T) {
 func TestAChangeOfAKeysCopiesThatRunsOutOfTimeIsJoined(t *testing.T) {
 	w := newKeyWorld(t)
 	r := w.applyOf(t, keyType, nil, eu(nil))
+	r = w.joined(t, r, prototest.Config{"replication_factor": 2, "placement": []any{1003, 1002}}, "placement", "is to go", "joins it")
+	w.joined(t, r, prototest.Config{"replication_factor": 3}, "replication_factor", "3 replicas declared, 2 active")
+}
+
+// joined changes a key while nothing moves, until time runs out with an error: of the attribute the next plan says that it is not
+// reached, and once things move the next apply joins what is under way.
+func (w *world) joined(t *testing.T, r *prototest.Resource, change prototest.Config, attribute string, failure ...string) *prototest.Resource {
+	t.Helper()
 	w.cluster.Freeze(true)
-	after := eu(prototest.Config{"replication_factor": 2, "placement": []any{1003, 1002}, "timeouts": prototest.Config{"update": "300ms"}})
+	change["timeouts"] = prototest.Config{"update": "300ms"}
+	after := eu(change)
 	r, diags := w.Apply(t, w.Plan(t, keyType, r, after))
-	wantOne(t, "errors", diags.Errors(), "is to go", "joins it")
+	wantOne(t, "errors", diags.Errors(), failure...)
 	r = w.refreshOf(t, keyType, r)
-	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), "placement"), []string{"placement"})
+	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), attribute), []string{attribute})
 	w.cluster.Freeze(false)
 	r = w.applyOf(t, keyType, r, after)
 	w.mustBeSettledOf(t, keyType, r, after)
-	w.cluster.Freeze(true)
-	more := eu(prototest.Config{"replication_factor": 3, "timeouts": prototest.Config{"update": "300ms"}})
-	r, diags = w.Apply(t, w.Plan(t, keyType, r, more))
-	wantOne(t, "errors", diags.Errors(), "3 replicas declared, 2 active")
-	r = w.refreshOf(t, keyType, r)
-	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, more).Changes(), "replication_factor"), []string{"replication_factor"})
-	w.cluster.Freeze(false)
-	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, r, more), more)
+	return r
 }
 
 func TestThePlanOfAKeyIsPutToTheCluster(t *testing.T) {
@@ -199,15 +201,7 @@ func TestThePlanOfAKeyIsPutToTheCluster(t *testing.T) {
 
 func TestAReshardOfAKeyThatRunsOutOfTimeIsJoined(t *testing.T) {
 	w := newKeyWorld(t)
-	r := w.applyOf(t, keyType, nil, eu(nil))
-	w.cluster.Freeze(true)
-	after := eu(prototest.Config{"shards_number": 4, "timeouts": prototest.Config{"update": "300ms"}})
-	r, diags := w.Apply(t, w.Plan(t, keyType, r, after))
-	wantOne(t, "errors", diags.Errors(), "1 -> 4 shards", "joins it")
-	r = w.refreshOf(t, keyType, r)
-	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), "shards_number"), []string{"shards_number"})
-	w.cluster.Freeze(false)
-	w.mustBeSettledOf(t, keyType, w.applyOf(t, keyType, r, after), after)
+	w.joined(t, w.applyOf(t, keyType, nil, eu(nil)), prototest.Config{"shards_number": 4}, "shards_number", "1 -> 4 shards", "joins it")
 }
 
 func TestDeletingAKeyWithPoints(t *testing.T) {

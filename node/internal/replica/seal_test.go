@@ -18,16 +18,7 @@ func (c *cluster) lastIndex(peer catalog.PeerID, ref catalog.ShardRef) uint64 {
 // TestASealThatWasJustAppliedIsLookedForWhereItStands: its index is not yet known to be applied.
 func TestASealThatWasJustAppliedIsLookedForWhereItStands(t *testing.T) {
 	c, held := newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 100 * time.Millisecond }), &brake{}
-	c.disk = map[catalog.PeerID]*brake{2: held, 3: held}
-	for id := range c.disk {
-		c.stop(id)
-		c.start(id)
-	}
-	ref := c.create(1, 1, 2, 3)
-	up, low := upperAndLower()
-	c.write(ref, upsert(up, low))
-	c.equal(ref, 1, 2, 3)
-	_, id := c.second(ref, 2, 1)
+	ref, id := c.movingOn(map[catalog.PeerID]*brake{2: held, 3: held})
 	m := c.mu.up[1].manager
 	feed := func(ctx context.Context, req replica.FeedRequest, begun func(cut uint64)) error {
 		req.Ref, req.Move = ref, id

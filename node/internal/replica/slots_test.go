@@ -37,6 +37,23 @@ func (c *cluster) second(ref catalog.ShardRef, peers ...catalog.PeerID) (target 
 	return target, r.Move
 }
 
+// movingOn gives some peers of a new cluster of three disks that the test can stop, and makes a shard on all of them, which counts a
+// write with one, holds points of both halves of the slots, and is about to give the upper half away.
+func (c *cluster) movingOn(disks map[catalog.PeerID]*brake) (ref catalog.ShardRef, id catalog.MoveID) {
+	c.t.Helper()
+	c.disk = disks
+	for peer := range disks {
+		c.stop(peer)
+		c.start(peer)
+	}
+	ref = c.create(1, 1, 2, 3)
+	up, low := upperAndLower()
+	c.write(ref, upsert(up, low))
+	c.equal(ref, 1, 2, 3)
+	_, id = c.second(ref, 2, 1)
+	return ref, id
+}
+
 // upper returns the first id whose slot is in the upper half, lower one in the lower.
 func upperAndLower() (upper, lower uint64) {
 	for upper == 0 || lower == 0 {
@@ -140,16 +157,7 @@ func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
 func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 	c := newCluster(t, 3)
 	brakes := map[catalog.PeerID]*brake{2: {}, 3: {}}
-	c.disk = brakes
-	for id := range brakes {
-		c.stop(id)
-		c.start(id)
-	}
-	ref := c.create(1, 1, 2, 3)
-	up, low := upperAndLower()
-	c.write(ref, upsert(up, low))
-	c.equal(ref, 1, 2, 3)
-	_, id := c.second(ref, 2, 1)
+	ref, id := c.movingOn(brakes)
 	m := c.mu.up[1].manager
 	whole := func() {} // called when the last piece has come
 	pass := func(ctx context.Context, req replica.FeedRequest) (pieces int, last bool, cut uint64, err error) {
