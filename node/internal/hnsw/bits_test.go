@@ -23,9 +23,6 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 			bits[row/64] |= 1 << (row % 64)
 		}
 	}
-	for row := uint32(0); row < uint32(n); row += 5 * modulus {
-		g.Remove(row)
-	}
 	for i, q := range random(r, 50, 16) {
 		asked := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10}
 		want := search(t, g, p, q, 10, 50, asked)

@@ -14,15 +14,14 @@ type chooser struct {
 // chosen before it, so that links lead in different directions (the paper's algorithm 4). Of copies of the row's vector the
 // first alone takes part in that, the others get what room is left: else copies would link to nothing but copies, and
 // nothing else to most of them.
-func (w *walker) choose(g *Graph, space Space, o chooser, candidates []candidate, chosen []uint32) []uint32 {
-	doomed := g.doomed.Load()
+func (w *walker) choose(space Space, o chooser, candidates []candidate, chosen []uint32) []uint32 {
 	w.copies = w.copies[:0]
 	for _, c := range candidates {
 		if len(chosen) == o.limit {
 			return chosen
 		}
 		r, score := c.row()^o.salt, c.score()
-		if r == o.row || doomed != nil && doomed.has(r) {
+		if r == o.row {
 			continue
 		}
 		if len(chosen) > 0 {

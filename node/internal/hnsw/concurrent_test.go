@@ -5,7 +5,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -15,8 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Searches, inserts, removals, repairs and saves run side by side; at the end the graph is as good as one that was made
-// in peace.
+// Searches, inserts and saves run side by side; at the end the graph is as good as one that was made in peace.
 func TestAllAtOnce(t *testing.T) {
 	const size = 8
 	n := few(3000)
@@ -25,8 +23,8 @@ func TestAllAtOnce(t *testing.T) {
 	g := newGraph(t, hnsw.Options{M: 8, EfConstruct: 60})
 	build(t, g, p, 0, n/3)
 
+	filters := []*hnsw.Filter{nil, {Accept: func(row uint32) bool { return row%2 == 0 }, Count: -1}, {Accept: func(row uint32) bool { return row%30 == 0 }, Count: n / 30}}
 	stop := make(chan struct{})
-	var removed [1 << 13]atomic.Bool // before the row is removed
 	var readers, writers sync.WaitGroup
 	for i := range 2 {
 		readers.Go(func() {
@@ -37,13 +35,10 @@ func TestAllAtOnce(t *testing.T) {
 					return
 				default:
 				}
-				gone := make([]bool, n)
-				for row := range gone {
-					gone[row] = removed[row].Load() && !g.Has(uint32(row))
-				}
-				for _, row := range search(t, g, p, random(r, 1, size)[0], 10, 40, nil) {
-					if gone[row] {
-						t.Errorf("row %d was removed before the search began", row)
+				f := filters[r.IntN(len(filters))]
+				for _, row := range search(t, g, p, random(r, 1, size)[0], 10, 40, f) {
+					if f != nil && !f.Accept(row) {
+						t.Errorf("row %d may not be found", row)
 					}
 				}
 			}
@@ -52,18 +47,7 @@ func TestAllAtOnce(t *testing.T) {
 	writers.Go(func() { build(t, g, p, n/3, 2*n/3) })
 	writers.Go(func() { build(t, g, p, 2*n/3, n) })
 	writers.Go(func() {
-		for row := 0; row < n/3; row += 2 {
-			removed[row].Store(true)
-			if !g.Remove(uint32(row)) {
-				t.Errorf("row %d was not there", row)
-			}
-		}
-	})
-	writers.Go(func() {
 		for range 3 {
-			if _, err := g.Repair(context.Background(), 1, p.space); err != nil {
-				t.Error(err)
-			}
 			var b bytes.Buffer
 			if err := g.Save(&b); err != nil {
 				t.Error(err)
@@ -75,14 +59,10 @@ func TestAllAtOnce(t *testing.T) {
 	close(stop)
 	readers.Wait()
 
-	live := func(row uint32) bool { return !removed[row].Load() }
-	if _, err := g.Repair(context.Background(), 2, p.space); err != nil {
-		t.Fatal(err)
+	if g.Len() != n {
+		t.Errorf("%d rows, want %d", g.Len(), n)
 	}
-	if want := n - (n/3+1)/2; g.Len() != want || g.Removed() != 0 {
-		t.Errorf("%d rows, %d removed, want %d", g.Len(), g.Removed(), want)
-	}
-	if got := recall(t, g, p, random(r, 60, size), 10, 80, live, nil); got < 0.97 {
+	if got := recall(t, g, p, random(r, 60, size), 10, 80, nil, nil); got < 0.97 {
 		t.Errorf("recall %.3f", got)
 	}
 }
@@ -98,13 +78,6 @@ func TestSearchesEndWithTheirContext(t *testing.T) {
 	}
 	if err := g.Build(ctx, 200, 300, 1, p.space); err == nil {
 		t.Error("a build went on")
-	}
-	g.Remove(3)
-	if freed, err := g.Repair(ctx, 1, p.space); err == nil || len(freed) != 0 || g.Removed() != 1 {
-		t.Error("a repair went on", freed, err)
-	}
-	if freed, err := g.Repair(context.Background(), 1, p.space); err != nil || len(freed) != 1 {
-		t.Error(freed, err)
 	}
 }
 

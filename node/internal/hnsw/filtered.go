@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -27,7 +26,7 @@ const (
 	ahead     = 3    // of them are on their way from memory
 )
 
-// filtered finds rows that a filter takes, or, without one, that were not removed.
+// filtered finds rows that a filter takes.
 func (w *walker) filtered(
 	ctx context.Context, g *Graph, s Scorer, from candidate, ef int, filter *Filter, hits []Hit,
 ) ([]Hit, error) {
@@ -39,7 +38,7 @@ func (w *walker) filtered(
 			return hits, err
 		}
 		kept := w.pool.found()
-		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.wanted()), share*float64(g.Len())))
+		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.Wanted), share*float64(g.Len())))
 		taken := 0
 		for _, c := range kept {
 			if !a.takes(c.row()) {
@@ -56,11 +55,11 @@ func (w *walker) filtered(
 			return hits, nil
 		}
 	}
-	if filter != nil && filter.Bits != nil {
-		a.bits = g.without(filter.Bits())
+	if filter.Bits != nil {
+		a.bits = filter.Bits()
 	}
 	// What is taken may be scattered: twice as many candidates as are wanted find the way among them.
-	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, 2*filter.wanted()), MaxEf), hits[begun:]); err != nil {
+	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, 2*filter.Wanted), MaxEf), hits[begun:]); err != nil {
 		return hits, err
 	}
 	hits = hits[:begun]
@@ -75,55 +74,30 @@ func (w *walker) filtered(
 // taken, so the k-th that is taken is about the k/share-th of all: for that to be found as surely, not 1/share but the root
 // of it times as many candidates are found to be enough; and among them are to be three quarters more than are wanted.
 func (f *Filter) Wide(ef int, share float64) int {
-	bound := float64(ef)/math.Sqrt(share) + 1
-	if f != nil {
-		bound = max(bound, 1.75*float64(f.Wanted)/share)
-	}
-	return int(min(bound, MaxEf))
-}
-
-func (f *Filter) wanted() int {
-	if f == nil {
-		return 0
-	}
-	return f.Wanted
+	return int(min(max(float64(ef)/math.Sqrt(share)+1, 1.75*float64(f.Wanted)/share), MaxEf))
 }
 
 // acceptor says what a search may find.
 type acceptor struct {
 	g      *Graph
 	filter *Filter
-	bits   []uint64 // of the rows that are taken; nil: removed and the filter are asked
+	bits   []uint64 // of the rows that are taken; nil: the filter is asked
 }
 
 func (a *acceptor) takes(row uint32) bool {
 	if a.bits != nil {
 		return int(row/64) < len(a.bits) && a.bits[row/64]&(1<<(row%64)) != 0
 	}
-	return !a.g.removed.has(row) && (a.filter == nil || a.filter.Accept(row))
-}
-
-// without returns bits of rows but for those that were removed.
-func (g *Graph) without(bits []uint64) []uint64 {
-	if bits == nil || g.gone.Load() == 0 {
-		return bits
-	}
-	left := slices.Clone(bits)
-	for i, gone := range g.removed.copy() {
-		if i < len(left) {
-			left[i] &^= gone
-		}
-	}
-	return left
+	return a.filter.Accept(row)
 }
 
 // share is about which part of the linked rows is taken.
 func (a *acceptor) share() float64 {
 	all := float64(a.g.linked.Load())
-	if a.filter == nil || a.filter.Count < 0 {
-		return float64(a.g.Len()) / all
+	if a.filter.Count < 0 {
+		return 1
 	}
-	return min(float64(a.filter.Count), float64(a.g.Len())) / all
+	return min(float64(a.filter.Count), all) / all
 }
 
 // narrow leaves what it finds in the pool. It begins with what was found before, with rows around one, and with rows drawn

@@ -2,9 +2,9 @@
 //
 // The graph knows rows by their numbers and links between them, no vectors: who inserts or searches passes something
 // that compares rows. Scores order: the smaller, the nearer. Links lie in arenas without pointers, fixed room per row, and
-// are read and written word by word with atomic operations, so that searches never wait: not for inserts, nor for
-// removals or repairs, which may all run side by side. The caller sees to it that a row's vector is there before Insert
-// and stays until Repair has given the row back and those searches have ended that began before.
+// are read and written word by word with atomic operations, so that searches never wait for inserts, which may run side
+// by side. The caller sees to it that a row's vector is there before Insert, and stays as long as the graph. A row never
+// leaves it: who does not want it found filters it out, and builds another graph when there are many of those.
 //
 // A row's level depends on its number and the seed alone.
 package hnsw
@@ -86,22 +86,13 @@ type Space interface {
 type Graph struct {
 	o       Options
 	links   links
-	removed bitmap                // rows that are in the graph and must not be found
-	entry   atomic.Uint64         // entryOf, 0 while the graph is empty
-	linked  atomic.Int64          // rows in the graph, removed ones too
-	gone    atomic.Int64          // removed ones among them
-	doomed  atomic.Pointer[marks] // rows that a repair is about to take out: nothing links to them any more
-	walkers sync.Pool             // of *walker
+	entry   atomic.Uint64 // entryOf, 0 while the graph is empty
+	linked  atomic.Int64  // rows in the graph
+	walkers sync.Pool     // of *walker
 
-	orphans struct {
-		sync.Mutex
-		rows []uint32 // inserted while all they could link to was doomed
-	}
-
-	inserts     sync.RWMutex            // held for reading by each Insert; taken to wait for those that run
-	maintenance sync.Mutex              // held by Repair and Save, which exclude one another
-	mu          sync.Mutex              // growth, changes of entry, changes of removed
-	stripes     [lockStripes]sync.Mutex // by row: who changes its links
+	inserts sync.RWMutex            // held for reading by each Insert; taken to wait for those that run
+	mu      sync.Mutex              // growth, changes of entry
+	stripes [lockStripes]sync.Mutex // by row: who changes its links
 }
 
 // New makes an empty graph.
@@ -120,14 +111,11 @@ func New(o Options) (*Graph, error) {
 // Options returns what the graph was made with, defaults filled in.
 func (g *Graph) Options() Options { return g.o }
 
-// Len is how many rows can be found.
-func (g *Graph) Len() int { return int(g.linked.Load() - g.gone.Load()) }
+// Len is how many rows are in the graph.
+func (g *Graph) Len() int { return int(g.linked.Load()) }
 
-// Removed is how many rows are in the graph though they were removed, until Repair.
-func (g *Graph) Removed() int { return int(g.gone.Load()) }
-
-// Has reports whether a row is in the graph and was not removed.
-func (g *Graph) Has(row uint32) bool { return g.links.has(row) && !g.removed.has(row) }
+// Has reports whether a row is in the graph.
+func (g *Graph) Has(row uint32) bool { return g.links.has(row) }
 
 // Bytes is how much memory the links take.
 func (g *Graph) Bytes() int64 { return g.links.bytes() }
@@ -183,9 +171,5 @@ func (g *Graph) grow(row uint32) error {
 }
 
 func (g *Graph) growLocked(row uint32) error {
-	if err := g.links.grow(int(row) + 1); err != nil {
-		return err
-	}
-	g.removed.grow(g.links.capacity())
-	return nil
+	return g.links.grow(int(row) + 1)
 }

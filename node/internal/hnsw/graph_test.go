@@ -151,8 +151,8 @@ func TestFindsTheNearest(t *testing.T) {
 	if got := recall(t, g, p, random(r, 100, 16), 10, 100, nil, nil); got < 0.97 {
 		t.Errorf("recall %.3f", got)
 	}
-	if g.Len() != few(5000) || g.Removed() != 0 {
-		t.Errorf("%d rows, %d removed", g.Len(), g.Removed())
+	if g.Len() != few(5000) {
+		t.Errorf("%d rows", g.Len())
 	}
 }
 
@@ -161,7 +161,7 @@ func TestAnEmptyGraphFindsNothing(t *testing.T) {
 	if rows := search(t, g, newPoints(nil), nil, 10, 10, nil); len(rows) != 0 {
 		t.Error(rows)
 	}
-	if g.Has(0) || g.Remove(7) {
+	if g.Has(0) || g.Len() != 0 {
 		t.Error("a row is there")
 	}
 }
@@ -180,74 +180,6 @@ func TestARowIsInsertedOnce(t *testing.T) {
 	}
 	if g.Len() != 100 {
 		t.Error(g.Len())
-	}
-}
-
-func TestRemovedRowsAreNotFoundAndMayComeBackAfterRepair(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
-	n := few(4000)
-	p := newPoints(random(r, n, 16))
-	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, n)
-	dead := map[uint32]bool{}
-	for _, row := range r.Perm(n)[:n/2] {
-		if !g.Remove(uint32(row)) || g.Remove(uint32(row)) {
-			t.Fatalf("row %d", row)
-		}
-		dead[uint32(row)] = true
-	}
-	live := func(row uint32) bool { return !dead[row] }
-	queries := random(r, 100, 16)
-	if got := recall(t, g, p, queries, 10, 100, live, nil); got < 0.97 {
-		t.Errorf("recall %.3f with tombstones", got)
-	}
-	freed, err := g.Repair(context.Background(), 2, p.space)
-	if err != nil || len(freed) != n/2 || g.Len() != n/2 || g.Removed() != 0 {
-		t.Fatalf("%d freed, %d left, %d removed, %v", len(freed), g.Len(), g.Removed(), err)
-	}
-	if got := recall(t, g, p, queries, 10, 100, live, nil); got < 0.97 {
-		t.Errorf("recall %.3f after repair", got)
-	}
-	for _, row := range freed {
-		if !dead[row] {
-			t.Fatalf("row %d was freed", row)
-		}
-		copy(p.vectors[row], random(r, 1, 16)[0])
-		if err := g.Insert(row, p.space()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := recall(t, g, p, queries, 10, 100, nil, nil); got < 0.97 {
-		t.Errorf("recall %.3f after rows came back", got)
-	}
-}
-
-func TestEverythingMayBeRemoved(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 8))
-	p := newPoints(random(r, 600, 8))
-	g := newGraph(t, hnsw.Options{})
-	build(t, g, p, 0, 500)
-	for row := range uint32(500) {
-		g.Remove(row)
-	}
-	build(t, g, p, 500, 550)
-	if _, err := g.Repair(context.Background(), 1, p.space); err != nil {
-		t.Fatal(err)
-	}
-	live := func(row uint32) bool { return row >= 500 }
-	build(t, g, p, 550, 600)
-	if got := recall(t, g, p, random(r, 20, 8), 10, 100, live, nil); got < 1 {
-		t.Errorf("recall %.3f", got)
-	}
-	for row := range uint32(100) {
-		g.Remove(500 + row)
-	}
-	if _, err := g.Repair(context.Background(), 1, p.space); err != nil || g.Len() != 0 {
-		t.Fatal(g.Len(), err)
-	}
-	build(t, g, p, 0, 10)
-	if got := recall(t, g, p, random(r, 20, 8), 10, 100, func(row uint32) bool { return row < 10 }, nil); got < 1 {
-		t.Errorf("recall %.3f", got)
 	}
 }
 

@@ -18,7 +18,7 @@ type building struct {
 const equalInserted = 8
 
 // Insert links a row that is not in the graph. Many may be inserted at once, each with a Space of its own. It returns an
-// error of class fault.Exists for a row that is there, removed or not, and then changes nothing.
+// error of class fault.Exists for a row that is there, and then changes nothing.
 func (g *Graph) Insert(row uint32, space Space) error {
 	g.inserts.RLock()
 	defer g.inserts.RUnlock()
@@ -105,12 +105,7 @@ func (g *Graph) link(row uint32, level int, space Space) {
 	for l := highest; l >= 0; l-- {
 		_ = w.level(context.Background(), g, &w.between, from, l, g.o.EfConstruct, equalInserted) // the context never ends
 		from = w.pool.items[0] ^ candidate(w.salt)<<1
-		w.build.chosen[l] = w.choose(g, space, o, w.pool.items, w.build.chosen[l][:0])
-	}
-	if len(w.build.chosen[0]) == 0 {
-		g.orphans.Lock()
-		g.orphans.rows = append(g.orphans.rows, row)
-		g.orphans.Unlock()
+		w.build.chosen[l] = w.choose(space, o, w.pool.items, w.build.chosen[l][:0])
 	}
 	lock := g.lock(row)
 	for l := highest; l >= 0; l-- {
@@ -148,5 +143,5 @@ func (w *walker) connect(g *Graph, space Space, from, to uint32, level int) {
 	w.rows = append(w.rows, to)
 	o := chooser{row: from, salt: saltOf(from, to), limit: len(list)}
 	o.self = w.rescore(space, from, w.rows, o.salt)
-	write(list, w.choose(g, space, o, w.build.pairs, w.kept[:0]))
+	write(list, w.choose(space, o, w.build.pairs, w.kept[:0]))
 }

@@ -15,8 +15,7 @@ import (
 //
 //	header   magic 8 "OSTRHNSW", version u32, m u32, ef_construct u32, entry level + 1 u32, entry row u32,
 //	         rows u32, lists u32, 0 u32, seed u64
-//	meta     rows words: as in links, present for those that can be found or were removed
-//	removed  (rows+63)/64 words of 64 bits
+//	meta     rows words: as in links
 //	zero     rows times 2m words
 //	upper    lists times m words
 //	crc32c   u32 of all before it
@@ -24,16 +23,14 @@ import (
 // Links lead to rows that are present only.
 const (
 	saveMagic   = "OSTRHNSW"
-	saveVersion = 1
+	saveVersion = 2
 	headerBytes = 48
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Save writes the graph as it was when Save began, all but the links that changed since. Nothing waits for it but Repair.
+// Save writes the graph as it was when Save began, all but the links that changed since. Nothing waits for it.
 func (g *Graph) Save(w io.Writer) error {
-	g.maintenance.Lock()
-	defer g.maintenance.Unlock()
 	sum := crc32.New(castagnoli)
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
 	s := g.snapshot()
@@ -49,10 +46,9 @@ func (g *Graph) Save(w io.Writer) error {
 
 // snapshot is which rows are saved.
 type snapshot struct {
-	meta    []uint32
-	removed marks
-	entry   uint64
-	lists   uint32
+	meta  []uint32
+	entry uint64
+	lists uint32
 }
 
 // snapshot waits for the inserts that run: the rows that are there then are linked.
@@ -61,7 +57,7 @@ func (g *Graph) snapshot() snapshot {
 	defer g.inserts.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := snapshot{removed: g.removed.copy(), entry: g.entry.Load(), lists: g.links.lists}
+	s := snapshot{entry: g.entry.Load(), lists: g.links.lists}
 	used := 0
 	s.meta = make([]uint32, g.links.capacity())
 	for i := range s.meta {
@@ -85,13 +81,6 @@ func (s *snapshot) write(g *Graph, out io.Writer) error {
 	b = binary.LittleEndian.AppendUint64(b, g.o.Seed)
 	for _, word := range s.meta {
 		b = binary.LittleEndian.AppendUint32(b, word)
-	}
-	for i := range (rows + 63) / 64 {
-		word := uint64(0)
-		if i < len(s.removed) {
-			word = s.removed[i]
-		}
-		b = binary.LittleEndian.AppendUint64(b, word)
 	}
 	if _, err := out.Write(b); err != nil {
 		return err
@@ -193,13 +182,6 @@ func (l *loader) fill(g *Graph, rows, lists uint32) error {
 			return err
 		}
 	}
-	removed := make([]uint32, 2*((rows+63)/64))
-	if err := l.words(removed); err != nil {
-		return err
-	}
-	for i, word := range removed {
-		(*g.removed.words.Load())[i/2].Or(uint64(word) << (i % 2 * 32))
-	}
 	for row := range rows {
 		if err := l.words(wordsAt(g.links.zero.Table(), row, g.links.zeroWords)); err != nil {
 			return err
@@ -234,19 +216,13 @@ func (l *loader) check(in io.Reader, sum uint32, g *Graph) error {
 	if _, err := io.ReadFull(in, b[:]); err != nil || binary.LittleEndian.Uint32(b[:]) != sum {
 		return corrupt("wrong checksum")
 	}
-	var linked, gone int64
+	var linked int64
 	rows := make([]uint32, 0, g.links.zeroWords)
 	for row := range uint32(g.links.capacity()) {
 		if !g.links.has(row) {
-			if g.removed.has(row) {
-				return corrupt("row %d is removed and not there", row)
-			}
 			continue
 		}
 		linked++
-		if g.removed.has(row) {
-			gone++
-		}
 		if err := g.checkRow(row, rows); err != nil {
 			return err
 		}
@@ -256,7 +232,6 @@ func (l *loader) check(in io.Reader, sum uint32, g *Graph) error {
 		return corrupt("entry %d on level %d of %d rows", row, level, linked)
 	}
 	g.linked.Store(linked)
-	g.gone.Store(gone)
 	return nil
 }
 

@@ -28,8 +28,8 @@ type Filter struct {
 }
 
 // Search appends the nearest rows that it finds to hits, nearest first, at most ef, and returns them. The larger ef, the
-// more of the nearest are among them and the longer it takes. Rows that were removed are not found, nor those that filter
-// does not accept; filter may be nil.
+// more of the nearest are among them and the longer it takes. Rows that filter does not accept are not found; filter may
+// be nil.
 func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hits []Hit) ([]Hit, error) {
 	if ef < 1 || ef > MaxEf {
 		return hits, fault.New(fault.Invalid, "hnsw: ef is %d, want 1 to %d", ef, MaxEf)
@@ -43,7 +43,7 @@ func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hi
 	if !ok {
 		return hits, nil
 	}
-	if filter != nil || g.gone.Load() > 0 {
+	if filter != nil {
 		return w.filtered(ctx, g, s, from, ef, filter, hits)
 	}
 	if err := w.level(ctx, g, s, from, 0, ef, equalFound(ef)); err != nil {
