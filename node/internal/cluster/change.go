@@ -159,8 +159,8 @@ func short(state *catalog.State, alive func(catalog.PeerID) bool) map[catalog.Co
 	return all
 }
 
-// shortChanges tells which shards came to have too few copies, and which have them again; one event per collection,
-// however many shards a lost node takes along.
+// shortChanges tells which shards came to have too few copies, and which have them again; one event per collection and
+// number of copies that is declared, however many shards a lost node takes along.
 func shortChanges(state *catalog.State, was, now map[catalog.CollectionID][]catalog.ShardID) (events []event.Event) {
 	for _, id := range slices.Sorted(maps.Keys(state.Collections)) {
 		col := state.Collections[id]
@@ -173,19 +173,26 @@ func shortChanges(state *catalog.State, was, now map[catalog.CollectionID][]cata
 			{now[id], was[id], event.UnderReplicated, event.Warn, "%s of %s: fewer than the declared %d copies work"},
 			{was[id], now[id], event.FullyReplicated, event.Info, "%s of %s: all %d declared copies work again"},
 		} {
-			var fresh []catalog.ShardID
-			for _, sh := range c.in {
-				if !slices.Contains(c.out, sh) {
-					fresh = append(fresh, sh)
-				}
-			}
-			if len(fresh) > 0 {
+			fresh := byFactor(col, slices.DeleteFunc(slices.Clone(c.in), func(sh catalog.ShardID) bool { return slices.Contains(c.out, sh) }))
+			for _, factor := range slices.Sorted(maps.Keys(fresh)) {
 				events = append(events, event.Event{
 					Kind: c.kind, Severity: c.severity, Collection: col.Name,
-					Text: fmt.Sprintf(c.text, list(fresh, len(col.Shards)), col.Name, col.Config.ReplicationFactor),
+					Text: fmt.Sprintf(c.text, list(fresh[factor], len(col.Shards)), col.Name, factor),
 				})
 			}
 		}
 	}
 	return events
+}
+
+// byFactor sorts shards by how many copies of them are declared, which shard keys and placements by hand may have of their own.
+// Those that are gone have none.
+func byFactor(col *catalog.Collection, ids []catalog.ShardID) map[int][]catalog.ShardID {
+	by := map[int][]catalog.ShardID{}
+	for _, id := range ids {
+		if sh, ok := col.Shard(id); ok {
+			by[col.Factor(sh)] = append(by[col.Factor(sh)], id)
+		}
+	}
+	return by
 }

@@ -68,7 +68,7 @@ func (m *watchMetrics) count(kind event.Kind) {
 	switch kind {
 	case event.Promotion:
 		m.promotions.WithLabelValues("yes").Inc()
-	case event.UnsafePromotion:
+	case event.UnsafePromotion, event.ShardLost:
 		m.promotions.WithLabelValues("no").Inc()
 	case event.Demotion:
 		m.demotions.Inc()

@@ -17,6 +17,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/cluster"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/consensus"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/event"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -319,6 +320,31 @@ func TestUnsafePromotionsAreTold(t *testing.T) {
 		}
 		if again := cluster.Changes(s.mu.state, s.mu.state); len(again) != 0 {
 			t.Errorf("nothing changed, yet %+v", again)
+		}
+	})
+}
+
+// Shard keys may have numbers of copies of their own.
+func TestTooFewCopiesAreToldByWhatIsDeclaredOfEachShard(t *testing.T) {
+	watch(t, func(s *stage, _ *prometheus.Registry, news func() string) {
+		config, err := catalog.Config{Sharding: catalog.CustomSharding, ReplicationFactor: 2, WriteConsistencyFactor: 1}.Normalized(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.apply(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: "tenants", Config: config}})
+		id, peers := s.mu.state.Names["tenants"], []catalog.PeerID{1, 2, 3}
+		for keyword, factor := range map[string]uint32{"eu": 0, "us": 3} {
+			k := catalog.ShardKey{Key: point.ShardKey{Keyword: keyword}, ShardNumber: 1, ReplicationFactor: factor}
+			s.apply(catalog.Command{CreateShardKey: &catalog.CreateShardKey{Collection: id, ShardKey: k, Placement: [][]catalog.PeerID{peers[:max(2, factor)]}}})
+		}
+		s.apply(catalog.Command{DeleteCollection: new("docs")})
+		news()
+		s.move(func() { s.mu.dead[2] = true })
+		told := news()
+		for _, want := range []string{"of tenants: fewer than the declared 2 copies work\n", "of tenants: fewer than the declared 3 copies work\n"} {
+			if strings.Count(told, want) != 1 {
+				t.Errorf("%q is not told once in\n%s", want, told)
+			}
 		}
 	})
 }
