@@ -75,7 +75,9 @@ func (d *driver) run(ctx context.Context) {
 		waits, err := d.step(ctx, l)
 		if err == nil {
 			pause = d.opts.RetryMin
-			d.m.note(d.side.move, func(p *Progress) { p.Problem = "" })
+			if d.side.target {
+				d.m.note(d.side.move, func(p *Progress) { p.Problem = "" })
+			}
 			if waits > 0 {
 				await(ctx, changed, waits)
 			}

@@ -43,6 +43,7 @@ func New(opts Options) (*Mover, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel = cancel
 	m.wg.Go(func() { m.run(ctx) })
+	m.wg.Go(func() { m.sweeps(ctx) })
 	return m, nil
 }
 
@@ -59,14 +60,9 @@ const lookEvery = 100 * time.Millisecond
 func (m *Mover) run(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	swept := time.Now()
 	for ctx.Err() == nil {
 		state, changed := m.opts.Metadata.Watch()
 		m.follow(ctx, state)
-		if time.Since(swept) > m.opts.Sweep {
-			m.sweep(ctx, state)
-			swept = time.Now()
-		}
 		select {
 		case <-changed:
 		case <-ticker.C:
@@ -103,7 +99,9 @@ func (m *Mover) begin(ctx context.Context, s side) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.mu.at, s)
-		delete(m.mu.progress, s.move)
+		if s.target {
+			delete(m.mu.progress, s.move)
+		}
 		cancel()
 	})
 }
@@ -127,6 +125,21 @@ func (m *Mover) note(id catalog.MoveID, change func(*Progress)) {
 	p := m.mu.progress[id]
 	change(&p)
 	m.mu.progress[id] = p
+}
+
+// sweeps sweeps now and then. What it waits for keeps no move waiting.
+func (m *Mover) sweeps(ctx context.Context) {
+	ticker := time.NewTicker(m.opts.Sweep)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			state, _ := m.opts.Metadata.Watch()
+			m.sweep(ctx, state)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // sweep is rid of what no move accounts for, in the shards that this node leads. Only unsafe promotions bring such things.
