@@ -20,10 +20,11 @@ import (
 const (
 	leastWide = 0.04 // the share of rows taken from which on the wide way is tried
 	mostWide  = 6    // times as many candidates as without a filter: beyond, the narrow way costs less
+	sampled   = 3    // rows beside where a search begins, whose links are to tell whether the wide way leads to anything
+	nearlyAll = 0.75 // the share from which on they need not be asked
 	drawn     = 32   // rows that the narrow way begins at
 	wanted    = 24   // rows to compare that it looks for around each
-	bridges   = 64   // rows that are not taken whose links it looks at for that
-	ahead     = 3    // of them are on their way from memory
+	ahead     = 3    // of the rows between, whose links it looks at for that, are on their way from memory
 )
 
 // filtered finds rows that a filter takes.
@@ -33,7 +34,7 @@ func (w *walker) filtered(
 	a := acceptor{g: g, filter: filter}
 	share := a.share()
 	begun := len(hits)
-	if bound := filter.Wide(ef, share); share >= leastWide && bound <= mostWide*ef {
+	if bound := filter.Wide(ef, share); share >= leastWide && bound <= mostWide*ef && w.even(g, &a, from.row(), share) {
 		if err := w.level(ctx, g, s, from, 0, bound, equalFound(bound)); err != nil {
 			return hits, err
 		}
@@ -58,8 +59,9 @@ func (w *walker) filtered(
 	if filter.Bits != nil {
 		a.bits = filter.Bits()
 	}
-	// What is taken may be scattered: twice as many candidates as are wanted find the way among them.
-	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, 2*filter.Wanted), MaxEf), hits[begun:]); err != nil {
+	a.bridges = bridges(share)
+	// What is taken may be scattered: more candidates than are wanted find the way among them.
+	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, int(2.5*float64(filter.Wanted))), MaxEf), hits[begun:]); err != nil {
 		return hits, err
 	}
 	hits = hits[:begun]
@@ -68,6 +70,37 @@ func (w *walker) filtered(
 		hits = append(hits, Hit{Row: c.row(), Score: c.score()})
 	}
 	return hits, nil
+}
+
+// even reports whether a filter, of which the share of all rows that it takes is known, seems to take about as many around a
+// row. What takes hardly any there, or nearly all, goes with what lies near the query: the narrow way knows better then.
+func (w *walker) even(g *Graph, a *acceptor, row uint32, share float64) bool {
+	if share >= nearlyAll {
+		return true
+	}
+	w.behind = read(g.links.list(row, 0), w.aside[:0])
+	taken, all := 0, 0
+	for _, r := range w.behind[:min(sampled, len(w.behind))] {
+		list := g.links.list(r, 0)
+		for i := range list {
+			link := atomic.LoadUint32(&list[i])
+			if link == 0 {
+				break
+			}
+			if all++; a.takes(link - 1) {
+				taken++
+			}
+		}
+	}
+	expected := share * float64(all)
+	return float64(taken) > expected/3 && float64(taken) < 3*expected
+}
+
+// bridges is of how many rows that are not taken the narrow way looks at the links, around each row that it expands. The less is
+// taken, the more: so that they lead to about as many that are taken, fifty with 32 links each, most of which were met before.
+func bridges(share float64) int {
+	const least, most = 16, 64
+	return int(min(max(1.6/share, least), most))
 }
 
 // Wide is how many candidates the wide way keeps, where a filter takes a share of all rows. A candidate in share of all is
@@ -82,6 +115,8 @@ type acceptor struct {
 	g      *Graph
 	filter *Filter
 	bits   []uint64 // of the rows that are taken; nil: the filter is asked
+
+	bridges int // that the narrow way looks at around each row
 }
 
 func (a *acceptor) takes(row uint32) bool {
@@ -166,7 +201,7 @@ func (w *walker) narrowStep(g *Graph, a *acceptor, hint Hinter, turn int) []uint
 // bridge returns rows that are taken and that the walk has not seen: those that a row links to, and while those are few,
 // those behind others that it links to.
 func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
-	w.behind = w.behind[:0]
+	w.behind = w.aside[:0]
 	found, near := w.look(g, a, row, w.turns[turn][:0])
 	if near >= wanted/2 {
 		return found
@@ -185,27 +220,64 @@ func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
 	return found
 }
 
-// look appends to found those that a row links to, are taken and new to the walk, notes in behind which are not taken,
-// and returns how many of its links lead to rows that are taken.
+// look appends to found those that a row links to, are taken and new to the walk, notes in behind which are new but not taken,
+// and returns how many of its links lead to others: to rows that are taken, or were seen.
 func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []uint32, near int) {
-	list, seen, bits := g.links.list(row, 0), w.seen.words, a.bits
+	list := g.links.list(row, 0)
+	list = list[:min(len(list), batchCap-len(found))]
+	if a.bits == nil {
+		return w.lookAsking(a, list, found)
+	}
+	seen := w.seen.words
+	known := min(len(a.bits), len(seen)) // what lies beyond was linked since the search began
+	bits, seen := a.bits[:known], seen[:known]
+	begun, n, m := len(found), len(found), len(w.behind)
+	found = found[:batchCap]
 	for i := range list {
 		link := atomic.LoadUint32(&list[i])
 		if link == 0 {
 			break
 		}
 		r := link - 1
-		at, bit := int(r/64), uint64(1)<<(r%64)
+		at := int(r / 64)
+		if at >= known {
+			continue
+		}
+		// No processor can guess which of them are taken: each is written to both, and counted where it belongs.
+		fresh := ^seen[at] >> (r % 64) & 1
+		taken := fresh & (bits[at] >> (r % 64))
+		found[n%batchCap] = r
+		n += int(taken)
+		w.aside[m%len(w.aside)] = r
+		m += int(fresh &^ taken)
+		near += int(^fresh&1 | taken)
+	}
+	w.behind = w.aside[:min(m, a.bridges)]
+	fresh := found[:begun]
+	for _, r := range found[begun:n] {
+		if w.seen.add(r) { // a list that is being changed may hold a link twice
+			fresh = append(fresh, r)
+		}
+	}
+	return fresh, near
+}
+
+// lookAsking is look where the filter has to be asked.
+func (w *walker) lookAsking(a *acceptor, list, found []uint32) (_ []uint32, near int) {
+	for i := range list {
+		link := atomic.LoadUint32(&list[i])
+		if link == 0 {
+			break
+		}
+		r := link - 1
 		switch {
-		case at >= len(seen) || seen[at]&bit != 0:
+		case w.seen.has(r):
 			near++ // or a bridge
-		case at < len(bits) && bits[at]&bit != 0 || bits == nil && a.takes(r):
+		case a.takes(r):
 			near++
-			if len(found) < batchCap {
-				w.seen.add(r)
-				found = append(found, r)
-			}
-		case len(w.behind) < bridges:
+			w.seen.add(r)
+			found = append(found, r)
+		case len(w.behind) < a.bridges:
 			w.behind = append(w.behind, r)
 		}
 	}

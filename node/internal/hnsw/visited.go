@@ -34,3 +34,8 @@ func (v *visited) add(row uint32) bool {
 	v.words[i] = w | bit
 	return true
 }
+
+// has reports whether add would not find the row new.
+func (v *visited) has(row uint32) bool {
+	return int(row/64) >= len(v.words) || v.words[row/64]&(1<<(row%64)) != 0
+}

@@ -22,8 +22,9 @@ type walker struct {
 	build   building
 
 	copies []uint32 // of choose
-	behind []uint32 // of bridge: rows that a filter does not take
-	salt   uint32   // mixed into the rows of candidates in the pool, so that of equal ones each insert takes others
+	behind []uint32 // of bridge: rows that a filter does not take, the first of aside
+	aside  [2 * batchCap]uint32
+	salt   uint32 // mixed into the rows of candidates in the pool, so that of equal ones each insert takes others
 }
 
 func (g *Graph) walker() *walker {
