@@ -220,19 +220,33 @@ func (w *walker) bridge(g *Graph, a *acceptor, row uint32, turn int) []uint32 {
 	return found
 }
 
-// look appends to found those that a row links to, are taken and new to the walk, notes in behind which are new but not taken,
-// and returns how many of its links lead to others: to rows that are taken, or were seen.
+// look appends to found those that a row links to, are taken and new to the walk, notes in behind, while there is room, which are
+// new but not taken, and returns how many of its links lead to others then: to rows that are taken, or were seen.
+//
+// No processor can guess which rows are taken. So all are written where those would be, and counted if they belong there.
 func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []uint32, near int) {
 	list := g.links.list(row, 0)
 	list = list[:min(len(list), batchCap-len(found))]
 	if a.bits == nil {
 		return w.lookAsking(a, list, found)
 	}
-	seen := w.seen.words
-	known := min(len(a.bits), len(seen)) // what lies beyond was linked since the search began
-	bits, seen := a.bits[:known], seen[:known]
-	begun, n, m := len(found), len(found), len(w.behind)
-	found = found[:batchCap]
+	known := min(len(a.bits), len(w.seen.words)) // what lies beyond was linked since the search began
+	bits, seen := a.bits[:known], w.seen.words[:known]
+	n, m, all := len(found), len(w.behind), found[:batchCap]
+	if m >= a.bridges {
+		for i := range list {
+			link := atomic.LoadUint32(&list[i])
+			if link == 0 {
+				break
+			}
+			r := link - 1
+			if at := int(r / 64); at < known {
+				all[n%batchCap] = r
+				n += int((bits[at] &^ seen[at]) >> (r % 64) & 1)
+			}
+		}
+		return w.unseen(found, all[len(found):n]), 0
+	}
 	for i := range list {
 		link := atomic.LoadUint32(&list[i])
 		if link == 0 {
@@ -243,23 +257,26 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 		if at >= known {
 			continue
 		}
-		// No processor can guess which of them are taken: each is written to both, and counted where it belongs.
 		fresh := ^seen[at] >> (r % 64) & 1
 		taken := fresh & (bits[at] >> (r % 64))
-		found[n%batchCap] = r
+		all[n%batchCap] = r
 		n += int(taken)
 		w.aside[m%len(w.aside)] = r
 		m += int(fresh &^ taken)
 		near += int(^fresh&1 | taken)
 	}
 	w.behind = w.aside[:min(m, a.bridges)]
-	fresh := found[:begun]
-	for _, r := range found[begun:n] {
-		if w.seen.add(r) { // a list that is being changed may hold a link twice
-			fresh = append(fresh, r)
+	return w.unseen(found, all[len(found):n]), near
+}
+
+// unseen appends to found those of rows that the walk has not seen: a list that is being changed may hold a link twice.
+func (w *walker) unseen(found, rows []uint32) []uint32 {
+	for _, r := range rows {
+		if w.seen.add(r) {
+			found = append(found, r)
 		}
 	}
-	return fresh, near
+	return found
 }
 
 // lookAsking is look where the filter has to be asked.
