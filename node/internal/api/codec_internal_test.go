@@ -76,6 +76,8 @@ func quickQueries() []*qdrant.QueryPoints {
 			CollectionName: "c", Query: vector, Limit: proto.Uint64(10), WithPayload: qdrant.NewWithPayload(true),
 			Params: &qdrant.SearchParams{HnswEf: proto.Uint64(300), Exact: proto.Bool(true), IndexedOnly: proto.Bool(false)},
 		},
+		{CollectionName: "c", Query: vector, Filter: &qdrant.Filter{}},
+		{CollectionName: "c", Query: vector, Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatch("k", "v"), qdrant.NewHasID(qdrant.NewIDNum(1))}}},
 		{Query: vector, Params: &qdrant.SearchParams{}, WithPayload: qdrant.NewWithPayload(false)},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // quickQuery is the messages that a query for what is nearest to a vector consists of, and what they point to: all are made at once.
@@ -24,13 +25,14 @@ type quickQuery struct {
 	exact, indexed bool
 }
 
-// readQuery reads a query for what is nearest to a dense vector, with no more than a limit, an offset, the commonest parameters and
-// whether payloads are wanted. It returns false, and has changed nothing, if b is anything else, damaged, or not as encoders write it:
+// readQuery reads a query for what is nearest to a dense vector, with no more than a filter, which it has the library read, a limit, an
+// offset, the commonest parameters and whether payloads are wanted. It returns false, and has changed nothing, if b is anything else, damaged, or not as encoders write it:
 // a field that comes twice, or has another type than it should. r is new.
 func readQuery(b []byte, r *qdrant.QueryPoints) bool {
 	m := new(quickQuery)
 	var name string
 	var data []byte
+	var filter *qdrant.Filter
 	var has fieldSet
 	for len(b) > 0 {
 		f, rest, ok := nextField(b)
@@ -43,6 +45,9 @@ func readQuery(b []byte, r *qdrant.QueryPoints) bool {
 			name, ok = string(f.bytes), utf8.Valid(f.bytes)
 		case 3<<3 | bytesType:
 			data, ok = nearestOf(f.bytes)
+		case 5<<3 | bytesType:
+			filter = new(qdrant.Filter)
+			ok = readFilter.Unmarshal(f.bytes, filter) == nil
 		case 6<<3 | bytesType:
 			ok = m.readParams(f.bytes)
 		case 8<<3 | varintType:
@@ -63,12 +68,15 @@ func readQuery(b []byte, r *qdrant.QueryPoints) bool {
 	}
 	m.vector.Data = floatsOf(data)
 	m.dense.Dense, m.input.Variant, m.nearest.Nearest, m.query.Variant = &m.vector, &m.dense, &m.input, &m.nearest
-	r.CollectionName, r.Query = name, &m.query
+	r.CollectionName, r.Query, r.Filter = name, &m.query, filter
 	r.Params = only(has.has(6), &m.params)
 	r.Limit, r.Offset = only(has.has(8), &m.limit), only(has.has(9), &m.offset)
 	r.WithPayload = only(has.has(11), &m.payload)
 	return true
 }
+
+// readFilter reads a message that stands in another, and so one level nearer to where nesting ends.
+var readFilter = proto.UnmarshalOptions{RecursionLimit: protowire.DefaultRecursionLimit - 1}
 
 // only returns p if something is there.
 func only[T any](is bool, p *T) *T {

@@ -22,6 +22,7 @@ const maxNesting = 256
 // It is immutable.
 type guard struct {
 	rules  map[protoreflect.FullName]*messageRules
+	filter *messageRules // those of filters
 	logger hclog.Logger
 }
 
@@ -55,6 +56,7 @@ func newGuard(logger hclog.Logger, services ...protoreflect.ServiceDescriptor) *
 			g.learn(methods.Get(i).Input())
 		}
 	}
+	g.filter = g.learn((*qdrant.Filter)(nil).ProtoReflect().Descriptor())
 	return g
 }
 
@@ -146,11 +148,15 @@ func (g *guard) call(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 // examine refuses what no handler may see: fields that this server does not know, fields that are not built, enum
 // numbers without a name, values outside their bounds, and messages nested too deeply.
 func (g *guard) examine(req proto.Message) error {
-	if plain(req) {
-		return nil
+	f, ok := plain(req)
+	switch {
+	case !ok:
+		m := req.ProtoReflect()
+		return g.rules[m.Descriptor().FullName()].check(m, 1)
+	case f != nil:
+		return g.filter.check(f.ProtoReflect(), 2)
 	}
-	m := req.ProtoReflect()
-	return g.rules[m.Descriptor().FullName()].check(m, 1)
+	return nil
 }
 
 func (r *messageRules) check(m protoreflect.Message, depth int) error {
