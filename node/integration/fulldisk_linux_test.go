@@ -174,12 +174,27 @@ func (w *diskWriter) end() {
 func (w *diskWriter) grows(t *testing.T, by int64) {
 	t.Helper()
 	goal := w.written.Load() + by
-	eventually(t, fmt.Sprintf("%s takes writes", w.collection), func(context.Context) error {
-		if n := w.written.Load(); n < goal {
-			return fmt.Errorf("%d of %d, %d refused, %d others: %v, %v", n, goal, w.refused.Load(), w.other.Load(), w.last.Load(), w.failed.Load())
+	w.until(t, fmt.Sprintf("%d writes are taken", goal), func() bool { return w.written.Load() >= goal })
+}
+
+// fills waits until writes are refused.
+func (w *diskWriter) fills(t *testing.T) {
+	t.Helper()
+	w.until(t, "writes are refused", func() bool { return w.refused.Load() >= 5 })
+}
+
+// until waits for as long as writes go on, however slow the machine is.
+func (w *diskWriter) until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for written, since := int64(-1), time.Now(); !ok(); <-time.After(20 * time.Millisecond) {
+		if n := w.written.Load(); n > written {
+			written, since = n, time.Now()
 		}
-		return nil
-	})
+		if time.Since(since) > 30*time.Second {
+			t.Fatalf("waited in vain until %s to %s: %d are, %d refused, %d others: %v, %v",
+				what, w.collection, written, w.refused.Load(), w.other.Load(), w.last.Load(), w.failed.Load())
+		}
+	}
 }
 
 // complete demands every acknowledged point of a node.
@@ -312,16 +327,11 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 
 // A node that fills its disk by itself takes writes again after points were deleted.
 func TestDeletingGivesRoomBack(t *testing.T) {
-	nodes := processes(t, smallDisk(t, 320))
+	nodes := processes(t, smallDisk(t, 160))
 	create(t, officialAt(t, nodes[0].opts.GRPCAddr), "c", 1, 1, 1)
 	w := newDiskWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
 	w.start(t)
-	eventually(t, "the disk is full", func(context.Context) error {
-		if w.refused.Load() < 5 {
-			return fmt.Errorf("%d written, last %v", w.written.Load(), w.last.Load())
-		}
-		return nil
-	})
+	w.fills(t)
 	w.end()
 	w.complete(t, nodes[0].opts.GRPCAddr)
 	for id := range w.next + 1 {

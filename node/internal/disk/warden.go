@@ -3,7 +3,9 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,7 +39,8 @@ type WardenOptions struct {
 type Room struct {
 	Free, Total uint64 // bytes, for this user; a Total of 0: not known
 	Reserve     uint64 // bytes held back, which Free does not count
-	Low         uint64 // below so much free the disk counts as full, until there is twice as much
+	Low         uint64 // below so much free the disk counts as full
+	Enough      uint64 // until so much is free
 	Full        bool
 }
 
@@ -49,7 +52,7 @@ func (r Room) Refusal(whose string) error {
 	}
 	return fault.New(fault.Exhausted,
 		"the disk of %s is full: %s of %s are free, writes need %s. Reads and deletes go on. Delete points or collections, or make room on the disk",
-		whose, Size(r.Free), Size(r.Total), Size(2*r.Low)).With(HintFull, whose)
+		whose, Size(r.Free), Size(r.Total), Size(r.Enough)).With(HintFull, whose)
 }
 
 // HintFull marks an error that says that a disk is full; its value is whose. To try again at once is of no use.
@@ -70,14 +73,20 @@ func Size(n uint64) string {
 
 // Warden watches the room on a disk, and holds some of it back.
 //
-// What grows asks Room first, so the disk counts as full before it is. The reserve is for what must go on then (deletes,
-// merging what was deleted away, metadata): real files, each of which is given up when such a write finds no room. All of it is
-// taken again once there is enough. Somebody else may fill the disk faster than any of this: a write that finds no room
-// waits, or fails without having changed anything.
+// What grows asks Room first, so the disk counts as full before it is: while it has still room for what its user says is yet to
+// be written (Demand). Who fills it says so (Took), so that it is looked at before too much is written, however fast.
+//
+// The reserve is for when somebody else takes that room: real files, each of which is given up when a write that must go on finds
+// none. All of it is taken again once there is enough. Somebody else may fill the disk faster than any of this: a write that finds
+// no room waits, or fails without having changed anything.
 //
 // One goroutine looks at the disk; Close ends it. A Warden is safe for concurrent use.
 type Warden struct {
 	opts    WardenOptions
+	demand  atomic.Pointer[func() uint64] // nil: of nothing
+	looking sync.Mutex                    // somebody looks at the disk
+	taken   atomic.Int64                  // bytes, since somebody looked
+	margin  atomic.Int64                  // so many of them do not matter
 	closing chan struct{}
 	wg      sync.WaitGroup
 	once    sync.Once
@@ -89,11 +98,13 @@ type Warden struct {
 		pieces []string  // names of the files of the reserve
 	}
 	reserve uint64 // what is to be held
+	base    uint64 // what is kept free beside what is demanded
 	noRoom  prometheus.Counter
 }
 
 const (
 	minLow       = 8 << 20
+	minMargin    = 1 << 20
 	maxReserve   = 256 << 20
 	reservePart  = 16 // of the disk
 	reserveFiles = 8
@@ -127,10 +138,41 @@ func OpenWarden(opts WardenOptions) (*Warden, error) {
 		opts.Registerer.MustRegister(w.metrics()...)
 	}
 	w.findPieces()
-	w.mu.room.Low = max(w.reserve, minLow)
-	w.look(usage)
+	w.base = max(w.reserve, minLow)
+	w.margin.Store(math.MaxInt64)
+	w.see(usage)
 	w.wg.Go(w.watch)
 	return w, nil
+}
+
+// Demand tells the warden whom to ask how much is still going to be written even if nothing that grows is taken any more. need is
+// called often, by whoever writes: it must not wait for anybody.
+func (w *Warden) Demand(need func() uint64) {
+	w.demand.Store(&need)
+	w.Look()
+}
+
+// Took notes that room for so many bytes was taken on the disk, and looks at it when that may matter.
+func (w *Warden) Took(bytes int64) {
+	if w.taken.Add(bytes) >= w.margin.Load() && w.looking.TryLock() {
+		defer w.looking.Unlock()
+		w.look()
+	}
+}
+
+// Look looks at the disk now.
+func (w *Warden) Look() {
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	w.look()
+}
+
+// look needs looking.
+func (w *Warden) look() {
+	w.taken.Store(0)
+	if usage, err := w.opts.FS.GetDiskUsage(w.opts.Dir); err == nil {
+		w.see(usage)
+	}
 }
 
 func (w *Warden) metrics() []prometheus.Collector {
@@ -169,46 +211,57 @@ func (w *Warden) watch() {
 	ticker := time.NewTicker(w.opts.Every)
 	defer ticker.Stop()
 	for {
+		for w.lacks() && w.restore() {
+			w.Look()
+		}
 		select {
 		case <-ticker.C:
+			w.Look()
 		case <-w.closing:
 			return
-		}
-		if usage, err := w.opts.FS.GetDiskUsage(w.opts.Dir); err == nil {
-			w.look(usage)
 		}
 	}
 }
 
-// look takes in how the disk is, and restores the reserve when there is room.
-func (w *Warden) look(usage vfs.DiskUsage) {
+// see takes in how the disk is.
+func (w *Warden) see(usage vfs.DiskUsage) {
 	if usage.TotalBytes == 0 {
 		return // a disk in memory
+	}
+	low := w.base
+	if need := w.demand.Load(); need != nil {
+		low += (*need)()
 	}
 	w.mu.Lock()
 	r := &w.mu.room
 	r.Free, r.Total = usage.AvailBytes, usage.TotalBytes
+	r.Low, r.Enough = low, low+w.base
 	was := r.Full
 	switch {
 	case r.Free < r.Low:
 		r.Full = true
-	case r.Free >= 2*r.Low && time.Since(w.mu.full) >= calmAfter:
+	case r.Free >= r.Enough && time.Since(w.mu.full) >= calmAfter:
 		r.Full = false
 	}
-	now, lacks := *r, w.reserve-min(r.Reserve, w.reserve)
+	now := *r
 	w.mu.Unlock()
+	w.margin.Store(max(minMargin, (int64(now.Free)-int64(now.Low))/4))
 	if now.Full != was {
 		w.changed(now)
 	}
-	if lacks > 0 && !now.Full && now.Free >= 2*now.Low+lacks {
-		w.restore()
-	}
+}
+
+// lacks tells whether the reserve is not whole and there is room for what is missing.
+func (w *Warden) lacks() bool {
+	r := w.Room()
+	missing := w.reserve - min(r.Reserve, w.reserve)
+	return missing > 0 && !r.Full && r.Free >= r.Enough+missing
 }
 
 func (w *Warden) changed(now Room) {
 	if now.Full {
 		w.opts.Logger.Error("the disk is full: writes are refused, reads and deletes go on", "dir", w.opts.Dir,
-			"free", Size(now.Free), "total", Size(now.Total), "needed", Size(2*now.Low), "reserve", Size(now.Reserve))
+			"free", Size(now.Free), "total", Size(now.Total), "needed", Size(now.Enough), "reserve", Size(now.Reserve))
 	} else {
 		w.opts.Logger.Info("the disk has room again: writes are taken", "dir", w.opts.Dir, "free", Size(now.Free))
 	}
@@ -217,15 +270,19 @@ func (w *Warden) changed(now Room) {
 	}
 }
 
-// NoRoom notes that a write found no room, and gives up a piece of the reserve for it. It reports whether there was one: then
-// the write is to be tried again at once.
-func (w *Warden) NoRoom() bool {
+// NoRoom notes that a write found no room, and gives up a piece of the reserve for it: any one, or only of the first half. It
+// reports whether there was one: then the write is to be tried again at once.
+func (w *Warden) NoRoom(any bool) bool {
+	keep := 0
+	if !any {
+		keep = reserveFiles / 2
+	}
 	w.noRoom.Inc()
 	w.mu.Lock()
 	was := w.mu.room.Full
 	w.mu.room.Full, w.mu.full = true, time.Now()
 	piece := ""
-	if n := len(w.mu.pieces); n > 0 {
+	if n := len(w.mu.pieces); n > keep {
 		piece = w.mu.pieces[n-1]
 		w.mu.pieces = w.mu.pieces[:n-1]
 		w.mu.room.Reserve -= min(w.mu.room.Reserve, w.pieceSize())
@@ -273,10 +330,10 @@ func (w *Warden) findPieces() {
 	}
 }
 
-// restore takes one missing piece.
-func (w *Warden) restore() {
+// restore takes one missing piece, and reports whether that could be done.
+func (w *Warden) restore() bool {
 	if err := MakeDir(w.opts.FS, w.opts.FS.PathJoin(w.opts.Dir, reserveDir)); err != nil {
-		return
+		return false
 	}
 	w.mu.Lock()
 	have := map[string]bool{}
@@ -292,14 +349,15 @@ func (w *Warden) restore() {
 		if err := w.fill(w.pieceName(name)); err != nil {
 			_ = w.opts.FS.Remove(w.pieceName(name))
 			w.opts.Logger.Debug("the reserve is not restored yet", "error", err)
-			return
+			return false
 		}
 		w.mu.Lock()
 		w.mu.pieces = append(w.mu.pieces, name)
 		w.mu.room.Reserve += w.pieceSize()
 		w.mu.Unlock()
-		return
+		return true
 	}
+	return false
 }
 
 // fill makes a piece: by allocating it, or, where the file system does not do that when it is asked to, by writing it. It need not

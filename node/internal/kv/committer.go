@@ -98,6 +98,8 @@ func (s *Store) runCommitter() {
 			c.commit(s.collect(r))
 		case <-nudge:
 			c.nudge()
+		case <-s.worked:
+			s.measure()
 		case <-s.closing:
 			return
 		}
@@ -143,8 +145,9 @@ type committer struct {
 	waiting []*request // stored completely once open is
 	removed int        // writes since the last nudge that remove something
 
-	files   int64 // write-ahead files as of the last look at how far the background is behind
-	stalled bool
+	files    int64 // write-ahead files as of the last look at how far the background is behind
+	stalled  bool
+	measured int64 // write-ahead files as of the last look at what is still to be written
 }
 
 func (c *committer) commit(group []*request) {
@@ -234,7 +237,7 @@ func (c *committer) clear(bytes int, optional bool) error {
 		switch {
 		case !c.stalled:
 			return nil
-		case optional && s.volume.waiting.Load() > 0:
+		case optional && s.volume.stuck():
 			return fault.Wrap(fault.Exhausted, ErrFull, "write to the store")
 		}
 		select {
@@ -264,6 +267,10 @@ func (c *committer) write() error {
 	}
 	if err := c.store.commitBatch(batch); err != nil {
 		return c.store.fail(fmt.Errorf("commit transaction: %w", err))
+	}
+	if files := c.store.volume.files.Load(); files != c.measured {
+		c.measured = files
+		c.store.measure() // before anybody hears of the commit, and writes on
 	}
 	return batch.Close()
 }

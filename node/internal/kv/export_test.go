@@ -104,3 +104,9 @@ func OpenValues(b []byte) []error {
 	_, e8 := cutLedgerKey(b)
 	return []error{e1, e2, e3, e4, e5, e6, r.add(b), e7, e8}
 }
+
+// Metrics tells how the database is.
+func (s *Store) Metrics() string { return s.db.Metrics().String() }
+
+// Merged tells whether nothing is left in level 0.
+func (s *Store) Merged() bool { return s.db.Metrics().Levels[0].TablesCount == 0 }

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	walStep     = 4 << 20  // what a write-ahead file grows by, if it has to be larger than foreseen
 	walSlack    = 64 << 10 // for the frames of records, and for what is urgent
 	roomPause   = 250 * time.Millisecond
 	categoryOwn = vfs.DiskWriteCategory("ostraka-spare")
@@ -39,6 +38,7 @@ func (v *volume) begin(f *volumeFile) {
 		size = info.Size() // of one that is used again
 	}
 	if size < v.walSize && f.File.Preallocate(size, v.walSize-size) == nil {
+		v.took(v.walSize - size)
 		size = v.walSize
 	}
 	f.allocated.Store(size)
@@ -68,16 +68,17 @@ func (v *volume) admit(bytes int, urgent bool, behind func() bool) bool {
 		need += walSlack
 	}
 	for f.allocated.Load()-f.written.Load() < need {
-		step := max(walStep, need)
+		step := max(v.walSize/4, need) // it has to be larger than foreseen
 		err := f.File.Preallocate(f.allocated.Load(), step)
 		switch {
 		case !disk.IsFull(err): // or a file system that does not allocate ahead
 			f.allocated.Add(step)
+			v.took(step)
 		case !v.giveUpReserve():
 			return false
 		}
 	}
-	return urgent || v.makeSpare() && (v.waiting.Load() == 0 || !behind())
+	return urgent || v.makeSpare() && (!v.stuck() || !behind())
 }
 
 // makeSpare makes sure that there is a spare write-ahead file.
@@ -109,10 +110,18 @@ func (v *volume) tryMakeSpare() error {
 	if err := f.Preallocate(0, v.walSize); disk.IsFull(err) {
 		return err
 	}
+	v.took(v.walSize)
 	return nil
 }
 
-func (v *volume) giveUpReserve() bool { return v.warden != nil && v.warden.NoRoom() }
+// took tells the warden of room that was taken.
+func (v *volume) took(bytes int64) {
+	if v.warden != nil {
+		v.warden.Took(bytes)
+	}
+}
+
+func (v *volume) giveUpReserve() bool { return v.warden != nil && v.warden.NoRoom(true) }
 
 // makeRoom waits until a write that found no room may be tried again. It returns false when the volume is closed.
 func (v *volume) makeRoom() bool {

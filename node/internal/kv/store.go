@@ -51,11 +51,14 @@ type Store struct {
 	stopped chan struct{} // closed when the committer has ended
 
 	memTable    uint64      // the size of one
+	baseSize    uint64      // from which on a level is not the first below level 0
+	tableSizes  [7]int64    // of tables: in level 0, in the first level below it that is used, in the next, ...
 	corrupt     atomic.Bool // a table is damaged, and may never be merged
 	witnessPath string
 	witnessed   chan struct{} // closed when nobody saves the witness any more
 
 	progress chan struct{} // capacity 1: a table was written, or none will be (see clear)
+	worked   chan struct{} // capacity 1: tables were written or merged (see measure)
 
 	commitBatch func(*pebble.Batch) error // a test can make it fail
 
@@ -70,15 +73,17 @@ type Store struct {
 	}
 }
 
-// Sizes, chosen so that three nodes in one process stay small. On a disk there are up to 2 memTables + 1 write-ahead files as large
-// as a memtable, so on a small disk that has to be small as well.
+// Sizes, chosen so that three nodes in one process stay small, and smaller on small disks (fit).
 const (
 	memTableBytes = 16 << 20
-	smallMemTable = 4 << 20
-	smallTable    = 2 << 20
-	smallDisk     = 4 << 30
+	minMemTable   = 512 << 10
+	memTableShare = 256 // of the disk
 	memTables     = 4
-	cacheBytes    = 16 << 20 // beside the system's own: vectors are searched in memory, and payloads are read rarely
+	tableBytes    = 2 << 20 // in level 0; twice as much in each next one
+	minTable      = 256 << 10
+	tableShare    = 2048            // of the disk
+	maxWALs       = 2*memTables + 2 // write-ahead files: of memory, kept to be used again, and the spare
+	cacheBytes    = 16 << 20        // beside the system's own: vectors are searched in memory, and payloads are read rarely
 	maxOpenFiles  = 1000
 	stopLevel0    = 12 // layers of tables in level 0, from which on commits wait until there are fewer
 
@@ -97,7 +102,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Logger, queue: make(chan *request), closing: make(chan struct{}), stopped: make(chan struct{}),
-		progress: make(chan struct{}, 1), witnessed: make(chan struct{}),
+		progress: make(chan struct{}, 1), worked: make(chan struct{}, 1), witnessed: make(chan struct{}),
 	}
 	s.mu.idle = sync.NewCond(&s.mu)
 	s.mu.logs = map[uint64]*logEnd{}
@@ -113,14 +118,8 @@ func Open(o Options) (*Store, error) {
 	}
 	var err error
 	options := s.options()
-	if usage, err := o.FS.GetDiskUsage(o.Dir); err == nil && usage.TotalBytes > 0 && usage.TotalBytes < smallDisk {
-		options.MemTableSize = smallMemTable
-		for i := range options.TargetFileSizes {
-			options.TargetFileSizes[i] = smallTable // what is merged at once has to find room beside what it takes the place of
-		}
-	}
-	s.memTable = options.MemTableSize
-	s.volume.walSize = int64(options.MemTableSize) * 11 / 10
+	usage, _ := o.FS.GetDiskUsage(o.Dir) // not known of a disk in memory
+	s.fit(options, usage.TotalBytes)
 	if err := s.checkWitness(o.FS, o.Dir); err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Dir, err)
 	}
@@ -140,6 +139,10 @@ func Open(o Options) (*Store, error) {
 			return err
 		}
 		return s.volume.failure() // Pebble does not return what it holds to be fatal
+	}
+	if o.Warden != nil {
+		o.Warden.Demand(s.volume.need)
+		s.measure()
 	}
 	go s.runCommitter()
 	go s.runWitness()
@@ -161,8 +164,13 @@ func (s *Store) options() *pebble.Options {
 		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1 << 20, // the committer waits, not Pebble: see clear
-		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
-		EventListener:               s.events(),
+		CompactionConcurrencyRange: func() (int, int) {
+			if s.short() {
+				return 1, 1
+			}
+			return 1, 2
+		},
+		EventListener: s.events(),
 	}
 	for i := range o.Levels {
 		o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
@@ -180,8 +188,9 @@ func (s *Store) events() *pebble.EventListener {
 				s.log.Warn("work in the background failed", "error", err)
 			}
 		},
-		FlushEnd:      func(pebble.FlushInfo) { s.moved() },
-		CompactionEnd: func(pebble.CompactionInfo) { s.moved() },
+		FlushEnd:        func(pebble.FlushInfo) { s.moved() },
+		CompactionBegin: s.volume.begun,
+		CompactionEnd:   func(info pebble.CompactionInfo) { s.volume.ended(info); s.moved() },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.corrupt.Store(true)
 			s.log.Error("a file is damaged: what it held is made anew from other copies; empty this node's directory when there is time, for the file stays",
@@ -192,9 +201,11 @@ func (s *Store) events() *pebble.EventListener {
 
 // moved wakes the committer, if it waits.
 func (s *Store) moved() {
-	select {
-	case s.progress <- struct{}{}:
-	default:
+	for _, c := range []chan struct{}{s.progress, s.worked} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
 }
 

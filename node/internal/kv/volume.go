@@ -20,8 +20,11 @@ var (
 	errVolumeClosed = errors.New("the volume is closed")
 )
 
-// categoryWAL is what Pebble says when it makes a write-ahead file.
-const categoryWAL vfs.DiskWriteCategory = "pebble-wal"
+// What Pebble says when it makes a file.
+const (
+	categoryWAL   vfs.DiskWriteCategory = "pebble-wal"
+	categoryMerge vfs.DiskWriteCategory = "pebble-compaction"
+)
 
 // volume stands between Pebble and its files.
 //
@@ -44,6 +47,7 @@ type volume struct {
 		failed error
 	}
 	room
+	merges
 	witnesses witnesses
 }
 
@@ -74,15 +78,22 @@ func (v *volume) failure() error {
 // close lets whoever waits in a failed volume go on.
 func (v *volume) close() { close(v.closing) }
 
-// change runs an operation that changes the disk. swallow is set for write-ahead files. Where there is no room, it is tried
-// again until there is.
-func (v *volume) change(swallow bool, what, name string, f func() error) error {
+// change runs an operation that changes the disk. Where there is no room, it is tried again until there is, but merging is given up.
+func (v *volume) change(of purpose, what, name string, f func() error) error {
 	err := v.failure()
 	for stuck := false; err == nil; {
 		if err = f(); err == nil || mutation.On(mutation.RetriedSync) && what == doSync && f() == nil {
 			return nil
 		}
-		if disk.IsFull(err) && what != doSync {
+		full := disk.IsFull(err) && what != doSync
+		if full && of == ofMerge {
+			if v.roomToMerge() {
+				err = v.failure()
+				continue
+			}
+			return v.giveUpMerge()
+		}
+		if full {
 			if !stuck {
 				stuck = true
 				v.waiting.Add(1)
@@ -97,14 +108,23 @@ func (v *volume) change(swallow bool, what, name string, f func() error) error {
 		err = fmt.Errorf("%s %s: %w", what, name, err)
 		v.fail(err)
 	}
-	if swallow {
-		return nil
+	if of == ofWAL {
+		return nil // swallowed
 	}
 	<-v.closing
 	return errors.Join(errVolumeClosed, err)
 }
 
 const doSync = "sync"
+
+// purpose is what a file is for.
+type purpose int
+
+const (
+	ofTable purpose = iota // or anything else that is waited for
+	ofWAL                  // or a directory, whose fsync may follow a new write-ahead file
+	ofMerge                // a table that takes the place of others
+)
 
 // Create makes a file.
 func (v *volume) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -128,16 +148,22 @@ func (v *volume) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts
 
 func (v *volume) open(name string, category vfs.DiskWriteCategory, f func() (vfs.File, error)) (vfs.File, error) {
 	var file vfs.File
-	wal := category == categoryWAL
+	wal, of := category == categoryWAL, ofTable
+	if wal {
+		of = ofWAL
+	} else if category == categoryMerge {
+		of = ofMerge
+		v.beforeMerge()
+	}
 	var made bool
-	err := v.change(wal, "open", name, func() (err error) { file, err = f(); made = err == nil; return err })
+	err := v.change(of, "open", name, func() (err error) { file, err = f(); made = err == nil; return err })
 	if err != nil {
 		return nil, err
 	}
 	if !made {
 		file = vfs.NewMemFile(nil) // of a volume that has failed: nobody will read it
 	}
-	opened := &volumeFile{File: file, v: v, name: name, wal: wal}
+	opened := &volumeFile{File: file, v: v, name: name, of: of}
 	if _, ok := witnessed(name, wal); ok && made {
 		opened.sum = &running{}
 	}
@@ -162,17 +188,17 @@ func (v *volume) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &volumeFile{File: dir, v: v, name: name, wal: true}, nil
+	return &volumeFile{File: dir, v: v, name: name, of: ofWAL}, nil
 }
 
 // Rename gives a file another name.
 func (v *volume) Rename(old, name string) error {
-	return v.change(false, "rename", old, func() error { return v.FS.Rename(old, name) })
+	return v.change(ofTable, "rename", old, func() error { return v.FS.Rename(old, name) })
 }
 
 // Link gives a file one more name.
 func (v *volume) Link(old, name string) error {
-	return v.change(false, "link", old, func() error { return v.FS.Link(old, name) })
+	return v.change(ofTable, "link", old, func() error { return v.FS.Link(old, name) })
 }
 
 // Lock takes the directory's lock.
@@ -192,7 +218,7 @@ type volumeFile struct {
 	vfs.File
 	v    *volume
 	name string
-	wal  bool // or a directory, whose fsync may follow a new write-ahead file
+	of   purpose
 
 	written, allocated atomic.Int64 // of a write-ahead file
 	sum                *running     // nil: nobody wants to know
@@ -221,9 +247,12 @@ func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err erro
 	if f.sum != nil {
 		after = f.sum.with(p) // before it is written: a file may do with p what it likes
 	}
-	err = f.v.change(f.wal, "write", f.name, func() error { n, err = write(); return err })
+	err = f.v.change(f.of, "write", f.name, func() error { n, err = write(); return err })
 	if err == nil {
 		n = len(p) // or swallowed
+	}
+	if f.of != ofWAL { // it was allocated ahead
+		f.v.took(int64(n))
 	}
 	f.written.Add(int64(n))
 	if f.sum != nil && n == len(p) {
@@ -236,7 +265,7 @@ func (f *volumeFile) write(p []byte, write func() (int, error)) (n int, err erro
 
 // Preallocate does nothing for a write-ahead file: room sees to it, and wants to know how it went.
 func (f *volumeFile) Preallocate(offset, length int64) error {
-	if f.wal {
+	if f.of == ofWAL {
 		return nil
 	}
 	return f.File.Preallocate(offset, length)
@@ -251,22 +280,22 @@ func (f *volumeFile) SyncData() error { return f.sync(f.File.SyncData) }
 func (f *volumeFile) sync(sync func() error) error {
 	begun := time.Now()
 	var now synced
-	known := false
+	known, wal := false, f.of == ofWAL
 	if f.sum != nil {
 		now, known = f.sum.now() // what comes meanwhile may be synced or not
 	}
-	err := f.v.change(f.wal, doSync, f.name, sync)
+	err := f.v.change(f.of, doSync, f.name, sync)
 	f.v.metrics.synced.Observe(time.Since(begun).Seconds())
 	if known && err == nil && f.v.failure() == nil {
-		now.Name, _ = witnessed(f.name, f.wal)
-		f.v.witnesses.note(now, f.wal)
+		now.Name, _ = witnessed(f.name, wal)
+		f.v.witnesses.note(now, wal)
 	}
 	return err
 }
 
 // SyncTo begins to make the front of the file durable.
 func (f *volumeFile) SyncTo(length int64) (full bool, err error) {
-	err = f.v.change(f.wal, doSync, f.name, func() error { full, err = f.File.SyncTo(length); return err })
+	err = f.v.change(f.of, doSync, f.name, func() error { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }
 

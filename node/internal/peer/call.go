@@ -29,14 +29,14 @@ type Pong struct {
 // Gauge is how large things are on a peer; 0 is not known.
 type Gauge struct {
 	DiskFree, DiskTotal uint64 // of the file system of its data
-	DiskLow             uint64 // below so much free the disk counts as full
+	DiskEnough          uint64 // once full, the disk counts as full until so much is free
 	DiskFull            bool
 	ReplicaBytes        uint64 // of the points of its replicas, approximately
 }
 
 // Room returns what is known of the peer's disk.
 func (g Gauge) Room() disk.Room {
-	return disk.Room{Free: g.DiskFree, Total: g.DiskTotal, Low: g.DiskLow, Full: g.DiskFull}
+	return disk.Room{Free: g.DiskFree, Total: g.DiskTotal, Enough: g.DiskEnough, Full: g.DiskFull}
 }
 
 type method[Req, Resp any] func(peerpb.PeerClient, context.Context, *Req, ...grpc.CallOption) (*Resp, error)
@@ -61,7 +61,7 @@ func (p *Pool) Ping(ctx context.Context, to catalog.PeerID) (Pong, error) {
 	resp, err := call(ctx, p, to, peerpb.PeerClient.Ping, &peerpb.PingRequest{From: uint64(p.opts.Self)})
 	p.heed(err)
 	gauge := Gauge{
-		DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), DiskLow: resp.GetDiskLowBytes(), DiskFull: resp.GetDiskFull(),
+		DiskFree: resp.GetDiskFreeBytes(), DiskTotal: resp.GetDiskTotalBytes(), DiskEnough: resp.GetDiskEnoughBytes(), DiskFull: resp.GetDiskFull(),
 		ReplicaBytes: resp.GetReplicaBytes(),
 	}
 	return Pong{ID: catalog.PeerID(resp.GetId()), Applied: resp.GetAppliedIndex(), Draining: resp.GetDraining(), Gauge: gauge}, err

@@ -192,7 +192,7 @@ func (s *Service) Ping(_ context.Context, w *peerpb.PingRequest) (*peerpb.PingRe
 	gauge := s.opts.Gauge()
 	return &peerpb.PingResponse{
 		Id: uint64(s.opts.Self.ID), AppliedIndex: s.opts.Applied(), Draining: s.opts.Draining(),
-		DiskFreeBytes: gauge.DiskFree, DiskTotalBytes: gauge.DiskTotal, DiskLowBytes: gauge.DiskLow, DiskFull: gauge.DiskFull, ReplicaBytes: gauge.ReplicaBytes,
+		DiskFreeBytes: gauge.DiskFree, DiskTotalBytes: gauge.DiskTotal, DiskEnoughBytes: gauge.DiskEnough, DiskFull: gauge.DiskFull, ReplicaBytes: gauge.ReplicaBytes,
 	}, nil
 }
 

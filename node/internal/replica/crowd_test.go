@@ -26,7 +26,7 @@ func (d *disks) Full() map[catalog.PeerID]error {
 func (d *disks) set(peers ...catalog.PeerID) {
 	full := map[catalog.PeerID]error{}
 	for _, id := range peers {
-		full[id] = disk.Room{Free: 1 << 20, Total: 1 << 30, Low: 8 << 20, Full: true}.Refusal(fmt.Sprintf("n%d (peer %d)", id, id))
+		full[id] = disk.Room{Free: 1 << 20, Total: 1 << 30, Low: 8 << 20, Enough: 16 << 20, Full: true}.Refusal(fmt.Sprintf("n%d (peer %d)", id, id))
 	}
 	d.full.Store(full)
 }

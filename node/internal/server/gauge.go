@@ -62,7 +62,7 @@ func (g *gauges) Own() peer.Gauge {
 // withRoom adds how the disk is now.
 func (g *gauges) withRoom(own peer.Gauge) peer.Gauge {
 	room := g.s.warden.Room()
-	own.DiskFree, own.DiskTotal, own.DiskLow, own.DiskFull = room.Free, room.Total, room.Low, room.Full
+	own.DiskFree, own.DiskTotal, own.DiskEnough, own.DiskFull = room.Free, room.Total, room.Enough, room.Full
 	return own
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // Indexes are kept in files so that a restart need not build them. The files are only ever a copy of what the store
-// holds: what changed after they were written is taken from the store, and damaged ones are thrown away.
+// holds: what changed after they were written is taken from the store, and damaged ones are thrown away. On a full disk none is
+// written.
 //
 //	DIR/GENERATION/v-HASH/   one per vector; HASH is of its name, which may be any text
 
@@ -98,7 +99,7 @@ func (s *Shard) keep() {
 		spaces := s.mu.spaces
 		s.mu.RUnlock()
 		for name, sp := range spaces {
-			if sp.dense == nil || !sp.dense.SaveDue(false) {
+			if sp.dense == nil || !sp.dense.SaveDue(false) || s.store.Full() {
 				continue
 			}
 			if err := s.save(name, sp); err != nil && !fault.Is(err, fault.Unavailable) {
@@ -132,7 +133,7 @@ func (s *Shard) save(name string, sp *space) error {
 
 // saveLast saves what is new before the shard closes: nobody changes or reads it any more.
 func (s *Shard) saveLast() {
-	if s.dir == "" || s.mu.failed != nil || s.mu.pending != 0 {
+	if s.dir == "" || s.mu.failed != nil || s.mu.pending != 0 || s.store.Full() {
 		return
 	}
 	var errs []error

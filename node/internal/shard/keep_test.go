@@ -4,9 +4,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -166,4 +170,41 @@ func TestAVectorThatIsGoneIsNotSaved(t *testing.T) {
 	if due, err := save(); due || !fault.Is(err, fault.Unavailable) {
 		t.Errorf("due: %v; saved: %v", due, err)
 	}
+}
+
+// roomyFS is a disk of which a test says how much is free.
+type roomyFS struct {
+	vfs.FS
+	free atomic.Uint64
+}
+
+func (fs *roomyFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: fs.free.Load(), TotalBytes: 1 << 30}, nil
+}
+
+func TestNoIndexIsSavedOnAFullDisk(t *testing.T) {
+	fs := &roomyFS{FS: vfs.NewMem()}
+	warden, err := disk.OpenWarden(disk.WardenOptions{FS: fs, Dir: "disk", Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, disk: vfs.NewCrashableMem(), saved: t.TempDir(), guard: warden}
+	n.open()
+	t.Cleanup(func() { n.store.Close(); warden.Close() })
+	save := func(free uint64, want int) {
+		fs.free.Store(free)
+		warden.Look()
+		s := n.open2(t, indexed)
+		apply(t, s, upsert(somePoints(0, 800)...))
+		if err := s.Settled(ctx); err != nil {
+			t.Fatal(err)
+		}
+		closeShard(t, s)
+		files, err := filepath.Glob(filepath.Join(n.saved, "1", "*", "*"))
+		if err != nil || len(files) != want {
+			t.Errorf("with %s free: %v, %v", disk.Size(free), files, err)
+		}
+	}
+	save(1<<20, 0)
+	save(1<<29, 3)
 }

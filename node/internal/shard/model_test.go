@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/payload"
@@ -28,6 +29,7 @@ type node struct {
 	disk  *vfs.MemFS
 	saved string // where indexes are kept
 	store *kv.Store
+	guard *disk.Warden // nil: nobody watches the disk
 	next  atomic.Uint64
 }
 
@@ -40,7 +42,7 @@ func newNode(t *testing.T) *node {
 
 func (n *node) open() {
 	n.t.Helper()
-	s, err := kv.Open(kv.Options{Dir: "store", FS: n.disk})
+	s, err := kv.Open(kv.Options{Dir: "store", FS: n.disk, Warden: n.guard})
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -418,17 +418,17 @@ func (x *PingRequest) GetStanding() Standing {
 }
 
 type PingResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	AppliedIndex   uint64                 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`      // of its metadata
-	Draining       bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`                                  // it is shutting down
-	DiskFreeBytes  uint64                 `protobuf:"varint,4,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // of the file system of its data; 0: not known
-	DiskTotalBytes uint64                 `protobuf:"varint,5,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
-	ReplicaBytes   uint64                 `protobuf:"varint,6,opt,name=replica_bytes,json=replicaBytes,proto3" json:"replica_bytes,omitempty"`   // of the points of its replicas, approximately
-	DiskFull       bool                   `protobuf:"varint,7,opt,name=disk_full,json=diskFull,proto3" json:"disk_full,omitempty"`               // its disk is full: it wants nothing that grows
-	DiskLowBytes   uint64                 `protobuf:"varint,8,opt,name=disk_low_bytes,json=diskLowBytes,proto3" json:"disk_low_bytes,omitempty"` // below so much free it counts as full, until there is twice as much
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Id              uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	AppliedIndex    uint64                 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`      // of its metadata
+	Draining        bool                   `protobuf:"varint,3,opt,name=draining,proto3" json:"draining,omitempty"`                                  // it is shutting down
+	DiskFreeBytes   uint64                 `protobuf:"varint,4,opt,name=disk_free_bytes,json=diskFreeBytes,proto3" json:"disk_free_bytes,omitempty"` // of the file system of its data; 0: not known
+	DiskTotalBytes  uint64                 `protobuf:"varint,5,opt,name=disk_total_bytes,json=diskTotalBytes,proto3" json:"disk_total_bytes,omitempty"`
+	ReplicaBytes    uint64                 `protobuf:"varint,6,opt,name=replica_bytes,json=replicaBytes,proto3" json:"replica_bytes,omitempty"`            // of the points of its replicas, approximately
+	DiskFull        bool                   `protobuf:"varint,7,opt,name=disk_full,json=diskFull,proto3" json:"disk_full,omitempty"`                        // its disk is full: it wants nothing that grows
+	DiskEnoughBytes uint64                 `protobuf:"varint,8,opt,name=disk_enough_bytes,json=diskEnoughBytes,proto3" json:"disk_enough_bytes,omitempty"` // once full, it counts as full until so much is free
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PingResponse) Reset() {
@@ -510,9 +510,9 @@ func (x *PingResponse) GetDiskFull() bool {
 	return false
 }
 
-func (x *PingResponse) GetDiskLowBytes() uint64 {
+func (x *PingResponse) GetDiskEnoughBytes() uint64 {
 	if x != nil {
-		return x.DiskLowBytes
+		return x.DiskEnoughBytes
 	}
 	return 0
 }
@@ -4626,7 +4626,7 @@ const file_peer_proto_rawDesc = "" +
 	"\x05peers\x18\x02 \x03(\v2\x19.ostraka.peer.v1.PeerInfoR\x05peers\"X\n" +
 	"\vPingRequest\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x125\n" +
-	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"\x99\x02\n" +
+	"\bstanding\x18\x02 \x01(\x0e2\x19.ostraka.peer.v1.StandingR\bstanding\"\x9f\x02\n" +
 	"\fPingResponse\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x1a\n" +
@@ -4634,8 +4634,8 @@ const file_peer_proto_rawDesc = "" +
 	"\x0fdisk_free_bytes\x18\x04 \x01(\x04R\rdiskFreeBytes\x12(\n" +
 	"\x10disk_total_bytes\x18\x05 \x01(\x04R\x0ediskTotalBytes\x12#\n" +
 	"\rreplica_bytes\x18\x06 \x01(\x04R\freplicaBytes\x12\x1b\n" +
-	"\tdisk_full\x18\a \x01(\bR\bdiskFull\x12$\n" +
-	"\x0edisk_low_bytes\x18\b \x01(\x04R\fdiskLowBytes\",\n" +
+	"\tdisk_full\x18\a \x01(\bR\bdiskFull\x12*\n" +
+	"\x11disk_enough_bytes\x18\b \x01(\x04R\x0fdiskEnoughBytes\",\n" +
 	"\x0eProposeRequest\x12\x1a\n" +
 	"\bcommands\x18\x01 \x01(\fR\bcommands\"a\n" +
 	"\x0fProposeResponse\x12\x14\n" +
