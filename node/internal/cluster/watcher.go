@@ -114,14 +114,23 @@ func (w *Watcher) run(ctx context.Context) {
 			w.begin(state, lead)
 			w.begun = begun // the state was read after the answer
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-detected:
-		case <-led:
-		case <-changed:
-		case now := <-ticker.C:
-			w.sample(now)
+	waiting:
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-detected:
+				break waiting
+			case <-led:
+				break waiting
+			case <-changed:
+				break waiting
+			case now := <-ticker.C:
+				w.sample(now)
+				if !w.begun {
+					break waiting // to ask again
+				}
+			}
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	roundPause     = 20 * time.Millisecond // between rounds, however much happens
 	roundEvery     = 200 * time.Millisecond
+	restEvery      = time.Second // once there is nothing to do: what is left to wait for takes many seconds
 	proposeTimeout = 5 * time.Second
 	wishLife       = 15 * time.Second // primaries repeat what they still wish
 	maxWishes      = 1 << 16
@@ -72,7 +73,7 @@ type RunnerOptions struct {
 }
 
 // Runner plans and acts, round after round, while its node leads Raft. Rounds come when the metadata, a peer's
-// liveness or a wish changes, and every 200 ms. Its one goroutine (and the calls it makes side by side) ends with Close.
+// liveness or a wish changes, and every 200 ms; every second once nothing is planned and nobody has come or gone for a while. Its one goroutine (and the calls it makes side by side) ends with Close.
 type Runner struct {
 	opts    RunnerOptions
 	metrics *metrics
@@ -149,19 +150,25 @@ func (r *Runner) WantPromotion(from catalog.PeerID, ref catalog.ShardRef, term u
 		r.mu.wishes[ref] = wish{term: max(term, r.mu.wishes[ref].term), at: time.Now()}
 	}
 	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	r.rouse()
 }
 
 // MovePrimary notes that the primary of a shard should be on another peer than from, whose copy differs from the others.
 // It never blocks; whoever wishes repeats it until the primary has moved. Elsewhere than on the leader nothing comes of it.
 func (r *Runner) MovePrimary(ref catalog.ShardRef, from catalog.PeerID) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if _, known := r.mu.moves[ref]; known || len(r.mu.moves) < maxWishes {
 		r.mu.moves[ref] = move{from: from, at: time.Now()}
+	}
+	r.mu.Unlock()
+	r.rouse()
+}
+
+// rouse is a reason for another round.
+func (r *Runner) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -198,12 +205,16 @@ func (r *Runner) lead(ctx context.Context, term uint64, changed <-chan struct{})
 	r.metrics.leading.Set(1)
 	defer r.metrics.retired()
 	r.retries = map[string]retry{}
-	ticker := time.NewTicker(roundEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(roundEvery)
+	defer timer.Stop()
 	for ctx.Err() == nil {
 		alive := r.opts.Liveness.Changed() // both before looking: what changes meanwhile is a reason for another round
 		state, newer := r.opts.Metadata.Watch()
-		r.round(ctx, state)
+		if r.round(ctx, state) {
+			timer.Reset(restEvery)
+		} else {
+			timer.Reset(roundEvery)
+		}
 		if !pause(ctx, roundPause) {
 			return
 		}
@@ -211,7 +222,7 @@ func (r *Runner) lead(ctx context.Context, term uint64, changed <-chan struct{})
 		case <-newer:
 		case <-alive:
 		case <-r.wake:
-		case <-ticker.C:
+		case <-timer.C:
 		case <-ctx.Done():
 		}
 	}
@@ -228,8 +239,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// round plans once and does what was planned. Failovers come first: while they wait, nobody can write.
-func (r *Runner) round(ctx context.Context, s *catalog.State) {
+// round plans once and does what was planned. Failovers come first: while they wait, nobody can write. It reports whether the cluster
+// is at rest: nothing is planned, nor will soon be only because time passes.
+func (r *Runner) round(ctx context.Context, s *catalog.State) (rest bool) {
 	o := r.observe(s)
 	var failovers, moves, changes, voters []Step
 	begun := time.Now()
@@ -259,6 +271,7 @@ func (r *Runner) round(ctx context.Context, s *catalog.State) {
 	for batch := range slices.Chunk(changes, changeBatch) {
 		r.propose(ctx, batch)
 	}
+	return len(steps) == 0 && len(o.Wishes)+len(o.Moves) == 0 && o.calm(s)
 }
 
 func (r *Runner) removeVoters(ctx context.Context, steps []Step) {

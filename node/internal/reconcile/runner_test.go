@@ -39,6 +39,7 @@ type world struct {
 	proposed [][]catalog.Command
 	refuse   error // of the next proposal
 	voters   map[catalog.PeerID]string
+	rounds   int // in which voters were asked for
 }
 
 func newWorld(t *testing.T, peers int) *world {
@@ -148,6 +149,7 @@ func (w *world) Changed() <-chan struct{} {
 func (w *world) Voters() map[catalog.PeerID]string {
 	w.Lock()
 	defer w.Unlock()
+	w.rounds++
 	voters := map[catalog.PeerID]string{}
 	for id, addr := range w.voters {
 		voters[id] = addr
@@ -248,6 +250,45 @@ func TestOnlyTheLeaderActs(t *testing.T) {
 		pass(10 * time.Second)
 		if after, _, _ := w.entries(); after != before {
 			t.Fatal("it went on after it lost leadership")
+		}
+	})
+}
+
+func TestRoundsAreRareWhereThereIsNothingToDo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		w.create("docs", 1, 3, 2)
+		w.start()
+		w.lead(2, true)
+		rounds := func(within time.Duration) int {
+			w.Lock()
+			before := w.rounds
+			w.Unlock()
+			pass(within)
+			w.Lock()
+			defer w.Unlock()
+			return w.rounds - before
+		}
+		if n := rounds(5 * time.Second); n < 20 {
+			t.Errorf("%d rounds in five seconds after the peers were first seen", n)
+		}
+		rounds(10 * time.Second)
+		if n := rounds(20 * time.Second); n < 15 || n > 20 {
+			t.Errorf("%d rounds in twenty seconds of rest", n)
+		}
+		w.set(func() { w.dead[3] = true })
+		if n := rounds(5 * time.Second); n < 20 {
+			t.Errorf("%d rounds in five seconds after a peer was lost", n)
+		}
+		rounds(10 * time.Second)
+		if n := rounds(20 * time.Second); n < 15 || n > 20 {
+			t.Errorf("%d rounds in twenty seconds while it stays away", n)
+		}
+		w.Lock()
+		w.apply(catalog.Command{UpdatePeer: &catalog.UpdatePeer{ID: 2, Zone: new(string)}})
+		w.Unlock()
+		if n := rounds(100 * time.Millisecond); n == 0 {
+			t.Error("no round at once after the metadata changed")
 		}
 	})
 }

@@ -55,3 +55,15 @@ func (m *Manager) Occupy(ref catalog.ShardRef, enough func(replication.Status) b
 	}
 	return is
 }
+
+// Still reports whether none of the replicas here has anything outstanding.
+func (m *Manager) Still() bool {
+	for _, s := range m.seats() {
+		if s.runner == nil || !s.runner.status.Load().quiet {
+			return false
+		}
+	}
+	m.opts.restless.mu.Lock()
+	defer m.opts.restless.mu.Unlock()
+	return len(m.opts.restless.mu.refs) == 0
+}

@@ -21,9 +21,6 @@ import (
 // openAtOnce bounds how many replicas load from disk at the same time.
 const openAtOnce = 4
 
-// livenessTicks is how often, in ticks, primaries are told which of their replicas' peers are away.
-const livenessTicks = 5
-
 // Manager opens, runs and closes the replicas that the catalog puts on this peer.
 //
 // One goroutine (run) watches the catalog and ticks the replicas; opening and dropping happen in goroutines of
@@ -68,7 +65,7 @@ func NewManager(opts Options) (*Manager, error) {
 		return nil, err
 	}
 	m := &Manager{orphans: true, opts: opts, logger: opts.Logger.Named("replica"), slots: make(chan struct{}, openAtOnce), turns: newTurns(opts.Reads, opts.ReadsWaiting), traffic: newTraffic(opts.Transfers.under(catalog.Settings{}))}
-	m.opts.Logger, m.opts.traffic = m.logger, m.traffic
+	m.opts.Logger, m.opts.traffic, m.opts.restless = m.logger, m.traffic, newRestless()
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.mu.slots = map[catalog.ShardRef]*seat{}
 	m.mu.leaving = map[catalog.Generation]bool{}
@@ -99,7 +96,7 @@ func (m *Manager) run() {
 	ticker := time.NewTicker(m.opts.Tick)
 	defer ticker.Stop()
 	alive := m.opts.Liveness.Changed()
-	for ticks := 0; ; {
+	for ticks := 1; ; {
 		state, changed := m.opts.Metadata.Watch()
 		m.follow(state)
 	waiting:
@@ -111,72 +108,12 @@ func (m *Manager) run() {
 				break waiting
 			case <-alive:
 				alive = m.opts.Liveness.Changed() // before looking, so that no change is missed
-				m.tick(false, true)
+				m.beat(m.seats(), 0)
 			case <-ticker.C:
+				m.beat(m.due(ticks), ticks)
 				ticks++
-				m.tick(true, ticks%livenessTicks == 0)
 			}
 		}
-	}
-}
-
-// tick moves the clocks of the replicas that have something outstanding, and tells primaries who is away: now and then, as they may
-// have begun to lead since, and when it changes.
-func (m *Manager) tick(clock, liveness bool) {
-	for _, s := range m.seats() {
-		if clock && liveness {
-			m.resign(s)
-		}
-		if s.runner == nil {
-			continue
-		}
-		st := s.runner.status.Load()
-		var away, back []catalog.PeerID
-		if liveness && st.Leading {
-			away, back = m.missing(st)
-		}
-		if clock {
-			back = nil
-		}
-		ticks := clock && (!st.quiet || len(away) > 0)
-		if !ticks && len(away)+len(back) == 0 {
-			continue
-		}
-		_ = s.runner.inbox.put(func(ev *events) error {
-			ev.tick = ev.tick || ticks
-			if len(away) > 0 {
-				ev.away = away
-			}
-			if len(back) > 0 {
-				ev.back = back
-			}
-			return nil
-		})
-	}
-}
-
-// missing lists the peers of a shard's active replicas that do not answer, and those of its others that do.
-func (m *Manager) missing(st *Status) (away, back []catalog.PeerID) {
-	for _, r := range st.shard.Replicas {
-		if r.Peer == m.opts.Self {
-			continue
-		}
-		alive := m.opts.Liveness.Alive(r.Peer)
-		switch {
-		case r.State == catalog.Active && !alive:
-			away = append(away, r.Peer)
-		case r.State != catalog.Active && alive:
-			back = append(back, r.Peer)
-		}
-	}
-	return away, back
-}
-
-// resign asks for another primary of a shard whose replica here is named primary and has failed.
-func (m *Manager) resign(s seat) {
-	failed := s.err != nil || s.runner != nil && s.runner.status.Load().Problem != ""
-	if failed && s.view.Primary == m.opts.Self {
-		m.opts.Promoter.WantPromotion(catalog.ShardRef{Collection: s.col.ID, Shard: s.view.ID}, s.view.Term)
 	}
 }
 
@@ -253,6 +190,7 @@ func (m *Manager) newSeat(state *catalog.State, col *catalog.Collection, sh *cat
 			push(s)
 		case ctx.Err() == nil:
 			s.err = err
+			m.opts.restless.add(catalog.ShardRef{Collection: s.col.ID, Shard: sh.ID})
 			m.logger.Error("cannot open replica", "collection", s.col.Name, "shard", sh.ID, "error", err)
 		}
 	})

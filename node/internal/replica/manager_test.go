@@ -155,6 +155,34 @@ func TestAReplicaThatWasAwayIsDemotedAndCatchesUp(t *testing.T) {
 	c.equal(ref, 1, 2, 3)
 }
 
+func TestAPeerThatStaysAwayCostsNothing(t *testing.T) {
+	c := newCluster(t, 2)
+	ref := c.create(1, 1, 2)
+	c.write(ref, upsert(1))
+	c.equal(ref, 1, 2)
+	still := func() error {
+		for _, m := range c.members() {
+			if !m.manager.Still() {
+				return fmt.Errorf("peer %d has something outstanding", m.id)
+			}
+		}
+		return nil
+	}
+	c.eventually("all are at rest", still)
+	c.stop(2)
+	c.eventually("the copy that is away is demoted, and left alone", func() error {
+		if active := c.shard(ref).Active(); len(active) != 1 {
+			return fmt.Errorf("active: %v", active)
+		}
+		return still()
+	})
+	c.write(ref, upsert(2))
+	c.eventually("a write is no reason to ask for it", still)
+	c.start(2)
+	c.equal(ref, 1, 2)
+	c.eventually("all are at rest again", still)
+}
+
 func TestANewReplicaIsFilledFromTheLog(t *testing.T) {
 	c := newCluster(t, 3)
 	ref := c.create(2, 1, 2)

@@ -73,8 +73,9 @@ type Options struct {
 	// ReadWait bounds how long a read waits for a replica to catch up with its min_index; 0 means 500 ms.
 	ReadWait time.Duration
 
-	builds  chan struct{} // one per shard whose payload indexes are being filled
-	traffic *traffic
+	builds   chan struct{} // one per shard whose payload indexes are being filled
+	traffic  *traffic
+	restless *restless
 }
 
 // buildsAtOnce bounds how many shards fill their payload indexes at the same time.

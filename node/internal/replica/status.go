@@ -36,7 +36,8 @@ type Status struct {
 	Moving       *Moving                   // of the primary of a shard that slots move to
 	active       []catalog.PeerID
 	shard        *catalog.Shard
-	quiet        bool // the protocol needs no ticks
+	quiet        bool                 // the protocol needs no ticks
+	away         []replication.PeerID // whom it takes for unreachable
 	yielding     bool
 	parked       int
 	standing     *move.Standing
@@ -79,7 +80,10 @@ func (r *runner) publish() {
 		st.Problem = r.failure.Error()
 		st.Leading = false
 	}
-	r.status.Store(st)
+	st.away = r.core.Away()
+	if was := r.status.Swap(st); st.stirs(was) {
+		r.opts.restless.add(r.ref)
+	}
 }
 
 // lagOf is how many entries the replica that is furthest behind lacks, as its primary knows.

@@ -353,3 +353,49 @@ func TestWritesDoNotWaitForEverForAReplicaThatIsSlow(t *testing.T) {
 		t.Errorf("writes still waited in %d of the last 100 ticks; by hundreds: %v", last, held)
 	}
 }
+
+func TestADeadReplicaThatIsAwayIsLeftAloneUntilItIsBack(t *testing.T) {
+	c := newSolo(1, &memLog{}, replication.HardState{}, 0, replication.Options{ProbeTicks: 3})
+	v := threeReplicas(2)
+	v.Active, v.Dead = []peerID{1, 2}, []peerID{3}
+	c.Learn(v)
+	c.drain()
+	c.Step(message{Type: replication.MsgAppendReply, From: 2, To: 1, Term: 1, Match: 1, Applied: 1})
+	c.drain()
+	c.AppliedTo(1)
+	c.drain()
+	probes := func(ticks int) (to3 int) {
+		for range ticks {
+			c.Tick()
+			out, _ := c.drain()
+			for _, m := range out {
+				if m.To == 3 {
+					to3++
+				}
+			}
+		}
+		return to3
+	}
+	if n := probes(9); n != 3 || c.Quiet() {
+		t.Fatalf("%d probes in nine ticks, quiet %t", n, c.Quiet())
+	}
+	c.Unreachable(3)
+	if away := c.Away(); !c.Quiet() || len(away) != 1 || away[0] != 3 {
+		t.Fatalf("quiet %t, away %v: %s", c.Quiet(), away, c.Describe())
+	}
+	if n := probes(100); n != 0 {
+		t.Fatalf("%d probes to a replica that is away", n)
+	}
+	c.Reachable(3)
+	if c.Quiet() || c.Away() != nil {
+		t.Fatalf("quiet %t, away %v", c.Quiet(), c.Away())
+	}
+	if n := probes(1); n != 1 {
+		t.Fatalf("%d probes in the tick after it is back", n)
+	}
+	c.Unreachable(3)
+	c.Step(message{Type: replication.MsgAppendReply, From: 3, To: 1, Term: 1, Match: 0})
+	if _, last := c.drain(); last.Change == nil || last.Change.Receive != 3 || c.Away() != nil {
+		t.Fatalf("an answer of who was away leads to %+v, away %v", last.Change, c.Away())
+	}
+}

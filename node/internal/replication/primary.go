@@ -200,7 +200,7 @@ func (c *Core) handleReply(m Message) {
 	if !p.heard {
 		c.missed(p)
 	}
-	p.silent, p.heard = 0, true
+	p.silent, p.heard, p.away = 0, true, false
 	switch {
 	case m.Applied > c.tail.last():
 		p.found(true, true) // it took for committed what this log does not have; it may have compacted that and not see it

@@ -24,6 +24,7 @@ type progress struct {
 	silent int  // ticks without an answer while it owes one
 	resend int  // ticks until the unanswered is sent again
 	heard  bool // it has answered in its present role
+	away   bool // nothing arrives there, as the driver said last: while it does not count either, it is left alone
 
 	confirmed Round // the last round that it confirmed
 

@@ -2,7 +2,7 @@ package replication
 
 // Quiet reports whether Tick would change nothing until something else happens, so that the driver of a thousand
 // replicas may leave the idle ones alone: no replica owes an answer or is being filled or probed, and no promotion
-// is wanted.
+// is wanted. A dead replica is probed unless nothing arrives there (Unreachable), so a peer that stays away costs nothing.
 func (c *Core) Quiet() bool {
 	if c.barred() {
 		return false
@@ -14,7 +14,7 @@ func (c *Core) Quiet() bool {
 		return false
 	}
 	for _, p := range c.lead.peers {
-		if p.role != active || p.silent > 0 || c.owes(p) {
+		if !p.parked() && (p.role != active || p.silent > 0 || c.owes(p)) {
 			return false
 		}
 	}

@@ -106,6 +106,8 @@ func (c *Core) tickPeers() {
 	for _, p := range c.lead.peers {
 		p.resend--
 		switch {
+		case p.parked():
+			continue
 		case p.role == dead:
 			if p.resend <= 0 {
 				p.due, p.paused, p.resend = true, false, c.opts.ProbeTicks
@@ -124,17 +126,25 @@ func (c *Core) tickPeers() {
 	}
 }
 
-// Unreachable tells that messages to p are known not to arrive: p is taken for silent at once.
+// Unreachable tells that messages to p are known not to arrive: p is taken for silent at once, and once it is dead it is not even
+// probed until Reachable is called or p is heard. The driver owes that call: as long as Away lists p, nothing else brings it back.
 func (c *Core) Unreachable(id PeerID) {
 	if c.lead == nil || !c.leads() {
 		return
 	}
-	if p := c.lead.peer(id); p != nil && p.role != dead {
-		p.silent = c.opts.DemoteTicks
-		p.heard = false
-		p.retry()
-		c.settle()
+	p := c.lead.peer(id)
+	if p == nil {
+		return
 	}
+	p.away = true
+	if p.role == dead {
+		p.due = false
+		return
+	}
+	p.silent = c.opts.DemoteTicks
+	p.heard = false
+	p.retry()
+	c.settle()
 }
 
 // Reachable tells that messages to p arrive again, as far as is known: what it lacks, or whether it is there at all, is found out at
@@ -144,9 +154,27 @@ func (c *Core) Reachable(id PeerID) {
 		return
 	}
 	if p := c.lead.peer(id); p != nil {
-		p.resend = 0
+		p.away, p.resend = false, 0
 	}
 }
+
+// Away lists the replicas that Unreachable was called of, and since then neither Reachable nor any answer came. Nil if this
+// replica does not lead.
+func (c *Core) Away() []PeerID {
+	if c.lead == nil {
+		return nil
+	}
+	var away []PeerID
+	for _, p := range c.lead.peers {
+		if p.away {
+			away = append(away, p.id)
+		}
+	}
+	return away
+}
+
+// parked reports whether p is left alone: it does not count, and nothing arrives there.
+func (p *progress) parked() bool { return p.role == dead && p.away }
 
 // tickHold lets a partial replica catch up entirely under steady load. R4 asks for one moment at which it holds the whole
 // log; with appends always on their way that moment might never come. So once everything has been sent to it for a few ticks, new

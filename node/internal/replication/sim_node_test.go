@@ -36,7 +36,8 @@ type node struct {
 	filling bool                 // its replica waits for a snapshot
 	source  *snapshot            // on its way
 	lacking bool                 // as a primary, it has heard of replicas that its log does not reach back to
-	heard   map[peerID]uint64    // generations that are replicas already, not being filled: something is applied there
+	ticks   int
+	heard   map[peerID]uint64 // generations that are replicas already, not being filled: something is applied there
 }
 
 // reading is a linearizable read under way.
@@ -115,12 +116,20 @@ func (n *node) deaf(w *world) bool {
 	return bent == primaryGoesOn && n.core.Leading() || bent == followersGoOn && !n.core.Leading()
 }
 
+// lookTicks is after how many ticks a driver takes a peer that it has called away for reachable.
+const lookTicks = 16
+
 // tick passes time at n. A driver may leave a quiet replica alone; if it does not, nothing may come of it.
 func (n *node) tick(w *world) {
 	for _, c := range n.charges {
 		n.core.Paid(c.Peer)
 	}
 	n.charges = nil
+	if n.ticks++; n.ticks%lookTicks == 0 {
+		for _, id := range n.core.Away() {
+			n.core.Reachable(id)
+		}
+	}
 	quiet, had := n.core.Quiet(), n.core.HasReady()
 	if quiet && w.plan.lazy {
 		return

@@ -64,6 +64,9 @@ func (w *world) round() {
 		if n.core == nil {
 			continue
 		}
+		for _, id := range n.core.Away() {
+			n.core.Reachable(id)
+		}
 		n.tick(w)
 		w.rebuild(n)
 		w.work(n)
