@@ -38,7 +38,8 @@ func TestTheTransferRateBoundsCatchingUpFromTheLogAndNoWrite(t *testing.T) {
 	for i := range uint64(20) {
 		c.write(ref, upsert(1000+i))
 	}
-	if rep, at := c.state(ref, 3), c.status(3).LastIndex; rep.State != catalog.Partial || at >= was+missed {
+	// On a machine that is slow it may have been taken for silent again meanwhile; what counts is that it does not.
+	if rep, at := c.state(ref, 3), c.status(3).LastIndex; rep.State == catalog.Active || at >= was+missed {
 		t.Errorf("%s, its log ends at %d, that of the primary did at %d when it came back", rep.State, at, was+missed)
 	}
 }
