@@ -31,6 +31,10 @@ var (
 		pkg: "simulation", name: "TestClustersKeepTheirPromises", flags: []string{"-sim.seeds=60", "-sim.for=0", "-sim.first"},
 		plain: []string{"-sim.seeds=8", "-sim.for=0"}, // `make test` looks at many more
 	}
+	steps = test{
+		pkg: "simulation", name: "TestWhoeverDiesAtAStepOfAMoveItGoesOn", flags: []string{"-sim.seeds=50", "-sim.for=0", "-sim.first"},
+		plain: []string{"-sim.seeds=5", "-sim.for=0"},
+	}
 	walks = test{pkg: "internal/replication", name: "TestSimulation", flags: []string{"-sim.walks=2000"}}
 )
 
@@ -52,7 +56,7 @@ func trials() map[mutation.Mutation][]test {
 		mutation.ForgottenPromise:   caught(test{pkg: "internal/replica", name: "TestAPromiseSurvivesARestart"}),
 		mutation.EarlyReply:         caught(test{pkg: "internal/replica", name: "TestAReplicaAcknowledgesWhatIsDurable"}),
 		mutation.UncheckedSnapshot:  caught(test{pkg: "internal/replica", name: "TestAChunkThatLiesIsFoundByTheDigest"}),
-		mutation.EarlyFlip:          caught(test{pkg: "internal/mover", name: "TestSlotsMoveUnderWrites"}),
+		mutation.EarlyFlip:          caught(test{pkg: "internal/mover", name: "TestSlotsMoveUnderWrites"}, steps),
 		mutation.DeniedExistence:    caught(test{pkg: "integration", name: "TestANodeThatIsCutOffDeniesNothingAndServesNoStaleStrongRead"}),
 		mutation.RetriedSync:        caught(test{pkg: "internal/kv", name: "TestAFailedSyncIsTheLast"}),
 		mutation.FullDiskSuccess:    caught(test{pkg: "internal/kv", name: "TestACommitWithoutRoomIsRefused"}),

@@ -243,7 +243,11 @@ func (o *operator) reshard() (string, request) {
 	if !g.usable() {
 		return "nothing", nothing
 	}
-	return fmt.Sprintf("%s into %d", g, shards), func(ctx context.Context, cc *grpc.ClientConn) error {
+	return fmt.Sprintf("%s into %d", g, shards), reshardInto(g, shards)
+}
+
+func reshardInto(g *target, shards uint32) request {
+	return func(ctx context.Context, cc *grpc.ClientConn) error {
 		_, err := clusterpb.NewClusterClient(cc).Reshard(ctx, &clusterpb.ReshardRequest{Collection: g.name, ShardKey: g.wireKey(), ShardNumber: shards})
 		return err
 	}
