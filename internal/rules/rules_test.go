@@ -21,7 +21,7 @@ const (
 
 // floors is the order of node/internal: a package imports lower floors only.
 var floors = [][]string{
-	{"best", "fault", "point", "vec", "slot", "config", "disk", "event", "token", "mutation"},
+	{"best", "fault", "point", "vec", "slot", "config", "disk", "disktest", "event", "token", "mutation"},
 	{"catalog", "replication", "kv", "filter", "arena", "overload"},
 	{"dense", "quant", "hnsw", "payload", "sparse", "multi", "consensus", "move", "strictmode"},
 	{"shard"},

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,22 +19,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 )
-
-// smallDisk mounts a file system of so many MiB.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
-		t.Skipf("a full disk needs a small file system, which cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	return dir
-}
 
 // filler is somebody else on the disk.
 type filler struct {
@@ -48,30 +33,17 @@ type filler struct {
 func fillUp(t *testing.T, dir string) *filler {
 	t.Helper()
 	f := &filler{name: filepath.Join(dir, "somebody-elses"), stop: make(chan struct{})}
-	if err := f.take(); err != nil {
+	if err := disktest.FillUp(f.name); err != nil {
 		t.Fatal(err)
 	}
 	return f
-}
-
-func (f *filler) take() error {
-	file, err := os.OpenFile(f.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	for size := 1 << 20; size > 0; {
-		if _, err := file.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	return file.Close()
 }
 
 // goOn takes every byte that comes free, also of what the node gives up for itself.
 func (f *filler) goOn() {
 	f.wg.Go(func() {
 		for {
-			_ = f.take()
+			_ = disktest.FillUp(f.name)
 			select {
 			case <-f.stop:
 				return
@@ -249,7 +221,7 @@ func (w *diskWriter) remove(ctx context.Context, id uint64) error {
 
 // Somebody else fills the disk of one of three nodes to the last byte while clients write.
 func TestANodeOutlivesAFullDisk(t *testing.T) {
-	small := smallDisk(t, 256)
+	small := disktest.Small(t, 256)
 	nodes := processes(t, t.TempDir(), t.TempDir(), small)
 	client := officialAt(t, nodes[0].opts.GRPCAddr)
 	create(t, client, "all", 2, 3, 3)
@@ -327,7 +299,7 @@ func TestANodeOutlivesAFullDisk(t *testing.T) {
 
 // A node that fills its disk by itself takes writes again after points were deleted.
 func TestDeletingGivesRoomBack(t *testing.T) {
-	nodes := processes(t, smallDisk(t, 160))
+	nodes := processes(t, disktest.Small(t, 160))
 	create(t, officialAt(t, nodes[0].opts.GRPCAddr), "c", 1, 1, 1)
 	w := newDiskWriter(t, nodes[0].opts.GRPCAddr, "c", 64000)
 	w.start(t)

@@ -17,40 +17,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
-
-// smallDisk mounts a file system of so many MiB.
-func smallDisk(t *testing.T, size int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
-		t.Skipf("a full disk needs a small file system, which cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount: %v", err)
-		}
-	})
-	return dir
-}
-
-// fillUp writes a file until there is no byte left.
-func fillUp(t *testing.T, name string) {
-	t.Helper()
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for size := 1 << 20; size > 0; {
-		if _, err := f.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-}
 
 // churn writes points until it is stopped: each point again and again, so that what it stores stays small.
 type churn struct {
@@ -124,7 +95,7 @@ func (c *churn) check(t *testing.T, s *kv.Store) {
 
 // Somebody else fills the disk to the last byte, again and again, while commits go on; then the store is closed and opened on it.
 func TestAStoreOutlivesAFullDisk(t *testing.T) {
-	dir := smallDisk(t, 160)
+	dir := disktest.Small(t, 160)
 	warden, err := disk.OpenWarden(disk.WardenOptions{FS: vfs.Default, Dir: dir, Every: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -151,12 +122,18 @@ func TestAStoreOutlivesAFullDisk(t *testing.T) {
 			}
 		}
 	}
+	fill := func() {
+		t.Helper()
+		if err := disktest.FillUp(filler); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.start(t, s)
 	for round := range 3 {
 		goal, was := c.stored.Load()+1500, c.refused.Load()
 		wait("writes go on", func() bool { return c.stored.Load() > goal })
 		wait("writes are refused", func() bool {
-			fillUp(t, filler)
+			fill()
 			return c.refused.Load() > was+50
 		})
 		if room := warden.Room(); !room.Full || !fault.Is(room.Refusal("n1"), fault.Exhausted) {
@@ -177,7 +154,7 @@ func TestAStoreOutlivesAFullDisk(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("close on a full disk: %v", err)
 	}
-	fillUp(t, filler)
+	fill()
 	opened := make(chan *kv.Store, 1)
 	go func() { opened <- onDisk() }()
 	select {

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -102,7 +103,7 @@ func TestAStoreThatFillsItsDiskGivesRoomBack(t *testing.T) {
 }
 
 func fillAndClear(t *testing.T, size int) {
-	dir := smallDisk(t, size)
+	dir := disktest.Small(t, size)
 	warden, err := disk.OpenWarden(disk.WardenOptions{FS: vfs.Default, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +136,7 @@ func fillAndClear(t *testing.T, size int) {
 			h.check(t)
 		}
 	}
-	for round := range 3 {
+	for round := range 2 {
 		each((*hoard).fill)
 		stored := 0
 		for _, h := range hoards {
