@@ -98,9 +98,9 @@ func (w *walker) even(g *Graph, a *acceptor, row uint32, share float64) bool {
 
 // bridges is of how many rows that are not taken the narrow way looks at the links, around each row that it expands. The less is
 // taken, the more: so that they lead to about as many that are taken, fifty with 32 links each, most of which were met before.
-func bridges(share float64) int {
+func bridges(share float64) uint {
 	const least, most = 16, 64
-	return int(min(max(1.6/share, least), most))
+	return uint(min(max(1.6/share, least), most))
 }
 
 // Wide is how many candidates the wide way keeps, where a filter takes a share of all rows. A candidate in share of all is
@@ -116,7 +116,7 @@ type acceptor struct {
 	filter *Filter
 	bits   []uint64 // of the rows that are taken; nil: the filter is asked
 
-	bridges int // that the narrow way looks at around each row
+	bridges uint // that the narrow way looks at around each row
 }
 
 func (a *acceptor) takes(row uint32) bool {
@@ -232,7 +232,7 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 	}
 	known := min(len(a.bits), len(w.seen.words)) // what lies beyond was linked since the search began
 	bits, seen := a.bits[:known], w.seen.words[:known]
-	n, m, all := len(found), len(w.behind), found[:batchCap]
+	n, m, all := uint(len(found)), uint(len(w.behind)), found[:batchCap]
 	if m >= a.bridges {
 		for i := range list {
 			link := atomic.LoadUint32(&list[i])
@@ -242,7 +242,7 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 			r := link - 1
 			if at := int(r / 64); at < known {
 				all[n%batchCap] = r
-				n += int((bits[at] &^ seen[at]) >> (r % 64) & 1)
+				n += uint((bits[at] &^ seen[at]) >> (r % 64) & 1)
 			}
 		}
 		return w.unseen(found, all[len(found):n]), 0
@@ -260,9 +260,9 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 		fresh := ^seen[at] >> (r % 64) & 1
 		taken := fresh & (bits[at] >> (r % 64))
 		all[n%batchCap] = r
-		n += int(taken)
-		w.aside[m%len(w.aside)] = r
-		m += int(fresh &^ taken)
+		n += uint(taken)
+		w.aside[m%uint(len(w.aside))] = r
+		m += uint(fresh &^ taken)
 		near += int(^fresh&1 | taken)
 	}
 	w.behind = w.aside[:min(m, a.bridges)]
@@ -294,7 +294,7 @@ func (w *walker) lookAsking(a *acceptor, list, found []uint32) (_ []uint32, near
 			near++
 			w.seen.add(r)
 			found = append(found, r)
-		case len(w.behind) < a.bridges:
+		case uint(len(w.behind)) < a.bridges:
 			w.behind = append(w.behind, r)
 		}
 	}

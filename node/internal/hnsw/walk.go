@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync/atomic"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
@@ -62,7 +61,7 @@ func (w *walker) descend(g *Graph, s Scorer, to int) (candidate, bool) {
 	w.seen.add(row)
 	for ; level > to; level-- {
 		for {
-			rows := w.fresh(g.links.list(best.row(), level), &w.batch)
+			rows := w.seen.fresh(g.links.list(best.row(), level), &w.batch)
 			s.Score(rows, w.scores[:len(rows)])
 			before := best
 			for i, r := range rows {
@@ -111,7 +110,7 @@ func (w *walker) step(g *Graph, level int, hint Hinter, turn int) []uint32 {
 		if next, ok := w.pool.peek(); ok {
 			vec.Prefetch(g.links.list(next.row()^w.salt, level))
 		}
-		if rows := w.fresh(g.links.list(c.row()^w.salt, level), &w.turns[turn]); len(rows) > 0 {
+		if rows := w.seen.fresh(g.links.list(c.row()^w.salt, level), &w.turns[turn]); len(rows) > 0 {
 			if hint != nil {
 				hint.Hint(rows)
 			}
@@ -130,20 +129,4 @@ func (w *walker) score(s Scorer, rows []uint32) {
 			limit = w.pool.limit()
 		}
 	}
-}
-
-// fresh returns the links of a list that the walk has not seen.
-func (w *walker) fresh(list []uint32, batch *[batchCap]uint32) []uint32 {
-	n := 0
-	for i := range list {
-		link := atomic.LoadUint32(&list[i])
-		if link == 0 {
-			break
-		}
-		batch[n%batchCap] = link - 1
-		if w.seen.add(link - 1) {
-			n++
-		}
-	}
-	return batch[:n]
 }
