@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,6 +88,33 @@ func TestThrottleSpreadsBytesOverTime(t *testing.T) {
 		}
 		if took := time.Since(start); took != 1500*time.Millisecond { // what the eleventh left, and four of a quarter second
 			t.Errorf("4 times 500 bytes at 2000 a second took %v", took)
+		}
+	})
+}
+
+func TestWhoGivesUpWaitingKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var limit throttle
+		limit.set(1000)
+		start := time.Now()
+		if err := limit.wait(t.Context(), 2000); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			brief, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			if err := limit.wait(brief, 5000); err == nil {
+				t.Error("it went before its turn")
+			}
+			if err := limit.wait(brief, 5000); err == nil {
+				t.Error("it went although it was over before it came")
+			}
+			cancel()
+		}
+		if err := limit.wait(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("2000 bytes at 1000 a second, and nothing else that went, took %v", took)
 		}
 	})
 }

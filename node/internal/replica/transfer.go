@@ -95,37 +95,54 @@ func (t *throttle) set(perSecond int) {
 	t.mu.perSecond = perSecond
 }
 
-// take takes the time of some bytes, and returns how long to wait before they may go.
-func (t *throttle) take(bytes int) time.Duration {
+// take takes the time of some bytes, and returns how long to wait before they may go, and how much it took.
+func (t *throttle) take(bytes int) (pause, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	if t.mu.free.Before(now) {
 		t.mu.free = now
 	}
-	pause := t.mu.free.Sub(now)
-	t.mu.free = t.mu.free.Add(time.Duration(float64(bytes) / float64(t.mu.perSecond) * float64(time.Second)))
-	return pause
+	pause = t.mu.free.Sub(now)
+	took = time.Duration(float64(bytes) / float64(t.mu.perSecond) * float64(time.Second))
+	t.mu.free = t.mu.free.Add(took)
+	return pause, took
 }
 
-// wait returns once bytes may go, or with the error of ctx.
-func (t *throttle) wait(ctx context.Context, bytes int) error { return pauseFor(ctx, t.take(bytes)) }
+// giveBack returns the time of bytes that do not go.
+func (t *throttle) giveBack(took time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.free = t.mu.free.Add(-took)
+}
+
+// wait returns once bytes may go, or with the error of ctx: then they are not to.
+func (t *throttle) wait(ctx context.Context, bytes int) error {
+	pause, took := t.take(bytes)
+	err := pauseFor(ctx, pause)
+	if err != nil {
+		t.giveBack(took)
+	}
+	return err
+}
 
 // pay spreads what replicas are sent of what they have missed over time, together with snapshots.
 func (r *runner) pay(ctx context.Context, charges []replication.Charge) {
 	for _, c := range charges {
-		pause := r.opts.traffic.throttleOut.take(c.Bytes)
+		pause, took := r.opts.traffic.throttleOut.take(c.Bytes)
 		if pause <= 0 {
 			r.core.Paid(c.Peer)
 			continue
 		}
 		r.wg.Go(func() {
-			if pauseFor(ctx, pause) == nil {
-				_ = r.inbox.put(func(ev *events) error { // closed: nobody is sent anything any more
-					ev.paid = append(ev.paid, c.Peer)
-					return nil
-				})
+			if pauseFor(ctx, pause) != nil {
+				r.opts.traffic.throttleOut.giveBack(took)
+				return
 			}
+			_ = r.inbox.put(func(ev *events) error { // closed: nobody is sent anything any more
+				ev.paid = append(ev.paid, c.Peer)
+				return nil
+			})
 		})
 	}
 }
