@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -207,4 +209,28 @@ func TestNoIndexIsSavedOnAFullDisk(t *testing.T) {
 	}
 	save(1<<20, 0)
 	save(1<<29, 3)
+}
+
+// A schema that cannot be followed, because a point is damaged, leaves nothing behind: a node may learn of many while its shard has failed.
+func TestASchemaThatCannotBeFollowedLeavesNothing(t *testing.T) {
+	n := newNode(t)
+	s := n.open2(t, indexed)
+	defer closeShard(t, s)
+	apply(t, s, upsert(somePoints(0, 20)...))
+	b := &kv.Batch{}
+	b.PutVectors(1, point.Num(1<<40), 8, []byte{1, 0xff}, kv.Refs{})
+	if err := n.store.Commit(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	more := shard.Schema{Vectors: maps.Clone(indexed.Vectors)}
+	more.Vectors["w"] = shard.VectorSchema{Size: 4, Distance: vec.Dot, Index: dense.Config{OnDisk: true}}
+	for range 3 {
+		s.SetSchema(more)
+	}
+	if _, err := s.Count(ctx, shard.CountRequest{}); !fault.Is(err, fault.Corrupt) {
+		t.Errorf("the shard has not failed: %v", err)
+	}
+	if live, err := filepath.Glob(filepath.Join(n.saved, "1", "*", "live-*")); err != nil || len(live) != 0 {
+		t.Errorf("%v, %v", live, err)
+	}
 }

@@ -97,25 +97,29 @@ func Open(o Options) (*Shard, error) {
 	s.mu.counts = new(rowCounts)
 	s.mu.spaces = map[string]*space{}
 	s.mu.schema = o.Schema
-	for name, schema := range o.Schema.Vectors {
-		sp, err := s.newSpace(name, schema)
-		if err != nil {
-			return nil, fmt.Errorf("open shard: %w", err)
-		}
-		s.mu.spaces[name] = sp
-	}
-	err := s.load()
-	if err == nil {
-		err = s.loadFields()
-	}
-	if err != nil {
+	if err := s.open(); err != nil {
 		s.builds.close()
-		return nil, errors.Join(fmt.Errorf("open shard, generation %d: %w", o.Generation, err), s.closeSpaces())
+		return nil, errors.Join(fmt.Errorf("open shard, generation %d: %w", o.Generation, err), closeAll(s.mu.spaces))
 	}
 	if s.dir != "" {
 		s.keeper.wg.Go(s.keep)
 	}
 	return s, nil
+}
+
+// open makes the indexes that the schema wants, and loads what is stored into them.
+func (s *Shard) open() error {
+	for name, v := range s.mu.schema.Vectors {
+		sp, err := s.newSpace(name, v)
+		if err != nil {
+			return err
+		}
+		s.mu.spaces[name] = sp
+	}
+	if err := s.load(); err != nil {
+		return err
+	}
+	return s.loadFields()
 }
 
 // SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs, and indexes that
@@ -129,8 +133,14 @@ func (s *Shard) SetSchema(schema Schema) {
 	}
 }
 
-func (s *Shard) setSchema(schema Schema) error {
+func (s *Shard) setSchema(schema Schema) (err error) {
 	fresh, spaces := map[string]*space{}, map[string]*space{}
+	shown := false
+	defer func() {
+		if !shown {
+			err = errors.Join(err, closeAll(fresh))
+		}
+	}()
 	for name, v := range schema.Vectors {
 		if old, ok := s.mu.spaces[name]; ok && old.follows(v) {
 			spaces[name] = old
@@ -151,7 +161,7 @@ func (s *Shard) setSchema(schema Schema) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.mu.spaces
-	s.mu.schema, s.mu.spaces = schema, spaces
+	s.mu.schema, s.mu.spaces, shown = schema, spaces, true
 	var errs []error
 	for name, sp := range old {
 		if spaces[name] != sp {
@@ -270,12 +280,12 @@ func (s *Shard) Close() error {
 	if s.mu.pinned != nil { // left by a failed change
 		s.mu.pinned.Close()
 	}
-	return s.closeSpaces()
+	return closeAll(s.mu.spaces)
 }
 
-func (s *Shard) closeSpaces() error {
+func closeAll(spaces map[string]*space) error {
 	var errs []error
-	for _, sp := range s.mu.spaces {
+	for _, sp := range spaces {
 		errs = append(errs, sp.close())
 	}
 	return errors.Join(errs...)
