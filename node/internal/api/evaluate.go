@@ -10,6 +10,7 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // evaluation answers queries that were checked. Each level of prefetches is one search of the whole collection, so what is fused does
@@ -64,7 +65,7 @@ func (e *evaluation) prefetch(ctx context.Context, queries []query) error {
 			continue
 		}
 		for j := range q.prefetch {
-			q.lists = append(q.lists, list{results[j], e.largerIsBetter(&q.prefetch[j])})
+			q.lists = append(q.lists, list{results[j], e.order(&q.prefetch[j]).LargerIsBetter()})
 		}
 		results = results[len(q.prefetch):]
 		if q.fusion == nil {
@@ -74,9 +75,12 @@ func (e *evaluation) prefetch(ctx context.Context, queries []query) error {
 	return nil
 }
 
-// largerIsBetter tells how the scores of a query are ordered.
-func (e *evaluation) largerIsBetter(q *query) bool {
-	return q.fusion != nil || q.unscored() || q.Explore != nil || e.declared.Comparison(q.Using).LargerIsBetter()
+// order tells how the scores of a query are ordered: as those of that distance.
+func (e *evaluation) order(q *query) vec.Distance {
+	if q.fusion != nil || q.unscored() || q.Explore != nil {
+		return vec.Dot
+	}
+	return e.declared.Comparison(q.Using)
 }
 
 // limitTo makes a query one about the points of some lists.
@@ -143,7 +147,7 @@ func (e *evaluation) scroll(ctx context.Context, q *query) ([]shard.Scored, erro
 func (e *evaluation) fused(ctx context.Context, q *query) ([]shard.Scored, error) {
 	hits := q.fusion.fuse(q.lists)
 	if t := q.ScoreThreshold; t != nil {
-		hits = slices.DeleteFunc(hits, func(h shard.Scored) bool { return h.Score <= *t })
+		hits = slices.DeleteFunc(hits, func(h shard.Scored) bool { return !(h.Score > *t) })
 	}
 	hits = hits[min(q.Offset, uint64(len(hits))):]
 	hits = hits[:min(q.Limit, uint64(len(hits)))]

@@ -52,19 +52,32 @@ func (f fusion) fuse(lists []list) []shard.Scored {
 func (f fusion) byRank(rank int, _ float32) float64 { return 1 / (f.k + float64(rank)) }
 
 // byDistribution gives a score its place between three standard deviations below and above the mean of its list: about 0..1. Where all
-// scores are equal, each is in the middle.
+// scores are equal, each is in the middle. Those that are infinite or no number, of sums that have left float32, have no part in the mean, and
+// get 1 if they are the best there can be, else 0.
 func byDistribution(l list) func(int, float32) float64 {
-	n := float64(len(l.hits))
-	var mean, square float64
+	var finite []float64
 	for _, h := range l.hits {
-		mean += float64(h.Score) / n
+		if h.Score-h.Score == 0 {
+			finite = append(finite, float64(h.Score))
+		}
 	}
-	for _, h := range l.hits {
-		square += (float64(h.Score) - mean) * (float64(h.Score) - mean)
+	n := float64(len(finite))
+	var mean, square float64
+	for _, s := range finite {
+		mean += s / n
+	}
+	for _, s := range finite {
+		square += (s - mean) * (s - mean)
 	}
 	deviation := math.Sqrt(square / max(n-1, 1))
 	return func(_ int, score float32) float64 {
-		if deviation == 0 || n < 2 {
+		switch {
+		case score-score != 0:
+			if math.IsInf(float64(score), 1) && l.larger || math.IsInf(float64(score), -1) && !l.larger {
+				return 1
+			}
+			return 0
+		case deviation == 0 || n < 2:
 			return 0.5
 		}
 		at := (float64(score) - mean) / (6 * deviation)

@@ -10,6 +10,8 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // graded is a cluster with points 1..n, some without some vectors, and their vectors "v" (Dot) and "s".
@@ -195,5 +197,82 @@ func TestBadPrefetchesAreRefused(t *testing.T) {
 	} {
 		walkNamesUnset(c.request)
 		filledCluster(t, 3).refused("Points.Query", proto.Message(c.request), c.code, c.text)
+	}
+}
+
+// Products of huge components leave float32: what is no number comes last, wherever scores are compared.
+func TestScoresThatAreNoNumbersComeLast(t *testing.T) {
+	const huge = 3e38
+	l := prepared(t)
+	l.must("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: ids()})
+	point := func(id uint64, x, y float32) *qdrant.PointStruct {
+		return &qdrant.PointStruct{Id: qdrant.NewIDNum(id), Payload: qdrant.NewValueMap(map[string]any{"k": int64(id)}), Vectors: qdrant.NewVectorsMap(map[string]*qdrant.Vector{
+			"": qdrant.NewVectorDense([]float32{x, y}), "s": qdrant.NewVectorSparse([]uint32{1, 2}, []float32{x, y}),
+		})}
+	}
+	var points []*qdrant.PointStruct
+	for id := uint64(1); id <= 12; id++ {
+		switch id % 4 {
+		case 0:
+			points = append(points, point(id, huge, 0)) // +Inf
+		case 1:
+			points = append(points, point(id, huge, huge)) // NaN
+		case 2:
+			points = append(points, point(id, 0, huge)) // -Inf
+		case 3:
+			points = append(points, point(id, 0, 0))
+		}
+	}
+	l.must("Points.Upsert", upsert(points...))
+	dense, sparse := qdrant.NewQuery(huge, -huge), qdrant.NewQuerySparse([]uint32{1, 2}, []float32{huge, -huge})
+	shown := func(hits []*qdrant.ScoredPoint) (ids []uint64) {
+		for _, h := range hits {
+			ids = append(ids, h.GetId().GetNum())
+		}
+		return ids
+	}
+	// Whether a dense product is infinite or no number depends on the processor.
+	all := l.query(&qdrant.QueryPoints{Query: dense, Limit: new(uint64(12))})
+	sorted := slices.IsSortedFunc(all, func(a, b *qdrant.ScoredPoint) int {
+		return cmp.Or(vec.Dot.Compare(a.GetScore(), b.GetScore()), cmp.Compare(a.GetId().GetNum(), b.GetId().GetNum()))
+	})
+	if len(all) != 12 || !sorted {
+		t.Errorf("%v", all)
+	}
+	for limit := range uint64(12) {
+		limit++
+		for name, c := range map[string]struct {
+			q    *qdrant.QueryPoints
+			want []uint64
+		}{"dense": {&qdrant.QueryPoints{Query: dense}, shown(all)}, "sparse": {&qdrant.QueryPoints{Query: sparse, Using: new("s")}, []uint64{4, 8, 12, 3, 7, 11, 2, 6, 10, 1, 5, 9}}} {
+			c.q.Limit = &limit
+			if got := shown(l.query(c.q)); !slices.Equal(got, c.want[:limit]) {
+				t.Errorf("%s: %v, want %v", name, got, c.want[:limit])
+			}
+		}
+		by := &qdrant.QueryPointGroups{CollectionName: "c", Query: dense, GroupBy: "k", Limit: &limit}
+		var got []uint64
+		for _, g := range l.must("Points.QueryGroups", by).(*qdrant.QueryGroupsResponse).GetResult().GetGroups() {
+			got = append(got, g.GetId().GetUnsignedValue())
+		}
+		if want := shown(all)[:limit]; !slices.Equal(got, want) {
+			t.Errorf("groups: %v, want %v", got, want)
+		}
+	}
+	want := map[uint64]float32{}
+	for _, h := range all {
+		switch score := float64(h.GetScore()); {
+		case math.IsInf(score, 1):
+			want[h.GetId().GetNum()] = 1
+		case score == 0:
+			want[h.GetId().GetNum()] = 0.5
+		}
+	}
+	for _, h := range l.query(&qdrant.QueryPoints{
+		Query: qdrant.NewQueryFusion(qdrant.Fusion_DBSF), Prefetch: []*qdrant.PrefetchQuery{{Query: dense, Limit: new(uint64(12))}}, Limit: new(uint64(12)),
+	}) {
+		if h.GetScore() != want[h.GetId().GetNum()] {
+			t.Errorf("fused: %v, want a score of %v", h, want[h.GetId().GetNum()])
+		}
 	}
 }

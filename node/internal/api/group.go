@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -188,16 +189,10 @@ func (g *grouped) complete(ctx context.Context) error {
 // order puts the groups with the best points first, and leaves out those that have become empty meanwhile.
 func (g *grouped) order() {
 	g.groups = slices.DeleteFunc(g.groups, func(x *group) bool { return len(x.hits) == 0 })
-	larger := g.e.largerIsBetter(&g.query)
+	d := g.e.order(&g.query)
 	slices.SortStableFunc(g.groups, func(a, b *group) int {
 		x, y := a.hits[0], b.hits[0]
-		switch {
-		case x.Score != y.Score && (x.Score > y.Score) == larger:
-			return -1
-		case x.Score != y.Score:
-			return 1
-		}
-		return x.ID.Compare(y.ID)
+		return cmp.Or(d.Compare(x.Score, y.Score), x.ID.Compare(y.ID))
 	})
 }
 

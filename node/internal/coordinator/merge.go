@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
@@ -81,13 +82,7 @@ func (f *frontier[T]) Pop() any {
 
 // byScore orders results best first, equal scores by id.
 func byScore(d vec.Distance) func(a, b *shard.Scored) bool {
-	larger := d.LargerIsBetter()
-	return func(a, b *shard.Scored) bool {
-		if a.Score != b.Score {
-			return (a.Score > b.Score) == larger
-		}
-		return a.ID.Compare(b.ID) < 0
-	}
+	return func(a, b *shard.Scored) bool { return cmp.Or(d.Compare(a.Score, b.Score), a.ID.Compare(b.ID)) < 0 }
 }
 
 // byRank orders results by rank, equal ranks by id.
@@ -109,7 +104,7 @@ func cutScores(d vec.Distance, sorted []shard.Scored, threshold *float32) []shar
 		return sorted
 	}
 	for i := range sorted {
-		if s := sorted[i].Score; s == *threshold || (s > *threshold) != d.LargerIsBetter() {
+		if !d.Better(sorted[i].Score, *threshold) {
 			return sorted[:i]
 		}
 	}

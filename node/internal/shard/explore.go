@@ -175,9 +175,9 @@ func (q *searcher) runExplore(ctx context.Context) ([]found, error) {
 		return nil, err
 	}
 	slices.SortFunc(hits, func(a, b hit) int {
-		switch {
-		case a.score != b.score:
-			return cmp.Compare(b.score, a.score)
+		switch order := vec.Dot.Compare(a.score, b.score); {
+		case order != 0:
+			return order
 		case q.r.rows.before(a.label, b.label):
 			return -1
 		}

@@ -426,13 +426,7 @@ func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
 func (q *searcher) sort(hits []found) {
 	d := q.comparison()
 	slices.SortFunc(hits, func(a, b found) int {
-		switch {
-		case d.Better(a.score, b.score):
-			return -1
-		case d.Better(b.score, a.score):
-			return 1
-		}
-		return a.id.Compare(b.id)
+		return cmp.Or(d.Compare(a.score, b.score), a.id.Compare(b.id))
 	})
 }
 

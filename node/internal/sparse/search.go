@@ -3,10 +3,12 @@ package sparse
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // Query asks for the vectors with the greatest dot product with one.
@@ -203,6 +205,9 @@ func (r *search) window(start uint32) error {
 		most += t.most(r.at[i], ends[i])
 	}
 	defer copy(r.at, ends)
+	if most > math.MaxFloat32 {
+		most = math.Inf(1) // a sum may be
+	}
 	if r.best.Full() && most < float64(r.best.Worst().Score) {
 		return nil
 	}
@@ -247,8 +252,8 @@ func (t *term) most(from, to int) float64 {
 
 // better orders hits by score, equal ones as the query does.
 func (r *search) better(a, b Hit) bool {
-	if a.Score != b.Score {
-		return a.Score > b.Score
+	if order := vec.Dot.Compare(a.Score, b.Score); order != 0 {
+		return order < 0
 	}
 	return r.query.Before(a.Label, b.Label)
 }

@@ -85,6 +85,17 @@ func (d Distance) Better(a, b float32) bool {
 	return a < b
 }
 
+// Compare orders scores, best first: whoever sorts or merges scores uses it or Better. All NaN are equal, behind everything else.
+func (d Distance) Compare(a, b float32) int {
+	switch {
+	case d.Better(a, b):
+		return -1
+	case d.Better(b, a):
+		return 1
+	}
+	return 0
+}
+
 // Stored returns what is stored of a vector v of this distance: a copy, normalised for Cosine.
 func (d Distance) Stored(v []float32) []float32 {
 	if d == Cosine {

@@ -1,6 +1,7 @@
 package vec_test
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -198,6 +199,19 @@ func TestBetterFollowsTheDistanceAndPutsNaNLast(t *testing.T) {
 	} {
 		if got := c.d.Better(c.a, c.b); got != c.want {
 			t.Errorf("%v: %v better than %v: got %v", c.d, c.a, c.b, got)
+		}
+	}
+}
+
+func TestCompareOrdersAllScoresThatThereAre(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for d, want := range map[vec.Distance][]float32{vec.Dot: {inf, 2, 0, -1, -inf, nan}, vec.Manhattan: {0, 1, 2, inf, nan}} {
+		for i, a := range want {
+			for j, b := range want {
+				if got := d.Compare(a, b); got != cmp.Compare(i, j) {
+					t.Errorf("%v: %v and %v: %d", d, a, b, got)
+				}
+			}
 		}
 	}
 }
