@@ -84,35 +84,67 @@ func (g *grouped) gather(ctx context.Context) error {
 		}
 		return nil
 	}
-	for first := true; uint64(len(g.groups)) < g.by.limit; first = false {
-		others := &filter.Filter{MustNot: []filter.Condition{{IsEmpty: &g.by.key}}}
-		for _, known := range g.groups {
-			others.MustNot = append(others.MustNot, g.has(known))
-		}
-		found, err := g.e.all(ctx, []query{g.query.narrowed(others)})
+	for q := g.query; uint64(len(g.groups)) < g.by.limit; {
+		found, err := g.e.all(ctx, []query{g.others(q)})
 		if err != nil {
 			return err
 		}
 		before := len(g.groups)
 		g.take(found[0])
-		all := uint64(len(found[0])) < g.query.Limit
+		all := uint64(len(found[0])) < q.Limit
 		for _, x := range g.groups[before:] {
-			x.whole = first && (all || uint64(len(x.hits)) >= g.by.size)
+			x.whole = all || uint64(len(x.hits)) >= g.by.size
 		}
-		if all || len(g.groups) == before {
+		if all {
 			return nil
+		}
+		if len(g.groups) == before { // the best points have no values that make groups, or have others beside them
+			if q.Limit == g.e.s.MaxLimit {
+				return nil
+			}
+			q.Limit = min(wider*q.Limit, g.e.s.MaxLimit)
 		}
 	}
 	return nil
 }
 
-// take puts hits into groups.
-func (g *grouped) take(hits []shard.Scored) {
-	known := map[any]*group{}
-	for _, x := range g.groups {
-		known[x.value] = x
+// wider is how many times as many points are asked for when those that came made no new group.
+const wider = 8
+
+// others narrows a query to points that may be in groups which are not known: all of those, and few others. So a group that is new in its
+// result is whole as far as the result goes.
+func (g *grouped) others(q query) query {
+	key := g.by.key
+	empty := filter.Condition{IsEmpty: &key}
+	var words, numbers filter.Match
+	for _, known := range g.groups {
+		switch v := known.value.(type) {
+		case string:
+			words.ExceptKeyword = append(words.ExceptKeyword, v)
+		case int64:
+			numbers.ExceptInteger = append(numbers.ExceptInteger, v)
+		}
 	}
-	old := len(g.groups)
+	others := &filter.Filter{MustNot: []filter.Condition{empty}}
+	if len(words.ExceptKeyword) > 0 {
+		others.Must = append(others.Must, filter.Condition{Field: &filter.Field{Key: key, Match: &words}})
+	}
+	if len(numbers.ExceptInteger) > 0 {
+		others.Must = append(others.Must, filter.Condition{Field: &filter.Field{Key: key, Match: &numbers}})
+	}
+	narrowed := q.narrowed(others)
+	if _, err := filter.Compile(narrowed.Filter); err != nil { // more values than a filter may have, with those of the query's own
+		return q.narrowed(&filter.Filter{MustNot: others.MustNot})
+	}
+	return narrowed
+}
+
+// take puts hits into new groups.
+func (g *grouped) take(hits []shard.Scored) {
+	known, old := make(map[any]*group, len(g.groups)), make(map[*group]bool, len(g.groups))
+	for _, x := range g.groups {
+		known[x.value], old[x] = x, true
+	}
 	for _, h := range hits {
 		for _, value := range g.by.values(h.Payload) {
 			x := known[value]
@@ -124,7 +156,7 @@ func (g *grouped) take(hits []shard.Scored) {
 				known[value] = x
 				g.groups = append(g.groups, x)
 			}
-			if slices.Index(g.groups, x) >= old && uint64(len(x.hits)) < g.by.size {
+			if !old[x] && uint64(len(x.hits)) < g.by.size {
 				x.hits = append(x.hits, h)
 			}
 		}

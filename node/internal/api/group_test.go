@@ -9,6 +9,8 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 )
 
 // grouped is what groups there are, by hand: the best points of each value, the values with the best points first.
@@ -139,6 +141,61 @@ func TestAPointIsInTheGroupOfEachOfItsValues(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"7: 3", "a: 1 2", "b: 1 3"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Groups are found behind any number of points that are in none, or in those that are known, or in both.
+func TestGroupsAreFoundBehindPointsThatMakeNone(t *testing.T) {
+	l := prepared(t)
+	l.must("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: ids()})
+	var points []*qdrant.PointStruct
+	add := func(value any) {
+		id := uint64(len(points) + 1)
+		points = append(points, aPoint(id, map[string]any{"k": value}, float32(1000-id), 0))
+	}
+	for range 40 {
+		add(1.5)
+	}
+	for range 20 {
+		add("a")
+		add(7)
+		add([]any{"a", 7})
+		add([]any{"a", true})
+	}
+	add([]any{7, "b", "a"}) // 121
+	add([]any{"b", "c"})    // 122
+	add("c")                // 123
+	l.must("Points.Upsert", upsert(points...))
+	q := &qdrant.QueryPointGroups{CollectionName: "c", Query: qdrant.NewQuery(1, 0), GroupBy: "k"}
+	want := []string{"a: 41 43", "7: 42 43", "b: 121 122", "c: 122 123"}
+	for limit := uint64(1); limit <= 5; limit++ {
+		q.Limit, q.GroupSize = &limit, new(uint64(2))
+		got := shownGroups(l.must("Points.QueryGroups", q).(*qdrant.QueryGroupsResponse).GetResult().GetGroups())
+		if want := want[:min(limit, 4)]; !slices.Equal(got, want) {
+			t.Errorf("%d groups: got %q, want %q", limit, got, want)
+		}
+	}
+}
+
+// Groups that are known take no conditions from those that a filter may have: nearly all of those may be the query's own.
+func TestGroupsLeaveAFilterItsConditions(t *testing.T) {
+	l := prepared(t)
+	l.must("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: ids()})
+	var points []*qdrant.PointStruct
+	for id := uint64(1); id <= 60; id++ {
+		points = append(points, aPoint(id, map[string]any{"k": int64(id) / 2}, float32(1000-id), 0))
+	}
+	l.must("Points.Upsert", upsert(points...))
+	own := &qdrant.Filter{}
+	for i := range filter.MaxConditions - 20 {
+		own.Should = append(own.Should, qdrant.NewHasID(qdrant.NewIDNum(uint64(i+1))))
+	}
+	q := &qdrant.QueryPointGroups{
+		CollectionName: "c", Query: qdrant.NewQuery(1, 0), GroupBy: "k", Limit: new(uint64(50)), GroupSize: new(uint64(1)), Filter: own,
+	}
+	groups := l.must("Points.QueryGroups", q).(*qdrant.QueryGroupsResponse).GetResult().GetGroups()
+	if len(groups) != 31 {
+		t.Errorf("%d groups", len(groups))
 	}
 }
 
