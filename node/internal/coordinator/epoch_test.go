@@ -237,3 +237,31 @@ func TestWhatIsDoneOfABatchIsNotDoneAgain(t *testing.T) {
 		}
 	}, ids{1}, ids{2})
 }
+
+// Shard 1 has done its part when the slots move, and what is left is refused for good: the write as a whole is not refused.
+func TestAWriteOfWhichAPartIsDoneIsNotRefused(t *testing.T) {
+	for what, end := range map[string]func(w *world){
+		"its shard":      func(w *world) { w.flip(0, 1, moving) },
+		"its collection": func(w *world) { w.drop() },
+	} {
+		bubble(t, func(t *testing.T, w *world) {
+			w.write = func(_ context.Context, _ int, c call) (uint64, bool, error) {
+				switch {
+				case c.shard == 1 && c.epoch == 1:
+					return 7, true, nil
+				case c.shard == 0 && c.epoch == 1:
+					return 0, false, tooOld(2)
+				}
+				return 0, false, fault.New(fault.FailedPrecondition, "needs 2 of 2 replicas, 1 is active")
+			}
+			go func() {
+				pass(50 * time.Millisecond)
+				end(w)
+			}()
+			op := point.Delete{Selector: point.Selector{Filter: filter.Encode(nil)}}
+			if _, err := w.c.Write(context.Background(), col, op, coordinator.WriteOptions{}); err == nil || !unknown(err) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}, ids{1}, ids{2})
+	}
+}

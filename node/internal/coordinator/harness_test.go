@@ -154,6 +154,17 @@ func (w *world) flip(from, to catalog.ShardID, slots ...slot.Range) {
 	w.mu.changed = make(chan struct{})
 }
 
+// drop deletes the collection.
+func (w *world) drop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	state := *w.mu.state
+	state.Names, state.Collections = nil, nil
+	w.mu.state = &state
+	close(w.mu.changed)
+	w.mu.changed = make(chan struct{})
+}
+
 func (w *world) kill(ids ...catalog.PeerID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -73,31 +73,39 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	}
 	total := WriteResult{Completed: true}
 	for len(parts) > 0 {
-		left, old, err := c.writeParts(ctx, col, parts, c.full(op), opts.Wait, &total)
-		if err != nil {
-			return WriteResult{}, err
+		if col, parts, err = c.writeRound(ctx, col, parts, c.full(op), opts, &total); err == nil {
+			continue
 		}
-		if old == nil {
-			break
+		if total.OperationID > 0 && fault.Hint(err, fault.HintOutcome) == "" { // nobody may take it for refused and send it again
+			err = annotate(err, "a part of it is done").With(fault.HintOutcome, fault.OutcomeUnknown)
 		}
-		now, err := c.newer(ctx, col.ID, old)
-		if err != nil {
-			return WriteResult{}, err
-		}
-		if now, err = c.routeWrite(ctx, now, opts); err != nil {
-			return WriteResult{}, err
-		}
-		parts = nil
-		for _, p := range left {
-			again, err := splitAgain(col, now, p, c.opts.MaxOpBytes)
-			if err != nil {
-				return WriteResult{}, err
-			}
-			parts = append(parts, again...)
-		}
-		col = now
+		return WriteResult{}, err
 	}
 	return total, nil
+}
+
+// writeRound sends parts, and splits what of them was surely not done, as slots have changed their owner, by the collection as it is now.
+func (c *Coordinator) writeRound(
+	ctx context.Context, col *catalog.Collection, parts []part, full map[catalog.PeerID]error, opts WriteOptions, total *WriteResult,
+) (now *catalog.Collection, next []part, err error) {
+	left, old, err := c.writeParts(ctx, col, parts, full, opts.Wait, total)
+	if err != nil || old == nil {
+		return col, nil, err
+	}
+	if now, err = c.newer(ctx, col.ID, old); err != nil {
+		return nil, nil, err
+	}
+	if now, err = c.routeWrite(ctx, now, opts); err != nil {
+		return nil, nil, err
+	}
+	for _, p := range left {
+		again, err := splitAgain(col, now, p, c.opts.MaxOpBytes)
+		if err != nil {
+			return nil, nil, err
+		}
+		next = append(next, again...)
+	}
+	return now, next, nil
 }
 
 // Forget removes from all points what they hold of a vector that is no longer declared, by its inner name: it takes room, and nobody
