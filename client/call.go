@@ -109,8 +109,8 @@ func (e *Error) outcomeUnknown() bool {
 	if !e.sent {
 		return false
 	}
-	if e.fromNode && e.Class == ClassUnavailable {
-		return e.Hints[hintOutcome] == outcomeUnknown // a node says so when it does not know
+	if e.fromNode && (e.Class == ClassUnavailable || e.Hints[hintOutcome] == outcomeUnknown) {
+		return e.Hints[hintOutcome] == outcomeUnknown // a node says so when it does not know, or when a part of a write is done
 	}
 	switch e.Class {
 	case ClassUnavailable, ClassTimeout, ClassCanceled, ClassInternal:
@@ -128,6 +128,9 @@ const (
 
 // mayRepeat is the table in the package's doc.
 func (op operation) mayRepeat(e *Error) bool {
+	if op.kind == once && e.outcomeUnknown() {
+		return false
+	}
 	switch e.Class {
 	case ClassNotPrimary, ClassStaleEpoch:
 		return true
@@ -137,7 +140,7 @@ func (op operation) mayRepeat(e *Error) bool {
 	case ClassConflict:
 		return op.ddl
 	case ClassUnavailable, ClassTimeout:
-		return op.kind != once || !e.outcomeUnknown()
+		return true
 	default:
 		return false
 	}

@@ -20,7 +20,8 @@
 // "Not sent": no byte of the request left on a connection. "Refused": the server's class says that nothing was
 // applied (NOT_PRIMARY, STALE_EPOCH, EXHAUSTED from a node or with a "retry-after", which is waited for, CONFLICT for
 // a change of metadata, whose compare-and-set failed, and UNAVAILABLE from a node that does not say that it does not know).
-// "Outcome unknown": any other UNAVAILABLE, or TIMEOUT, after it was sent. Every other class is final at once. The calls:
+// "Outcome unknown": any other UNAVAILABLE, or TIMEOUT, after it was sent, and whatever a node says so of: a part of a write may be done
+// when the rest is refused. Every other class is final at once. The calls:
 //
 //	read         all that change nothing
 //	idempotent   Upsert; DeletePoints and SetPayload by ids: the same bytes twice leave what once leaves. (A change by

@@ -173,6 +173,8 @@ func TestRepeatsOnlyWhatIsSafe(t *testing.T) {
 		{"unavailable from a node", always(faultOf(client.ClassUnavailable, nil)), all},
 		{"unavailable from a node that does not know", always(faultOf(client.ClassUnavailable, map[string]string{"outcome": "unknown"})), safe},
 		{"unavailable from anybody", always(status.Error(codes.Unavailable, "")), safe},
+		{"exhausted, and a part is done", always(faultOf(client.ClassExhausted, map[string]string{"outcome": "unknown"})), safe},
+		{"stale epoch, and a part is done", always(faultOf(client.ClassStaleEpoch, map[string]string{"outcome": "unknown"})), safe},
 		{"timeout from a node", always(faultOf(client.ClassTimeout, nil)), safe},
 		{"no answer", hang, safe},
 		{"invalid", always(faultOf(client.ClassInvalid, nil)), none},
@@ -193,6 +195,19 @@ func TestRepeatsOnlyWhatIsSafe(t *testing.T) {
 						t.Error("want an error")
 					}
 				})
+			})
+		}
+	}
+}
+
+func TestARefusalOfAWriteOfWhichAPartIsDoneSaysSo(t *testing.T) {
+	for _, class := range []client.Class{client.ClassExhausted, client.ClassFailedPrecondition, client.ClassNotFound} {
+		for hint, want := range map[string]bool{"": false, "unknown": true} {
+			synctest.Test(t, func(t *testing.T) {
+				_, err := attempts(t, "once", always(faultOf(class, map[string]string{"outcome": hint})))
+				if client.OutcomeUnknown(err) != want || client.ClassOf(err) != class {
+					t.Errorf("%s, outcome %q: %v", class, hint, err)
+				}
 			})
 		}
 	}
