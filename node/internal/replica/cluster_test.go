@@ -347,7 +347,7 @@ func (c *cluster) eventually(what string, f func() error) {
 	}
 }
 
-// equal waits until the replicas on all of peers are active and hold the same.
+// equal waits until the replicas on all of peers are active, as their nodes know too, and hold the same.
 func (c *cluster) equal(ref catalog.ShardRef, peers ...catalog.PeerID) {
 	c.t.Helper()
 	c.eventually(fmt.Sprintf("replicas on %v are active and equal", peers), func() error {
@@ -357,6 +357,9 @@ func (c *cluster) equal(ref catalog.ShardRef, peers ...catalog.PeerID) {
 		var first uint64
 		for i, id := range peers {
 			digest, applied, err := c.mu.up[id].manager.Digest(context.Background(), ref)
+			if err == nil {
+				_, err = c.has(ref, id, 0)
+			}
 			if err != nil {
 				return err
 			}

@@ -13,9 +13,9 @@ import (
 )
 
 // braked is a cluster of three peers, all active, of which 2 and 3 write to disks that the test can stop.
-func braked(t *testing.T, quorum uint32) (c *cluster, ref catalog.ShardRef, held *brake) {
+func braked(t *testing.T, quorum uint32, tick time.Duration) (c *cluster, ref catalog.ShardRef, held *brake) {
 	t.Helper()
-	c = newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = 100 * time.Millisecond })
+	c = newTunedCluster(t, 3, func(o *replica.Options) { o.Tick = tick })
 	ref = c.create(quorum, 1, 2, 3)
 	c.equal(ref, 1, 2, 3)
 	held = &brake{}
@@ -75,7 +75,7 @@ func (c *cluster) inLog(ref catalog.ShardRef, last uint64) {
 func TestAPrimaryThatGivesWayAnswersWhatItHasTakenFirst(t *testing.T) {
 	for _, quorum := range []uint32{1, 2} {
 		t.Run(fmt.Sprintf("W=%d", quorum), func(t *testing.T) {
-			c, ref, held := braked(t, quorum)
+			c, ref, held := braked(t, quorum, 500*time.Millisecond) // it gives way after four ticks at the latest
 			last := c.status(1).LastIndex
 			held.Lock()
 			first := c.later(ref, 900)
@@ -120,7 +120,7 @@ func TestAPrimaryThatGivesWayAnswersWhatItHasTakenFirst(t *testing.T) {
 }
 
 func TestAPrimaryGivesWayInTheEndWhateverItWaitsFor(t *testing.T) {
-	c, ref, held := braked(t, 2)
+	c, ref, held := braked(t, 2, 100*time.Millisecond)
 	last := c.status(1).LastIndex
 	held.Lock()
 	defer held.Unlock()
