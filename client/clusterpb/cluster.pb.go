@@ -786,11 +786,12 @@ type SlotMove struct {
 	SourceShard   uint32                 `protobuf:"varint,2,opt,name=source_shard,json=sourceShard,proto3" json:"source_shard,omitempty"`
 	TargetShard   uint32                 `protobuf:"varint,3,opt,name=target_shard,json=targetShard,proto3" json:"target_shard,omitempty"`
 	Slots         uint32                 `protobuf:"varint,4,opt,name=slots,proto3" json:"slots,omitempty"`
-	Phase         string                 `protobuf:"bytes,5,opt,name=phase,proto3" json:"phase,omitempty"`                                 // copying, sealing, moved, withdrawn
+	Phase         string                 `protobuf:"bytes,5,opt,name=phase,proto3" json:"phase,omitempty"`                                 // copying, sealing, ready (of fill), moved, withdrawn
 	Points        uint64                 `protobuf:"varint,6,opt,name=points,proto3" json:"points,omitempty"`                              // that the target has of the first pass, as its primary says
 	TotalPoints   uint64                 `protobuf:"varint,7,opt,name=total_points,json=totalPoints,proto3" json:"total_points,omitempty"` // 0: not known
 	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`                                // that have come
 	Problem       string                 `protobuf:"bytes,9,opt,name=problem,proto3" json:"problem,omitempty"`                             // why the last step failed
+	Fill          bool                   `protobuf:"varint,10,opt,name=fill,proto3" json:"fill,omitempty"`                                 // points are copied into another shard key: the slots do not change their owner
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -888,6 +889,13 @@ func (x *SlotMove) GetProblem() string {
 	return ""
 }
 
+func (x *SlotMove) GetFill() bool {
+	if x != nil {
+		return x.Fill
+	}
+	return false
+}
+
 type ShardKeyPlacement struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Key               *ShardKey              `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -895,6 +903,7 @@ type ShardKeyPlacement struct {
 	ReplicationFactor uint32                 `protobuf:"varint,3,opt,name=replication_factor,json=replicationFactor,proto3" json:"replication_factor,omitempty"`
 	Placement         []uint64               `protobuf:"varint,4,rep,packed,name=placement,proto3" json:"placement,omitempty"` // the peers it may live on; empty: all
 	TargetShardNumber uint32                 `protobuf:"varint,5,opt,name=target_shard_number,json=targetShardNumber,proto3" json:"target_shard_number,omitempty"`
+	Partial           bool                   `protobuf:"varint,6,opt,name=partial,proto3" json:"partial,omitempty"` // it takes neither reads nor writes before it is filled from another key
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -962,6 +971,13 @@ func (x *ShardKeyPlacement) GetTargetShardNumber() uint32 {
 		return x.TargetShardNumber
 	}
 	return 0
+}
+
+func (x *ShardKeyPlacement) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
 }
 
 // A shard key is a word or a number.
@@ -2992,13 +3008,13 @@ func (x *CancelOperationResponse) GetOperation() *Operation {
 type Operation struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Id              uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Kind            string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`             // reshard, drain, remove, replicate, rebalance, shard_key
+	Kind            string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`             // reshard, drain, remove, replicate, rebalance, fill
 	Collection      string                 `protobuf:"bytes,3,opt,name=collection,proto3" json:"collection,omitempty"` // "" if it is about none
 	ShardKey        *ShardKey              `protobuf:"bytes,4,opt,name=shard_key,json=shardKey,proto3" json:"shard_key,omitempty"`
 	Peer            uint64                 `protobuf:"varint,5,opt,name=peer,proto3" json:"peer,omitempty"` // 0 if it is about none
 	State           OperationState         `protobuf:"varint,6,opt,name=state,proto3,enum=ostraka.cluster.v1.OperationState" json:"state,omitempty"`
 	Phase           string                 `protobuf:"bytes,7,opt,name=phase,proto3" json:"phase,omitempty"` // what is being done, for people
-	Done            uint64                 `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`  // of total: slots for reshard, replicas else
+	Done            uint64                 `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`  // of total: slots for reshard, parts for fill, replicas else
 	Total           uint64                 `protobuf:"varint,9,opt,name=total,proto3" json:"total,omitempty"`
 	BytesDone       uint64                 `protobuf:"varint,10,opt,name=bytes_done,json=bytesDone,proto3" json:"bytes_done,omitempty"`
 	BytesTotal      uint64                 `protobuf:"varint,11,opt,name=bytes_total,json=bytesTotal,proto3" json:"bytes_total,omitempty"`
@@ -3007,8 +3023,9 @@ type Operation struct {
 	Problem         string                 `protobuf:"bytes,14,opt,name=problem,proto3" json:"problem,omitempty"`                                           // why it does not go on, or why it ended otherwise than DONE
 	FromShardNumber uint32                 `protobuf:"varint,15,opt,name=from_shard_number,json=fromShardNumber,proto3" json:"from_shard_number,omitempty"` // of reshard
 	ToShardNumber   uint32                 `protobuf:"varint,16,opt,name=to_shard_number,json=toShardNumber,proto3" json:"to_shard_number,omitempty"`
-	PointsDone      uint64                 `protobuf:"varint,17,opt,name=points_done,json=pointsDone,proto3" json:"points_done,omitempty"` // of reshard: of the moves that are under way
+	PointsDone      uint64                 `protobuf:"varint,17,opt,name=points_done,json=pointsDone,proto3" json:"points_done,omitempty"` // of reshard and fill: of the moves that are under way
 	PointsTotal     uint64                 `protobuf:"varint,18,opt,name=points_total,json=pointsTotal,proto3" json:"points_total,omitempty"`
+	FromShardKey    *ShardKey              `protobuf:"bytes,19,opt,name=from_shard_key,json=fromShardKey,proto3" json:"from_shard_key,omitempty"` // of fill: the key that is copied from; shard_key is the one that is filled
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3167,6 +3184,13 @@ func (x *Operation) GetPointsTotal() uint64 {
 		return x.PointsTotal
 	}
 	return 0
+}
+
+func (x *Operation) GetFromShardKey() *ShardKey {
+	if x != nil {
+		return x.FromShardKey
+	}
+	return nil
 }
 
 type UpdatePeerRequest struct {
@@ -3833,7 +3857,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\f \x03(\x04R\n" +
 	"operations\x122\n" +
-	"\x05moves\x18\r \x03(\v2\x1c.ostraka.cluster.v1.SlotMoveR\x05moves\"\xf7\x01\n" +
+	"\x05moves\x18\r \x03(\v2\x1c.ostraka.cluster.v1.SlotMoveR\x05moves\"\x8b\x02\n" +
 	"\bSlotMove\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12!\n" +
 	"\fsource_shard\x18\x02 \x01(\rR\vsourceShard\x12!\n" +
@@ -3843,13 +3867,16 @@ const file_cluster_proto_rawDesc = "" +
 	"\x06points\x18\x06 \x01(\x04R\x06points\x12!\n" +
 	"\ftotal_points\x18\a \x01(\x04R\vtotalPoints\x12\x14\n" +
 	"\x05bytes\x18\b \x01(\x04R\x05bytes\x12\x18\n" +
-	"\aproblem\x18\t \x01(\tR\aproblem\"\xe3\x01\n" +
+	"\aproblem\x18\t \x01(\tR\aproblem\x12\x12\n" +
+	"\x04fill\x18\n" +
+	" \x01(\bR\x04fill\"\xfd\x01\n" +
 	"\x11ShardKeyPlacement\x12.\n" +
 	"\x03key\x18\x01 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\x03key\x12!\n" +
 	"\fshard_number\x18\x02 \x01(\rR\vshardNumber\x12-\n" +
 	"\x12replication_factor\x18\x03 \x01(\rR\x11replicationFactor\x12\x1c\n" +
 	"\tplacement\x18\x04 \x03(\x04R\tplacement\x12.\n" +
-	"\x13target_shard_number\x18\x05 \x01(\rR\x11targetShardNumber\"G\n" +
+	"\x13target_shard_number\x18\x05 \x01(\rR\x11targetShardNumber\x12\x18\n" +
+	"\apartial\x18\x06 \x01(\bR\apartial\"G\n" +
 	"\bShardKey\x12\x1a\n" +
 	"\akeyword\x18\x01 \x01(\tH\x00R\akeyword\x12\x18\n" +
 	"\x06number\x18\x02 \x01(\x04H\x00R\x06numberB\x05\n" +
@@ -4031,7 +4058,7 @@ const file_cluster_proto_rawDesc = "" +
 	"\x16CancelOperationRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"V\n" +
 	"\x17CancelOperationResponse\x12;\n" +
-	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\xd6\x04\n" +
+	"\toperation\x18\x01 \x01(\v2\x1d.ostraka.cluster.v1.OperationR\toperation\"\x9a\x05\n" +
 	"\tOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1e\n" +
@@ -4056,7 +4083,8 @@ const file_cluster_proto_rawDesc = "" +
 	"\x0fto_shard_number\x18\x10 \x01(\rR\rtoShardNumber\x12\x1f\n" +
 	"\vpoints_done\x18\x11 \x01(\x04R\n" +
 	"pointsDone\x12!\n" +
-	"\fpoints_total\x18\x12 \x01(\x04R\vpointsTotal\"\xc3\x01\n" +
+	"\fpoints_total\x18\x12 \x01(\x04R\vpointsTotal\x12B\n" +
+	"\x0efrom_shard_key\x18\x13 \x01(\v2\x1c.ostraka.cluster.v1.ShardKeyR\ffromShardKey\"\xc3\x01\n" +
 	"\x11UpdatePeerRequest\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\x04R\x04peer\x12\x17\n" +
 	"\x04zone\x18\x02 \x01(\tH\x00R\x04zone\x88\x01\x01\x124\n" +
@@ -4246,50 +4274,51 @@ var file_cluster_proto_depIdxs = []int32{
 	41, // 31: ostraka.cluster.v1.CancelOperationResponse.operation:type_name -> ostraka.cluster.v1.Operation
 	12, // 32: ostraka.cluster.v1.Operation.shard_key:type_name -> ostraka.cluster.v1.ShardKey
 	2,  // 33: ostraka.cluster.v1.Operation.state:type_name -> ostraka.cluster.v1.OperationState
-	43, // 34: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
-	0,  // 35: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
-	55, // 36: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
-	6,  // 37: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
-	41, // 38: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	41, // 39: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
-	53, // 40: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	53, // 41: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
-	53, // 42: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
-	4,  // 43: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
-	7,  // 44: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
-	16, // 45: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
-	20, // 46: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
-	24, // 47: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
-	31, // 48: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
-	33, // 49: ostraka.cluster.v1.Cluster.UpdateShardKey:input_type -> ostraka.cluster.v1.UpdateShardKeyRequest
-	35, // 50: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
-	37, // 51: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
-	39, // 52: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
-	42, // 53: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
-	45, // 54: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
-	47, // 55: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
-	49, // 56: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
-	51, // 57: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
-	5,  // 58: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
-	8,  // 59: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
-	17, // 60: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
-	21, // 61: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
-	28, // 62: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
-	32, // 63: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
-	34, // 64: ostraka.cluster.v1.Cluster.UpdateShardKey:output_type -> ostraka.cluster.v1.UpdateShardKeyResponse
-	36, // 65: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
-	38, // 66: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
-	40, // 67: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
-	44, // 68: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
-	46, // 69: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
-	48, // 70: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
-	50, // 71: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
-	52, // 72: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
-	58, // [58:73] is the sub-list for method output_type
-	43, // [43:58] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	12, // 34: ostraka.cluster.v1.Operation.from_shard_key:type_name -> ostraka.cluster.v1.ShardKey
+	43, // 35: ostraka.cluster.v1.UpdatePeerRequest.labels:type_name -> ostraka.cluster.v1.LabelMap
+	0,  // 36: ostraka.cluster.v1.UpdatePeerRequest.state:type_name -> ostraka.cluster.v1.PeerState
+	55, // 37: ostraka.cluster.v1.LabelMap.labels:type_name -> ostraka.cluster.v1.LabelMap.LabelsEntry
+	6,  // 38: ostraka.cluster.v1.UpdatePeerResponse.peer:type_name -> ostraka.cluster.v1.Peer
+	41, // 39: ostraka.cluster.v1.UpdatePeerResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	41, // 40: ostraka.cluster.v1.RebalanceResponse.operation:type_name -> ostraka.cluster.v1.Operation
+	53, // 41: ostraka.cluster.v1.GetSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	53, // 42: ostraka.cluster.v1.UpdateSettingsRequest.settings:type_name -> ostraka.cluster.v1.Settings
+	53, // 43: ostraka.cluster.v1.UpdateSettingsResponse.settings:type_name -> ostraka.cluster.v1.Settings
+	4,  // 44: ostraka.cluster.v1.Cluster.GetCluster:input_type -> ostraka.cluster.v1.GetClusterRequest
+	7,  // 45: ostraka.cluster.v1.Cluster.GetPlacement:input_type -> ostraka.cluster.v1.GetPlacementRequest
+	16, // 46: ostraka.cluster.v1.Cluster.Verify:input_type -> ostraka.cluster.v1.VerifyRequest
+	20, // 47: ostraka.cluster.v1.Cluster.WatchEvents:input_type -> ostraka.cluster.v1.WatchEventsRequest
+	24, // 48: ostraka.cluster.v1.Cluster.GetPlan:input_type -> ostraka.cluster.v1.GetPlanRequest
+	31, // 49: ostraka.cluster.v1.Cluster.Reshard:input_type -> ostraka.cluster.v1.ReshardRequest
+	33, // 50: ostraka.cluster.v1.Cluster.UpdateShardKey:input_type -> ostraka.cluster.v1.UpdateShardKeyRequest
+	35, // 51: ostraka.cluster.v1.Cluster.ListOperations:input_type -> ostraka.cluster.v1.ListOperationsRequest
+	37, // 52: ostraka.cluster.v1.Cluster.WatchOperation:input_type -> ostraka.cluster.v1.WatchOperationRequest
+	39, // 53: ostraka.cluster.v1.Cluster.CancelOperation:input_type -> ostraka.cluster.v1.CancelOperationRequest
+	42, // 54: ostraka.cluster.v1.Cluster.UpdatePeer:input_type -> ostraka.cluster.v1.UpdatePeerRequest
+	45, // 55: ostraka.cluster.v1.Cluster.RemovePeer:input_type -> ostraka.cluster.v1.RemovePeerRequest
+	47, // 56: ostraka.cluster.v1.Cluster.Rebalance:input_type -> ostraka.cluster.v1.RebalanceRequest
+	49, // 57: ostraka.cluster.v1.Cluster.GetSettings:input_type -> ostraka.cluster.v1.GetSettingsRequest
+	51, // 58: ostraka.cluster.v1.Cluster.UpdateSettings:input_type -> ostraka.cluster.v1.UpdateSettingsRequest
+	5,  // 59: ostraka.cluster.v1.Cluster.GetCluster:output_type -> ostraka.cluster.v1.GetClusterResponse
+	8,  // 60: ostraka.cluster.v1.Cluster.GetPlacement:output_type -> ostraka.cluster.v1.GetPlacementResponse
+	17, // 61: ostraka.cluster.v1.Cluster.Verify:output_type -> ostraka.cluster.v1.VerifyResponse
+	21, // 62: ostraka.cluster.v1.Cluster.WatchEvents:output_type -> ostraka.cluster.v1.WatchEventsResponse
+	28, // 63: ostraka.cluster.v1.Cluster.GetPlan:output_type -> ostraka.cluster.v1.GetPlanResponse
+	32, // 64: ostraka.cluster.v1.Cluster.Reshard:output_type -> ostraka.cluster.v1.ReshardResponse
+	34, // 65: ostraka.cluster.v1.Cluster.UpdateShardKey:output_type -> ostraka.cluster.v1.UpdateShardKeyResponse
+	36, // 66: ostraka.cluster.v1.Cluster.ListOperations:output_type -> ostraka.cluster.v1.ListOperationsResponse
+	38, // 67: ostraka.cluster.v1.Cluster.WatchOperation:output_type -> ostraka.cluster.v1.WatchOperationResponse
+	40, // 68: ostraka.cluster.v1.Cluster.CancelOperation:output_type -> ostraka.cluster.v1.CancelOperationResponse
+	44, // 69: ostraka.cluster.v1.Cluster.UpdatePeer:output_type -> ostraka.cluster.v1.UpdatePeerResponse
+	46, // 70: ostraka.cluster.v1.Cluster.RemovePeer:output_type -> ostraka.cluster.v1.RemovePeerResponse
+	48, // 71: ostraka.cluster.v1.Cluster.Rebalance:output_type -> ostraka.cluster.v1.RebalanceResponse
+	50, // 72: ostraka.cluster.v1.Cluster.GetSettings:output_type -> ostraka.cluster.v1.GetSettingsResponse
+	52, // 73: ostraka.cluster.v1.Cluster.UpdateSettings:output_type -> ostraka.cluster.v1.UpdateSettingsResponse
+	59, // [59:74] is the sub-list for method output_type
+	44, // [44:59] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_cluster_proto_init() }

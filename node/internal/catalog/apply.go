@@ -82,6 +82,8 @@ func (e *edit) apply(cmd Command) Result {
 		r.Collection, r.Err = cmd.UpdateShardKey.Collection, e.updateShardKey(*cmd.UpdateShardKey)
 	case cmd.DeleteShardKey != nil:
 		r.Collection, r.Err = cmd.DeleteShardKey.Collection, e.deleteShardKey(*cmd.DeleteShardKey)
+	case cmd.FillShardKey != nil:
+		r.Operation, r.Err = e.fillShardKey(*cmd.FillShardKey)
 	case cmd.Reshard != nil:
 		r.Operation, r.Err = e.reshard(*cmd.Reshard)
 	case cmd.ChangeMove != nil:
@@ -120,7 +122,7 @@ func (c Command) shape() error {
 		c.UpdateCollection != nil, c.DeleteCollection != nil, len(c.ChangeAliases) > 0, c.ChangeShard != nil,
 		c.UpdatePeer != nil, c.UpdateSettings != nil, c.PlaceShard != nil, c.Rebalance != nil, c.EndOperation != nil, c.CancelOperation != nil,
 		c.CreateFieldIndex != nil, c.DeleteFieldIndex != nil,
-		c.CreateShardKey != nil, c.UpdateShardKey != nil, c.DeleteShardKey != nil,
+		c.CreateShardKey != nil, c.UpdateShardKey != nil, c.DeleteShardKey != nil, c.FillShardKey != nil,
 		c.Reshard != nil, c.ChangeMove != nil, c.DropShard != nil,
 	} {
 		if is {
@@ -163,6 +165,8 @@ func (c Command) Check() error {
 		return next.check()
 	case c.DeleteShardKey != nil:
 		return checkKey(c.DeleteShardKey.Key)
+	case c.FillShardKey != nil:
+		return c.FillShardKey.check()
 	case c.Reshard != nil && c.Reshard.Key != nil:
 		return checkKey(*c.Reshard.Key)
 	}

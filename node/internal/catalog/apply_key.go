@@ -45,7 +45,11 @@ func (e *edit) createShardKey(cmd CreateShardKey) error {
 	next.Keys = slices.Insert(slices.Clone(next.Keys), at, &key)
 	ranges := slot.Spread(len(cmd.Placement))
 	for i, peers := range cmd.Placement {
-		sh := e.newShard(next.nextShard(), ranges[i:i+1], peers, next.Config.WriteConsistencyFactor)
+		slots := ranges[i : i+1]
+		if key.Partial {
+			slots = nil
+		}
+		sh := e.newShard(next.nextShard(), slots, peers, next.Config.WriteConsistencyFactor)
 		sh.Key = &point.ShardKey{Keyword: key.Key.Keyword, Number: key.Key.Number}
 		next.NextShard = sh.ID + 1
 		next.Shards = append(next.Shards, sh)
@@ -123,9 +127,10 @@ func (e *edit) deleteShardKey(cmd DeleteShardKey) error {
 	if o, running := e.resharding(c.ID, &cmd.Key); running {
 		e.finish(o.ID, Cancelled, "the shard key was deleted", cmd.At)
 	}
+	e.endFills(c.ID, cmd.Key, cmd.At)
 	next := e.collection(c.ID)
 	next.NextShard = next.nextShard()
-	next.Moves = slices.DeleteFunc(slices.Clone(next.Moves), func(m *Move) bool { return c.keyOfMove(m) == cmd.Key })
+	next.Moves = slices.DeleteFunc(slices.Clone(next.Moves), func(m *Move) bool { return m.Fill == 0 && c.keyOfMove(m) == cmd.Key })
 	next.Keys = slices.Delete(slices.Clone(next.Keys), at, at+1)
 	next.Shards = slices.DeleteFunc(next.Shards, func(sh *Shard) bool {
 		if *sh.Key != cmd.Key {

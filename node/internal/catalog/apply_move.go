@@ -37,6 +37,9 @@ func (e *edit) renumber(c *Collection, g Group, cmd Reshard, why string) (Operat
 	if err := e.checkMissing(c, g, cmd.ShardNumber, cmd.Placement); err != nil {
 		return 0, err
 	}
+	if err := c.checkWhole(g); err != nil {
+		return 0, err
+	}
 	before, running := e.resharding(c.ID, cmd.Key)
 	id, err := e.start(Operation{
 		Kind: Resharding, Collection: c.ID, Started: cmd.At, Reshard: &Renumbering{Key: cmd.Key, From: g.Number, To: cmd.ShardNumber},
@@ -111,6 +114,9 @@ func (c ChangeMove) shape() error {
 }
 
 func (e *edit) moveChange(c *Collection, m *Move, cmd ChangeMove) error {
+	if m.Fill != 0 && m.Running() {
+		return e.fillChange(c, m, cmd)
+	}
 	allowed := map[MovePhase]bool{}
 	switch {
 	case cmd.Seal:
@@ -202,31 +208,42 @@ func (m *Move) about(id ShardID) bool { return m.Source == id || m.Target == id 
 // flip changes the owner. It asks for the unsafe promotions of both shards and not for their versions: what does not lose
 // entries may happen meanwhile, and a flip is not to wait for it.
 func (e *edit) flip(c *Collection, m *Move, f FlipMove) error {
-	source, ok1 := c.Shard(m.Source)
-	target, ok2 := c.Shard(m.Target)
-	if !ok1 || !ok2 {
-		return refuse("move %d is about a shard that is gone", m.ID)
-	}
-	if source.UnsafePromotions != f.SourceUnsafe || target.UnsafePromotions != f.TargetUnsafe {
-		return refuse("move %d: a shard has had an unsafe promotion meanwhile: what was copied may not be what there is", m.ID)
-	}
-	if want := min(len(source.Active()), c.Factor(target)); len(target.Active()) < want {
-		return refuse("move %d: shard %d has %d active replicas, it takes %d to own more slots", m.ID, m.Target, len(target.Active()), want)
+	source, target, err := c.flippable(m, f)
+	if err != nil {
+		return err
 	}
 	slots := slot.SetOf(m.Slots...)
 	next := e.collection(c.ID)
 	next.Epoch++
-	give := func(id ShardID, slots slot.Set) *Shard {
-		sh := e.shard(ShardRef{Collection: c.ID, Shard: id})
-		sh.Slots = slots.Ranges()
-		sh.Epoch = next.Epoch
-		sh.Version++
-		return sh
-	}
-	give(m.Source, source.Owned().Minus(slots))
-	give(m.Target, target.Owned().Or(slots)).Floor = &Floor{Index: max(f.Index, target.MinIndex()), Unsafe: f.TargetUnsafe}
+	e.give(next, m.Source, source.Owned().Minus(slots))
+	e.give(next, m.Target, target.Owned().Or(slots)).Floor = &Floor{Index: max(f.Index, target.MinIndex()), Unsafe: f.TargetUnsafe}
 	e.move(c.ID, m.ID).Phase = Moved
 	return nil
+}
+
+// give changes the slots of a shard in an epoch that is new.
+func (e *edit) give(c *Collection, id ShardID, slots slot.Set) *Shard {
+	sh := e.shard(ShardRef{Collection: c.ID, Shard: id})
+	sh.Slots = slots.Ranges()
+	sh.Epoch = c.Epoch
+	sh.Version++
+	return sh
+}
+
+// flippable returns the shards of a move if its flip may rest on f.
+func (c *Collection) flippable(m *Move, f FlipMove) (source, target *Shard, err error) {
+	source, ok1 := c.Shard(m.Source)
+	target, ok2 := c.Shard(m.Target)
+	if !ok1 || !ok2 {
+		return nil, nil, refuse("move %d is about a shard that is gone", m.ID)
+	}
+	if source.UnsafePromotions != f.SourceUnsafe || target.UnsafePromotions != f.TargetUnsafe {
+		return nil, nil, refuse("move %d: a shard has had an unsafe promotion meanwhile: what was copied may not be what there is", m.ID)
+	}
+	if want := min(len(source.Active()), c.Factor(target)); len(target.Active()) < want {
+		return nil, nil, refuse("move %d: shard %d has %d active replicas, it takes %d to own more slots", m.ID, m.Target, len(target.Active()), want)
+	}
+	return source, target, nil
 }
 
 func (e *edit) dropShard(ref ShardRef) error {

@@ -38,7 +38,7 @@ func (s *State) Check() error {
 		return invalid("the operations are not in order")
 	}
 	for _, o := range s.Operations {
-		if o.ID == 0 || o.ID > s.NextOperation || (o.Kind == Replicate) != (o.Placement != nil) || (o.Kind == Resharding) != (o.Reshard != nil) {
+		if o.ID == 0 || o.ID > s.NextOperation || (o.Kind == Replicate) != (o.Placement != nil) || (o.Kind == Resharding) != (o.Reshard != nil) || (o.Kind == Fill) != (o.Fill != nil) {
 			return invalid("operation %d is not valid", o.ID)
 		}
 	}
@@ -54,9 +54,12 @@ func (s *State) checkShards(c *Collection) error {
 	if err := c.checkKeys(); err != nil {
 		return err
 	}
-	owners := map[point.ShardKey][]int{}
+	owners, want := map[point.ShardKey][]int{}, map[point.ShardKey]int{{}: 1}
 	for _, k := range c.Keys {
-		owners[k.Key] = make([]int, slot.Count)
+		owners[k.Key], want[k.Key] = make([]int, slot.Count), 1
+		if k.Partial {
+			want[k.Key] = 0
+		}
 	}
 	all := make([]int, slot.Count)
 	if c.Config.Custom() {
@@ -87,7 +90,7 @@ func (s *State) checkShards(c *Collection) error {
 	}
 	owners[point.ShardKey{}] = append(owners[point.ShardKey{}], all...)
 	for key, of := range owners {
-		if i := slices.IndexFunc(of, func(n int) bool { return n != 1 }); i >= 0 {
+		if i := slices.IndexFunc(of, func(n int) bool { return n != want[key] }); i >= 0 {
 			return invalid("collection %q: slot %d (key %s) has %d owners", c.Name, i, key, of[i])
 		}
 	}
@@ -108,11 +111,17 @@ func (c *Collection) checkKeys() error {
 }
 
 func (s *State) checkMoves(c *Collection) error {
+	if err := s.checkFills(c); err != nil {
+		return err
+	}
 	about := map[point.ShardKey]slot.Set{}
 	running := map[ShardID]bool{}
 	for i, m := range c.Moves {
 		if m == nil || i > 0 && c.Moves[i-1].ID >= m.ID || m.ID > s.NextMove || m.Version < 1 || m.Source == m.Target {
 			return invalid("collection %q: move %d of %d is not valid", c.Name, i, len(c.Moves))
+		}
+		if m.Fill != 0 {
+			continue
 		}
 		slots, key := slot.SetOf(m.Slots...), c.keyOfMove(m)
 		others := about[key]

@@ -27,6 +27,7 @@ type Command struct {
 	CreateShardKey *CreateShardKey `json:"create_shard_key,omitempty"`
 	UpdateShardKey *UpdateShardKey `json:"update_shard_key,omitempty"`
 	DeleteShardKey *DeleteShardKey `json:"delete_shard_key,omitempty"`
+	FillShardKey   *FillShardKey   `json:"fill_shard_key,omitempty"`
 
 	Reshard    *Reshard    `json:"reshard,omitempty"`
 	ChangeMove *ChangeMove `json:"change_move,omitempty"`

@@ -13,7 +13,7 @@ type Group struct {
 	Key    *ShardKey // nil: the collection has none
 	Number uint32    // of shards, declared
 	Shards []*Shard  // ordered by id
-	Moves  []*Move   // of slots of these shards, ordered by id
+	Moves  []*Move   // of slots between these shards, ordered by id; not what fills another group, or this one
 }
 
 // Groups returns the groups of a collection, in the order of their keys. One that has keys to come has none.
@@ -31,7 +31,7 @@ func (c *Collection) Groups() []Group {
 		}
 	}
 	for _, m := range c.Moves {
-		if i, ok := c.findKey(c.keyOfMove(m)); ok {
+		if i, ok := c.findKey(c.keyOfMove(m)); ok && m.Fill == 0 {
 			all[i].Moves = append(all[i].Moves, m)
 		}
 	}
@@ -59,7 +59,7 @@ func (c *Collection) Group(key *point.ShardKey) (Group, error) {
 		}
 	}
 	for _, m := range c.Moves {
-		if c.keyOfMove(m) == k.Key {
+		if m.Fill == 0 && c.keyOfMove(m) == k.Key {
 			g.Moves = append(g.Moves, m)
 		}
 	}
@@ -100,8 +100,14 @@ func (g Group) Of() string {
 	return " of shard key " + g.Key.Key.String()
 }
 
-// Owning counts the shards that own slots.
+// Partial reports whether the group is to be filled from another one.
+func (g Group) Partial() bool { return g.Key != nil && g.Key.Partial }
+
+// Owning counts the shards that own slots or, while none of the group does, that will.
 func (g Group) Owning() (n int) {
+	if g.Partial() {
+		return len(g.Shards)
+	}
 	for _, sh := range g.Shards {
 		if len(sh.Slots) > 0 {
 			n++

@@ -16,6 +16,8 @@ type ShardKey struct {
 	ReplicationFactor uint32 `json:"replication_factor,omitempty"`
 	// Peers, if there are any, are those that copies may be on, ordered.
 	Peers []PeerID `json:"peers,omitempty"`
+	// Partial says that the key is to be filled from another one (FillShardKey). Its shards own no slots, so no request is for them.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // CreateShardKey declares a shard key. Placement is filled in on the Raft leader (Prepare), as is a number of shards that is 0.

@@ -14,10 +14,11 @@ type MoveID uint64
 // MovePhase says how far a move is (docs/design/resharding.md).
 type MovePhase string
 
-// The phases of a move. Copying and Sealing are under way; in Moved and Withdrawn only cleaning up is left.
+// The phases of a move. In Moved and Withdrawn only cleaning up is left, in the others it is under way.
 const (
 	Copying   MovePhase = "copying"   // the target receives what the source has
 	Sealing   MovePhase = "sealing"   // the source may refuse writes of the slots; the owner may flip
+	Ready     MovePhase = "ready"     // of a fill: sealed, and the target has everything; the others of the fill are waited for
 	Moved     MovePhase = "moved"     // the target owns the slots
 	Withdrawn MovePhase = "withdrawn" // the source goes on to own them
 )
@@ -33,10 +34,28 @@ type Move struct {
 	// SourceDone and TargetDone say, in the last two phases, who has nothing left to clean up. With both the move is removed.
 	SourceDone bool `json:"source_done,omitempty"`
 	TargetDone bool `json:"target_done,omitempty"`
+
+	// Fill is the operation that copies points into another shard key of which this is a part; 0: the slots change their owner.
+	Fill OperationID `json:"fill,omitempty"`
+	// Near says, of a part of a fill that is Copying, that it lacks little: the parts are sealed together.
+	Near bool `json:"near,omitempty"`
+	// Flip is what the flip of a part that is Ready rests on.
+	Flip *FlipMove `json:"flip,omitempty"`
 }
 
 // Running reports whether the move may still lead to a flip.
-func (m *Move) Running() bool { return m.Phase == Copying || m.Phase == Sealing }
+func (m *Move) Running() bool { return m.Phase == Copying || m.SealedBy() != 0 }
+
+// SealedBy returns the version that a seal of the move bears while a flip may rest on it; 0: none may.
+func (m *Move) SealedBy() uint64 {
+	switch m.Phase {
+	case Sealing:
+		return m.Version
+	case Ready:
+		return m.Version - 1 // nothing else leads to Ready than what made it so
+	}
+	return 0
+}
 
 // Floor is an index of a shard's log that a replica must have applied before it shows the shard's slots. It holds while the shard's
 // UnsafePromotions are Unsafe: another number says that the log may not have it.
@@ -132,7 +151,7 @@ type ChangeMove struct {
 	Begin      *BeginMove `json:"begin,omitempty"`
 	Seal       bool       `json:"seal,omitempty"`        // Copying -> Sealing
 	Reopen     bool       `json:"reopen,omitempty"`      // Sealing -> Copying
-	Flip       *FlipMove  `json:"flip,omitempty"`        // Sealing -> Moved
+	Flip       *FlipMove  `json:"flip,omitempty"`        // Sealing -> Moved, or Ready
 	Cancel     bool       `json:"cancel,omitempty"`      // Copying or Sealing -> Withdrawn
 	SourceDone bool       `json:"source_done,omitempty"` // in Moved and Withdrawn
 	TargetDone bool       `json:"target_done,omitempty"` // in Moved and Withdrawn

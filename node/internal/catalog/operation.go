@@ -19,6 +19,8 @@ const (
 	Replicate OperationKind = "replicate" // makes, moves or drops a copy by hand (PlaceShard)
 	// Resharding moves slots until a collection has as many shards as declared.
 	Resharding OperationKind = "reshard"
+	// Fill copies points of one shard key into another, which serves once it has them (FillShardKey).
+	Fill OperationKind = "fill"
 )
 
 // OperationState says how an operation stands.
@@ -55,6 +57,7 @@ type Operation struct {
 
 	Placement *Placement   `json:"placement,omitempty"` // of Replicate
 	Reshard   *Renumbering `json:"reshard,omitempty"`   // of Resharding
+	Fill      *Filling     `json:"fill,omitempty"`      // of Fill
 }
 
 // Placement is what a Replicate operation wants: a copy of Shard on To, none on From; either may be 0.
@@ -170,9 +173,11 @@ func (e *edit) endOperation(cmd EndOperation) error {
 	if len(cmd.Problem) > MaxProblemBytes {
 		return invalid("the problem of an operation takes %d bytes, at most %d are allowed", len(cmd.Problem), MaxProblemBytes)
 	}
-	if _, err := e.running(cmd.ID); err != nil {
+	o, err := e.running(cmd.ID)
+	if err != nil {
 		return err
 	}
+	e.withdraw(o)
 	e.finish(cmd.ID, cmd.State, cmd.Problem, cmd.At)
 	return nil
 }
@@ -196,6 +201,8 @@ func (e *edit) cancelOperation(cmd CancelOperation) error {
 			_, err := e.renumber(c, g, back, "it was cancelled: an operation of its own returns to the number of shards before")
 			return err
 		}
+	case Fill:
+		e.withdraw(o)
 	case Rebalance: // the moves under way are given up by the reconciler
 	}
 	e.finish(cmd.ID, Cancelled, "it was cancelled", cmd.At)

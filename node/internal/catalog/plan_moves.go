@@ -34,7 +34,7 @@ func PlanMoves(c *Collection) Moving {
 
 // Plan is PlanMoves for one group.
 func (g Group) Plan() Moving {
-	if g.even() {
+	if g.Partial() || g.even() {
 		return Moving{}
 	}
 	p := newMovePlan(g)

@@ -56,7 +56,7 @@ func (st *Standing) Write(epoch uint64, touches *slot.Set, s *State, more []Seal
 	}
 	if !settled {
 		for _, m := range st.moves {
-			if m.Phase == catalog.Sealing && m.Source == st.shard { // a predecessor's seal may stand in the log
+			if m.SealedBy() != 0 && m.Source == st.shard { // a predecessor's seal may stand in the log
 				sealed = sealed.Or(slot.SetOf(m.Slots...))
 			}
 		}
@@ -110,7 +110,7 @@ func (st *Standing) stale(format string, args ...any) *fault.Error {
 func (st *Standing) open(x Sealed) bool {
 	for _, m := range st.moves {
 		if m.ID == x.Move {
-			return m.Version < x.Version || m.Version == x.Version && m.Phase == catalog.Sealing
+			return m.Version < x.Version || m.SealedBy() == x.Version
 		}
 	}
 	return x.Move > st.last // else the move is over
@@ -126,29 +126,39 @@ func (st *Standing) MaySeal(x Seal) bool {
 	return false
 }
 
-// Unseals lists the seals that the catalog does not stand for any more: their primary undoes them (M4). A seal of a move that led to a flip stays
-// until the rows are dropped.
-func (st *Standing) Unseals(s *State) []Unseal {
+// End is an entry that ends a seal.
+type End struct {
+	Sealed
+	Op Op
+}
+
+// Ends lists what ends the seals that the catalog does not stand for any more: their primary appends it (M4). A seal of a move that led to a flip
+// stays until the rows are dropped. That of a fill ends with a Drop of nothing: who has applied that refuses readers of before it (F4).
+func (st *Standing) Ends(s *State) []End {
 	if s == nil {
 		return nil
 	}
-	var undo []Unseal
+	var ends []End
 	for _, x := range s.Sealed {
-		if st.open(x) || st.moved(x.Move) {
-			continue
+		switch m := st.moved(x.Move); {
+		case st.open(x):
+		case m == nil:
+			ends = append(ends, End{x, Unseal{Move: x.Move, Version: x.Version}})
+		case m.Fill != 0:
+			ends = append(ends, End{x, Drop{Move: x.Move, Epoch: st.Since}})
 		}
-		undo = append(undo, Unseal{Move: x.Move, Version: x.Version})
 	}
-	return undo
+	return ends
 }
 
-func (st *Standing) moved(id catalog.MoveID) bool {
+// moved returns a move from here that has led to a flip, nil if it has not.
+func (st *Standing) moved(id catalog.MoveID) *catalog.Move {
 	for _, m := range st.moves {
-		if m.ID == id {
-			return m.Phase == catalog.Moved
+		if m.ID == id && m.Phase == catalog.Moved {
+			return m
 		}
 	}
-	return false
+	return nil
 }
 
 // Accepts lists the moves whose slots the catalog has given to this shard and that may not be accepted in its log (M7). Their primary

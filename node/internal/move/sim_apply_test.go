@@ -161,16 +161,14 @@ func (w *world) drop(r *replica, op move.Drop, index int) move.Found {
 }
 
 // checkFlip demands M5: at a flip the target has, in its log, what the source has.
-func (w *world) checkFlip(s *catalog.State, cmd catalog.Command) {
-	c := s.Collections[cmd.ChangeMove.Collection]
-	m, _ := c.Move(cmd.ChangeMove.Move)
+func (w *world) checkFlip(s *catalog.State, c *catalog.Collection, m *catalog.Move) {
 	slots := slot.SetOf(m.Slots...)
 	of := func(id catalog.ShardID) map[int]int64 {
 		ref := catalog.ShardRef{Collection: c.ID, Shard: id}
 		_, sh, _ := s.Shard(ref)
 		r := w.shards[ref][int(sh.Primary)-1]
 		rows := w.replay(r.log)
-		maps.DeleteFunc(rows, func(id int, _ int64) bool { return !slots.Has(slotOf(id)) })
+		maps.DeleteFunc(rows, func(id int, _ int64) bool { return !slots.Has(slotOf(id)) || !copied(m, id) })
 		return rows
 	}
 	if source, target := of(m.Source), of(m.Target); !maps.Equal(source, target) {

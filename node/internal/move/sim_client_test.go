@@ -35,9 +35,13 @@ type request struct {
 	parts  []*part
 	age    int
 	shared bool // about ids that all write: nobody knows what they are, but each owner has to have the same
+	clears int  // the owner whose ids it deletes under the fallback, which nobody asks for them any more; 0: it is not such a request
 }
 
 func (r *request) owner() int {
+	if r.clears != 0 {
+		return r.clears
+	}
 	if r.shared {
 		return simWriters + 1
 	}
@@ -90,6 +94,9 @@ func (k *writer) begin() {
 		return // its node has restarted and does not know it again yet
 	}
 	k.seq++
+	if k.clear() {
+		return
+	}
 	r := &request{writer: k, seq: k.seq, ids: map[int]int64{}, shared: k.w.random.IntN(4) == 0}
 	list := k.all()
 	if r.shared {
@@ -113,7 +120,8 @@ func (k *writer) begin() {
 
 // split cuts a request, or what of it is within a scope, into parts by the catalog of the writer's node.
 func (k *writer) split(r *request, only []int, scope *slot.Set) {
-	col, _ := k.w.view(k.node).Lookup("c")
+	all, _ := k.w.view(k.node).Lookup("c")
+	col := k.route(all)
 	if r.del != 0 {
 		for _, sh := range col.Owners() {
 			p := &part{req: r, epoch: col.Epoch, ref: catalog.ShardRef{Collection: col.ID, Shard: sh.ID}, slots: sh.Owned()}
@@ -295,12 +303,16 @@ func (w *world) beginRead() {
 		node: n, strict: w.random.IntN(2) == 0, epoch: col.Epoch, began: map[int]int64{}, found: map[int]int64{},
 		min: map[catalog.ShardRef]int{}, proved: map[catalog.ShardRef]bool{},
 	}
+	of := w.writers[0] // whose way the read takes
+	if w.fills {
+		of = w.writers[w.random.IntN(len(w.writers))]
+	}
 	for _, k := range w.writers {
-		if r.strict || k.node == n {
+		if (r.strict || k.node == n) && (!w.fills || k.tenant() == of.tenant()) {
 			r.writers = append(r.writers, k)
 		}
 	}
-	for _, sh := range col.Owners() {
+	for _, sh := range of.route(col).Owners() {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 		r.refs = append(r.refs, ref)
 		for _, k := range r.writers {

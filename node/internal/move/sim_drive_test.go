@@ -104,6 +104,9 @@ func (w *world) driveTarget(n int, col *catalog.Collection, m *catalog.Move, ref
 	case move.DoDone:
 		w.change(m, col, catalog.ChangeMove{TargetDone: true})
 	case move.Wait, move.DoUnseal:
+		if m.Phase == catalog.Ready && w.random.IntN(2*w.patience(m)) == 0 {
+			w.change(m, col, catalog.ChangeMove{Reopen: true}) // it lasts too long
+		}
 	}
 }
 
@@ -116,15 +119,31 @@ func (w *world) driveSource(n int, col *catalog.Collection, m *catalog.Move, ref
 			w.drivers(ref, r, m, move.Drop{Move: m.ID, Slots: m.Slots, Epoch: sh.Epoch, Limit: 2})
 		}
 	case move.DoUnseal:
-		x, _ := r.state.Seal(m.ID)
-		w.drivers(ref, r, m, move.Unseal{Move: m.ID, Version: x.Version})
+		if x, _ := r.state.Seal(m.ID); m.Phase == catalog.Withdrawn {
+			w.drivers(ref, r, m, move.Unseal{Move: m.ID, Version: x.Version})
+		}
 	case move.DoDone:
 		w.change(m, col, catalog.ChangeMove{SourceDone: true})
 	default:
-		if m.Phase == catalog.Sealing && w.random.IntN(30) == 0 && (!w.calm || w.random.IntN(2) == 0) {
+		if m.SealedBy() != 0 && w.random.IntN(w.patience(m)) == 0 {
 			w.change(m, col, catalog.ChangeMove{Reopen: true}) // it lasts too long
 		}
 	}
+}
+
+// patience is how seldom a driver finds that a seal lasts too long.
+func (w *world) patience(m *catalog.Move) int {
+	n := 30
+	if m.Fill != 0 {
+		n = 60 // there are several who may find it
+	}
+	if w.calm {
+		n *= 2
+		if m.Fill != 0 {
+			n *= 5
+		}
+	}
+	return n
 }
 
 // pass goes on with a pass, or begins one at the replica that the target's node takes for the source's primary.
@@ -253,7 +272,8 @@ func (w *world) deltas(n int, m *catalog.Move, p *replica, t *track, in *move.In
 			continue
 		}
 		it := item{ID: id}
-		if it.Val = p.data[id]; it.Val == 0 {
+		if it.Val = p.data[id]; it.Val == 0 || !copied(m, id) {
+			it.Val = 0
 			it.Gone = true
 		}
 		items = append(items, it)
@@ -282,7 +302,7 @@ func (w *world) whole(n int, m *catalog.Move, p *replica, in *move.Incoming, uns
 	c := move.Chunk{Move: m.ID, Cut: uint64(p.applied)}
 	var items []item
 	for _, id := range ids(p.data) {
-		if !slots.Has(slotOf(id)) {
+		if !slots.Has(slotOf(id)) || !copied(m, id) {
 			continue
 		}
 		it := item{ID: id, Val: p.data[id]}

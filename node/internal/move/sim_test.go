@@ -31,8 +31,9 @@ func (w *world) act() {
 	switch k := w.random.IntN(100); {
 	case k < 18:
 		if !w.lags(w.slow, n) {
-			w.apply(ref, w.shards[ref][n])
-			w.apply(ref, w.shards[ref][n])
+			for range w.pace() {
+				w.apply(ref, w.shards[ref][n])
+			}
 		}
 	case k < 32:
 		if !w.lags(w.slow, n) {
@@ -98,6 +99,10 @@ func (w *world) askOne() {
 }
 
 func (w *world) declare(shards uint32) {
+	if w.fills {
+		w.declareFill(shards)
+		return
+	}
 	w.propose(catalog.Command{Reshard: &catalog.Reshard{Collection: 1, ShardNumber: shards}})
 }
 
@@ -109,7 +114,7 @@ func (w *world) biased() bool {
 	case w.bias == promoteSealing && w.random.IntN(3) == 0:
 		for _, c := range w.latest().Collections {
 			for _, m := range c.Moves {
-				if m.Phase == catalog.Sealing {
+				if m.SealedBy() != 0 {
 					w.promote(catalog.ShardRef{Collection: c.ID, Shard: m.Source})
 					return true
 				}
@@ -169,6 +174,7 @@ func (w *world) lags(who, n int) bool { return who == n && !w.calm && w.random.I
 
 // reconcile does, by a node's catalog, what the reconciler does on the leader.
 func (w *world) reconcile(n int) {
+	w.endFills(n)
 	for _, c := range w.view(n).Sorted() {
 		plan := catalog.PlanMoves(c)
 		for _, m := range plan.Cancel {
@@ -187,7 +193,7 @@ func (w *world) reconcile(n int) {
 func (w *world) rest() {
 	w.calm = true
 	for range 60 {
-		for range 300 {
+		for range w.turns() {
 			w.act()
 			if w.failed != "" {
 				return
@@ -204,12 +210,28 @@ func (w *world) rest() {
 				w.propose(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: sh.Version, Promote: &catalog.Promote{Term: sh.Term + 1, Candidate: w.best(ref)}}})
 			}
 		}
-		if plan := catalog.PlanMoves(c); led && plan.Rest() && w.quiet() {
+		if plan := catalog.PlanMoves(c); led && plan.Rest() && len(c.Moves) == 0 && w.quiet() {
 			w.compare()
 			return
 		}
 	}
 	w.violate("it does not come to rest:\n%s", w.latest().Describe())
+}
+
+// pace is how many entries a replica applies at once: with many shards, each has its turn less often.
+func (w *world) pace() int {
+	if w.fills {
+		return len(w.shards)
+	}
+	return 2
+}
+
+// turns is how many steps it takes for all shards to have come on.
+func (w *world) turns() int {
+	if w.fills {
+		return 300 * max(1, len(w.shards)/2) // two keys have more of them
+	}
+	return 300
 }
 
 func (w *world) best(ref catalog.ShardRef) catalog.PeerID {
@@ -275,7 +297,9 @@ func (w *world) compare() {
 			if !owned.Has(slotOf(id)) {
 				w.violate("%s has a row of point %d, slot %d, which it does not own", ref, id, slotOf(id))
 			}
-			rows[id] = val
+			if w.shows(sh, id) {
+				rows[id] = val
+			}
 		}
 		if s := first.state; s != nil && len(s.In)+len(s.Sealed)+len(s.Drops) > 0 {
 			w.violate("%s knows of moves still: %s", ref, s.Encode())
@@ -294,8 +318,8 @@ func (w *world) compare() {
 }
 
 // walk returns what went wrong, "" if nothing did.
-func walk(seed uint64, weak bool, r rules, b bias) *world {
-	w := newWorld(seed, weak, r)
+func walk(seed uint64, weak, fills bool, r rules, b bias) *world {
+	w := newWorld(seed, weak, fills, r)
 	w.bias = b
 	for range simSteps {
 		if w.act(); w.failed != "" {
@@ -307,15 +331,15 @@ func walk(seed uint64, weak bool, r rules, b bias) *world {
 }
 
 // narrow is a walk about one move or two, and short.
-func narrow(seed uint64, weak bool, r rules, b bias) *world {
-	w := newWorld(seed, weak, r)
+func narrow(seed uint64, weak, fills bool, r rules, b bias) *world {
+	w := newWorld(seed, weak, fills, r)
 	w.bias, w.narrow = b, true
 	c, _ := w.latest().Lookup("c")
 	n := c.Config.ShardNumber
 	for range 200 {
 		w.act()
 	}
-	if n == 1 || n == 2 && seed%2 == 0 {
+	if fills || n == 1 || n == 2 && seed%2 == 0 {
 		w.declare(n + 1)
 	} else {
 		w.declare(n - 1)
@@ -325,7 +349,7 @@ func narrow(seed uint64, weak bool, r rules, b bias) *world {
 		if w.act(); w.failed != "" {
 			return w
 		}
-		if c, _ := w.latest().Lookup("c"); w.flips > 0 && len(c.Moves) == 0 {
+		if c, _ := w.latest().Lookup("c"); w.flips > 0 && len(c.Moves) == 0 && w.now >= w.until {
 			break
 		}
 	}
@@ -343,7 +367,7 @@ func TestMovesKeepTheirPromises(t *testing.T) {
 	flips := 0
 	for i := range count {
 		seed := *simSeed + uint64(i)
-		w := walk(seed, seed%3 == 2, rules{}, bias(seed/3)%biases)
+		w := walk(seed, seed%3 == 2, false, rules{}, bias(seed/3)%biases)
 		flips += w.flips
 		if w.failed != "" || *simTrace {
 			t.Logf("seed %d:\n%s", seed, strings.Join(w.trace, "\n"))
@@ -363,6 +387,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 	for name, c := range map[string]struct {
 		rules rules
 		weak  bool
+		fills bool
 		bias  bias
 	}{
 		"M2: writes of sealed slots are refused":             {rules: rules{noSeals: true}},
@@ -380,11 +405,19 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 		"M8: a target shows slots once it has them":          {rules: rules{noFloor: true}, bias: readMore},
 		"M8: a source that has dropped rows says so":         {rules: rules{noEpochFloor: true}},
 		"M9: a sealed source does not answer a fresh reader": {rules: rules{noFresh: true}, bias: readMore},
+
+		"F1: all parts are sealed when a key begins to serve":  {rules: rules{noTogether: true}, fills: true},
+		"F2: writes of sealed slots are refused":               {rules: rules{noSeals: true}, fills: true},
+		"F2: a seal holds until the phase is left":             {rules: rules{eagerUnseal: true}, fills: true},
+		"F2: what is counted with is of one history":           {rules: rules{noUnsafe: true}, fills: true, weak: true, bias: promoteFlipping},
+		"F3: a source refuses writes of before the activation": {rules: rules{noSourceEpoch: true}, fills: true},
+		"F4: a source that has ended its seal says so":         {rules: rules{noEpochFloor: true}, fills: true, bias: readMore},
+		"F5: a target shows slots once it has them":            {rules: rules{noFloor: true}, fills: true, bias: readMore},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(*simWithout) {
-				if w := narrow(seed+1, c.weak, c.rules, c.bias); w.failed != "" {
+				if w := narrow(seed+1, c.weak, c.fills, c.rules, c.bias); w.failed != "" {
 					t.Logf("seed %d: %s", seed+1, w.failed)
 					return
 				}

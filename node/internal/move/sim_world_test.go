@@ -22,7 +22,7 @@ const (
 
 // rules are the parts of the protocol that a walk may leave out, to see that it is missed.
 type rules struct {
-	noSeals, noOwner, noSettled, noMore, noUnsafe, noAccept, noForeign, noFloor, noEpochFloor, noFresh, noTracker, noVersion, eagerUnseal, noSealApplied, noStand, noPlace bool
+	noSeals, noOwner, noSettled, noMore, noUnsafe, noAccept, noForeign, noFloor, noEpochFloor, noFresh, noTracker, noVersion, eagerUnseal, noSealApplied, noStand, noPlace, noTogether, noSourceEpoch bool
 }
 
 // entry is one place of a shard's log.
@@ -53,9 +53,9 @@ type replica struct {
 	more  []move.Seal
 	did   map[catalog.MoveID]bool // Accept appended in this term
 	swept int
-	undid uint64                 // the version of the last Unseal
-	drove map[catalog.MoveID]int // the last entry of the drivers, which wait for it to be applied
-	fed   map[catalog.MoveID]int // the last entry of a pass
+	undid map[catalog.MoveID]uint64 // the version whose seal was ended
+	drove map[catalog.MoveID]int    // the last entry of the drivers, which wait for it to be applied
+	fed   map[catalog.MoveID]int    // the last entry of a pass
 	sure  map[catalog.MoveID]assurance
 }
 
@@ -93,6 +93,10 @@ type world struct {
 	bias      bias
 	narrow    bool // the walk is about one change of the number of shards
 	trouble   bool // of a narrow walk: it has begun
+	fills     bool // the collection has shard keys, and the walk is about filling one (sim_fill_test.go)
+	activated int
+	until     int // a narrow walk goes on for a while after an activation
+	oldest    int // the state that a node falls back to at most
 }
 
 // bias is what a walk has more of.
@@ -127,9 +131,9 @@ func (w *world) violate(format string, args ...any) {
 	}
 }
 
-func newWorld(seed uint64, weak bool, r rules) *world {
+func newWorld(seed uint64, weak, fills bool, r rules) *world {
 	w := &world{
-		random: rand.New(rand.NewPCG(seed, 7)), rules: r, weak: weak, history: []*catalog.State{catalog.Empty()},
+		random: rand.New(rand.NewPCG(seed, 7)), rules: r, weak: weak, fills: fills, history: []*catalog.State{catalog.Empty()},
 		shards: map[catalog.ShardRef]map[int]*replica{}, feeds: map[feedKey]*feed{},
 		standings: map[standingKey]*move.Standing{},
 	}
@@ -141,9 +145,16 @@ func newWorld(seed uint64, weak bool, r rules) *world {
 	if weak {
 		quorum = 1
 	}
-	w.propose(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: "c", Config: catalog.Config{
-		ShardNumber: 1 + w.random.Uint32N(3), ReplicationFactor: simNodes, WriteConsistencyFactor: quorum,
-	}}})
+	config := catalog.Config{ShardNumber: 1 + w.random.Uint32N(3), ReplicationFactor: simNodes, WriteConsistencyFactor: quorum}
+	if fills {
+		config.Sharding = catalog.CustomSharding
+	}
+	w.propose(catalog.Command{CreateCollection: &catalog.CreateCollection{Name: "c", Config: config}})
+	if fills {
+		w.createKey(simFallback, false)
+		w.createKey(simTenant, true)
+		w.oldest = len(w.history) - 1
+	}
 	for i := range simWriters {
 		w.writers = append(w.writers, newWriter(w, i))
 	}
@@ -173,15 +184,16 @@ func (w *world) propose(cmd catalog.Command) {
 			}
 		}
 	}
-	next, r := catalog.Apply(before, cmd)
+	next, r := catalog.Apply(w.mutated(before, cmd), cmd)
 	if r.Err != nil {
 		return
 	}
+	w.mutate(before, next)
 	b, _ := json.Marshal(cmd)
 	w.note("catalog %d: %s", len(w.history), b)
 	if flip {
 		w.flips++
-		w.checkFlip(before, cmd)
+		w.checkFlips(before, next, cmd)
 	}
 	w.history = append(w.history, next)
 	for ref, sh := range next.Shards() {
@@ -245,7 +257,7 @@ func (w *world) learn(n, to int) {
 			r.lead = 0
 		}
 		if mine && sh.Term > r.follows && r.lead == 0 {
-			r.lead, r.follows, r.more, r.did, r.drove, r.undid, r.swept = sh.Term, sh.Term, nil, map[catalog.MoveID]bool{}, map[catalog.MoveID]int{}, 0, 0
+			r.lead, r.follows, r.more, r.did, r.drove, r.undid, r.swept = sh.Term, sh.Term, nil, map[catalog.MoveID]bool{}, map[catalog.MoveID]int{}, map[catalog.MoveID]uint64{}, 0
 			r.fed, r.sure = map[catalog.MoveID]int{}, map[catalog.MoveID]assurance{}
 			r.log = append(r.log, entry{term: sh.Term})
 			r.start = len(r.log)
@@ -283,10 +295,10 @@ func (w *world) duties(n int, ref catalog.ShardRef, r *replica) {
 			w.append(ref, r, entry{ctl: a})
 		}
 	}
-	for _, u := range st.Unseals(r.state) {
-		if r.undid < u.Version {
-			r.undid = u.Version
-			w.append(ref, r, entry{ctl: u})
+	for _, u := range st.Ends(r.state) {
+		if r.undid[u.Move] < u.Version {
+			r.undid[u.Move] = u.Version
+			w.append(ref, r, entry{ctl: u.Op})
 		}
 	}
 	if w.rules.eagerUnseal && r.state != nil {
@@ -431,7 +443,7 @@ func (w *world) crash(n int) {
 			delete(w.feeds, key)
 		}
 	}
-	w.learn(n, w.random.IntN(w.nodes[n].view+1))
+	w.learn(n, w.oldest+w.random.IntN(w.nodes[n].view-w.oldest+1))
 }
 
 func slotOf(id int) slot.Slot { return slot.Of(point.Num(uint64(id))) }

@@ -15,7 +15,7 @@ const (
 	DoAbort              // the phase is to go back to copying: this attempt cannot succeed
 	DoAccept             // append Accept
 	DoForget             // append Forget
-	DoUnseal             // append Unseal
+	DoUnseal             // append what ends the seal (Standing.Ends)
 	DoDrop               // append Drop
 	DoDone               // tell the catalog that this side has cleaned up
 )
@@ -38,6 +38,10 @@ func TargetStep(m *catalog.Move, s *State, sure bool) Step {
 			return DoFlip
 		}
 		return DoLast
+	case catalog.Ready:
+		if !ok || in.Cursor == 0 {
+			return DoAbort
+		}
 	case catalog.Moved:
 		switch {
 		case m.TargetDone:
@@ -67,9 +71,9 @@ func SourceStep(m *catalog.Move, s *State, rows bool) Step {
 	switch {
 	case m.Running() || m.SourceDone:
 		return Wait
-	case m.Phase == catalog.Moved && (sealed || dropping || rows):
+	case m.Phase == catalog.Moved && m.Fill == 0 && (sealed || dropping || rows):
 		return DoDrop
-	case m.Phase == catalog.Withdrawn && sealed:
+	case sealed:
 		return DoUnseal
 	}
 	return DoDone

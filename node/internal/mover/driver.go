@@ -34,7 +34,7 @@ type driver struct {
 
 	small     bool      // the last pass had little to send
 	sealing   time.Time // since when the phase is sealing, as seen here
-	version   uint64    // of that phase
+	version   uint64    // that its seal bears
 	cut       time.Time // when the last pass had its cut of the sealed source
 	copied    time.Time // when what it brought was in the log here, and the seal stood
 	reopened  int       // attempts at the last pass that failed
@@ -101,10 +101,10 @@ func (d *driver) look(state *catalog.State) (l look, ok bool) {
 		return l, false
 	}
 	l.Office, ok = d.opts.Replicas.Office(d.side.ref)
-	if l.move.Phase != catalog.Sealing {
+	if by := l.move.SealedBy(); by == 0 {
 		d.sealing = time.Time{}
-	} else if d.sealing.IsZero() || d.version != l.move.Version {
-		d.sealing, d.version = time.Now(), l.move.Version
+	} else if d.sealing.IsZero() || d.version != by {
+		d.sealing, d.version = time.Now(), by
 	}
 	return l, ok
 }
@@ -134,11 +134,11 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 		return 0, d.change(ctx, l, catalog.ChangeMove{SourceDone: true})
 	default:
 	}
-	if l.move.Phase == catalog.Sealing {
-		if left := 2*sealFor(d.opts.SealFor, l.move.Version) - time.Since(d.sealing); left > 0 {
+	if by := l.move.SealedBy(); by != 0 {
+		if left := 2*sealFor(d.opts.SealFor, by) - time.Since(d.sealing); left > 0 {
 			return left, nil
 		}
-		d.logger.Warn("the last pass lasts too long; writes go on", "version", l.move.Version)
+		d.logger.Warn("the last pass lasts too long; writes go on", "version", by)
 		return 0, d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 	}
 	return idle, nil // sealed slots are unsealed by the replica itself
@@ -160,6 +160,9 @@ func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, e
 	case move.DoAbort:
 		return 0, d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 	case move.DoAccept:
+		if l.move.Fill != 0 {
+			d.logger.Info("the points of another shard key have been copied", "operation", uint64(l.move.Fill), "from", uint32(l.move.Source))
+		}
 		return 0, d.control(ctx, l, move.Accept{Move: l.move.ID})
 	case move.DoForget:
 		return 0, d.forget(ctx, l)
@@ -171,8 +174,21 @@ func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, e
 	case move.DoDone:
 		return 0, d.change(ctx, l, catalog.ChangeMove{TargetDone: true})
 	case move.Wait, move.DoUnseal:
+		if l.move.Phase == catalog.Ready {
+			return d.awaiting(ctx, l)
+		}
 	}
 	return idle, nil
+}
+
+// awaiting waits for the other parts of a fill, for as long as the seals may last.
+func (d *driver) awaiting(ctx context.Context, l look) (waits time.Duration, err error) {
+	left := sealFor(d.opts.SealFor, d.version) - time.Since(d.sealing)
+	if left > 0 {
+		return left, nil
+	}
+	d.giveUp(fault.New(fault.Timeout, "the other parts of operation %d were not ready in time", l.move.Fill))
+	return 0, d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 }
 
 // yieldFor bounds for how long at a time what can wait does so.
@@ -181,7 +197,7 @@ const yieldFor = time.Second
 // yield is how long to wait, at most, for the flip of another move: while slots take no writes, disks and processors are for what ends
 // that, and one flip after the other pauses writes for a shorter time than several at once, of fewer slots. 0: go on.
 func (d *driver) yield(state *catalog.State) time.Duration {
-	if !d.others(state, func(m *catalog.Move) bool { return m.Phase == catalog.Sealing }) {
+	if !d.others(state, func(m *catalog.Move) bool { return m.SealedBy() != 0 }) {
 		d.yielding = time.Time{}
 		return 0
 	}

@@ -19,6 +19,8 @@ const (
 	inFlightEntries = 64
 	// stall ends a pass to which nothing comes.
 	stall = 30 * time.Second
+	// nearPause is between the passes of a part of a fill that waits for the others.
+	nearPause = 100 * time.Millisecond
 	// betweenPasses lets changes gather.
 	betweenPasses = 20 * time.Millisecond
 	// turnSpread keeps those who have waited for the same flip from beginning theirs at once.
@@ -36,7 +38,14 @@ func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err 
 			return 0, err
 		}
 		d.small = !p.begin.Full && p.begin.Changed <= uint64(d.opts.Small)
+		if l.move.Near { // the other parts of the fill are waited for
+			return nearPause, nil
+		}
 		return 0, nil
+	}
+	if l.move.Near {
+		d.small = false
+		return nearPause, nil
 	}
 	if left := time.Until(d.notBefore); left > 0 {
 		d.small = false // by then there is more
@@ -140,7 +149,10 @@ func (d *driver) giveUp(why error) {
 func (d *driver) flip(ctx context.Context, l look) error {
 	flip := d.sure.flip
 	err := d.change(ctx, l, catalog.ChangeMove{Flip: &flip})
-	if err == nil {
+	switch {
+	case err == nil && l.move.Fill != 0:
+		return nil // the last part of the fill makes the flip
+	case err == nil:
 		d.flipped(l)
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/shard"
@@ -132,6 +133,10 @@ func (m *Manager) beginFeed(r *runner, req FeedRequest, s *sealing) (*feeding, e
 	if err != nil {
 		return nil, err
 	}
+	if err := m.restrict(cut, req); err != nil {
+		cut.Close()
+		return nil, err
+	}
 	f := &feeding{m: m, r: r, req: req, cut: cut, seal: s, chunks: make(chan FeedChunk)}
 	f.begin = FeedBegin{Cut: cut.Applied, Unsafe: unsafe, Full: cut.Full, Points: cut.Points, Changed: cut.Changed}
 	if seal, ok := cut.Moves.Seal(req.Move); ok {
@@ -153,6 +158,35 @@ func (m *Manager) beginFeed(r *runner, req FeedRequest, s *sealing) (*feeding, e
 		return nil, err
 	}
 	return f, nil
+}
+
+// restrict narrows the cut of a part of a fill to the points that it copies.
+func (m *Manager) restrict(cut *shard.SlotCut, req FeedRequest) error {
+	state, _ := m.opts.Metadata.Watch()
+	col, ok := state.Collections[req.Ref.Collection]
+	if !ok {
+		return fault.New(fault.StaleEpoch, "collection %d is gone", req.Ref.Collection)
+	}
+	mv, ok := col.Move(req.Move)
+	if !ok || !mv.Running() {
+		return fault.New(fault.StaleEpoch, "move %d is not under way any more", req.Move)
+	}
+	if mv.Fill == 0 {
+		return nil
+	}
+	encoded, ok := state.FillFilter(mv)
+	if !ok {
+		return fault.New(fault.StaleEpoch, "operation %d is over", mv.Fill)
+	}
+	if len(encoded) == 0 {
+		return nil
+	}
+	only, err := filter.CompileEncoded(encoded)
+	if err != nil {
+		return fmt.Errorf("the filter of operation %d: %w", mv.Fill, err)
+	}
+	cut.Only(only)
+	return nil
 }
 
 func notLeading(st *Status) error {

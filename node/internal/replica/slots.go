@@ -18,7 +18,7 @@ type reign struct {
 	start    replication.Index // its TermStart
 	sealing  []move.Seal       // appended, not yet applied
 	accepted map[catalog.MoveID]bool
-	undone   map[catalog.MoveID]uint64 // the version that an Unseal was appended for
+	undone   map[catalog.MoveID]uint64 // the version whose seal was ended
 }
 
 // office notices when this replica takes or loses the office of primary. That may happen twice between two answers of
@@ -49,8 +49,8 @@ func (r *runner) slotDuties() bool {
 			all = all && r.reign.accepted[a.Move]
 		}
 	}
-	for _, u := range r.standing.Unseals(r.moves) { // M4
-		if r.reign.undone[u.Move] < u.Version && r.control(u) {
+	for _, u := range r.standing.Ends(r.moves) { // M4
+		if r.reign.undone[u.Move] < u.Version && r.control(u.Op) {
 			r.reign.undone[u.Move] = u.Version
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -28,6 +29,7 @@ type SlotCut struct {
 	r        *reader
 	slots    slot.Set
 	segments []segment
+	only     *filter.Matcher
 }
 
 // CutSlots takes a cut for a move that the catalog shows under way from here. cursor is the index of an earlier cut, all of which its
@@ -53,6 +55,25 @@ func (s *Shard) CutSlots(id catalog.MoveID, cursor uint64) (*SlotCut, error) {
 	return c, nil
 }
 
+// Only restricts the cut to points that match; what does not match is not there. What is stored of a point alone decides, so one that has not
+// changed since is as it was.
+func (c *SlotCut) Only(m *filter.Matcher) { c.only = m }
+
+// shows reports whether a point of the shard is in the cut.
+func (c *SlotCut) shows(rec kv.Record) (bool, error) {
+	if c.only == nil || c.only.MatchesAll() {
+		return true, nil
+	}
+	t := storedWhole{storedTarget{r: c.r, id: rec.ID, raw: rec}}
+	ok := c.only.Match(&t)
+	return ok && t.err == nil, t.err
+}
+
+// storedWhole shows a filter also the vectors that do not fit the schema of the moment: those move too.
+type storedWhole struct{ storedTarget }
+
+func (t *storedWhole) HasVector(name string) bool { return t.loadVectors().Has(name) }
+
 // Close ends the cut.
 func (c *SlotCut) Close() { c.r.close() }
 
@@ -61,8 +82,11 @@ type Piece struct {
 	From, To []byte
 	Last     bool
 	Data     []byte
-	Points   int
+	Points   int // that were looked at; of a cut of points that match, fewer may be in Data
 }
+
+// maxLooks bounds how many points a piece is about, so that one comes in time where few match.
+const maxLooks = 1 << 14
 
 // All passes all points on in the order of their ids, in pieces of about size bytes; emit owns them. Of what the receiver has
 // (through is nil with full: all) and that has not changed since, only the ids go.
@@ -72,22 +96,15 @@ func (c *SlotCut) All(ctx context.Context, have Have, full bool, size int, emit 
 		if !c.slots.Has(slot.Of(rec.ID)) {
 			return true, nil
 		}
-		t, err := c.whole(rec)
-		if err != nil {
+		if err := c.add(&p, rec, have, full); err != nil {
 			return false, err
 		}
-		at := have
-		if full {
-			at.Through = t.id.AppendKey(nil)
-		}
-		p.Data = appendTransfer(p.Data, t, at)
-		p.Points++
-		if len(p.Data) < size {
+		if p.Points++; len(p.Data) < size && p.Points < maxLooks {
 			return true, nil
 		}
 		p.To = rec.ID.AppendKey(nil)
 		next := Piece{From: p.To, Data: make([]byte, 0, len(p.Data)+len(p.Data)/4)}
-		err = emit(p)
+		err := emit(p)
 		p = next
 		return true, err
 	})
@@ -96,6 +113,22 @@ func (c *SlotCut) All(ctx context.Context, have Have, full bool, size int, emit 
 	}
 	p.Last = true
 	return emit(p)
+}
+
+// add adds a point to a piece, if it is in the cut.
+func (c *SlotCut) add(p *Piece, rec kv.Record, have Have, full bool) error {
+	if ok, err := c.shows(rec); err != nil || !ok {
+		return err
+	}
+	t, err := c.whole(rec)
+	if err != nil {
+		return err
+	}
+	if full {
+		have.Through = t.id.AppendKey(nil)
+	}
+	p.Data = appendTransfer(p.Data, t, have)
+	return nil
 }
 
 // Changes passes the changed points on, as they are in the cut or as gone.
@@ -110,6 +143,12 @@ func (c *SlotCut) Changes(ctx context.Context, size int, emit func(Piece) error)
 				continue
 			}
 			rec, ok, err := c.r.view.Payload(c.r.s.gen, id)
+			if err != nil {
+				return err
+			}
+			if ok {
+				ok, err = c.shows(rec)
+			}
 			if err != nil {
 				return err
 			}

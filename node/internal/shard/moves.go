@@ -201,6 +201,9 @@ func (r *run) drop(op move.Drop) (found move.Found, fatal error) {
 		from = &id
 	}
 	slots := slot.SetOf(op.Slots...)
+	if slots.Empty() {
+		return move.Found{Done: true}, nil
+	}
 	looks, deleted := 0, uint32(0)
 	fatal = r.a.view.ScanPayloads(context.Background(), r.a.s.gen, from, func(rec kv.Record) (bool, error) {
 		if from != nil && rec.ID == *from {
