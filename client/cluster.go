@@ -103,7 +103,8 @@ type SlotMove struct {
 	ID             uint64
 	Source, Target uint32 // shards
 	Slots          uint32
-	Phase          string // copying, sealing, moved, withdrawn
+	Phase          string // copying, sealing, ready (of a fill), moved, withdrawn
+	Fill           bool   // points are copied into another shard key: the slots do not change their owner
 	Points         uint64 // that the target has of the first pass
 	TotalPoints    uint64 // 0: not known
 	Bytes          uint64 // that have come
@@ -117,6 +118,7 @@ type ShardKeyPlacement struct {
 	TargetShardNumber uint32
 	ReplicationFactor uint32
 	Placement         []PeerID // the peers it may live on; empty: all
+	Partial           bool     // it takes neither reads nor writes before it is filled from another key
 }
 
 // AsDeclared reports whether every shard is.

@@ -127,7 +127,7 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 	for _, m := range p.GetMoves() {
 		out.Moves = append(out.Moves, SlotMove{
 			ID: m.GetId(), Source: m.GetSourceShard(), Target: m.GetTargetShard(), Slots: m.GetSlots(), Phase: m.GetPhase(),
-			Points: m.GetPoints(), TotalPoints: m.GetTotalPoints(), Bytes: m.GetBytes(), Problem: m.GetProblem(),
+			Points: m.GetPoints(), TotalPoints: m.GetTotalPoints(), Bytes: m.GetBytes(), Problem: m.GetProblem(), Fill: m.GetFill(),
 		})
 	}
 	for _, s := range p.GetShards() {
@@ -154,7 +154,7 @@ func placementOf(p *clusterpb.CollectionPlacement) CollectionPlacement {
 
 func keyPlacementOf(k *clusterpb.ShardKeyPlacement) ShardKeyPlacement {
 	key := ShardKeyPlacement{
-		Key: shardKeyOf(k.GetKey()), ShardNumber: k.GetShardNumber(), TargetShardNumber: k.GetTargetShardNumber(), ReplicationFactor: k.GetReplicationFactor(),
+		Key: shardKeyOf(k.GetKey()), ShardNumber: k.GetShardNumber(), TargetShardNumber: k.GetTargetShardNumber(), ReplicationFactor: k.GetReplicationFactor(), Partial: k.GetPartial(),
 	}
 	for _, peer := range k.GetPlacement() {
 		key.Placement = append(key.Placement, PeerID(peer))

@@ -23,15 +23,16 @@ const (
 // Operation is something that takes long: resharding, draining a peer, copying replicas.
 type Operation struct {
 	ID                    uint64
-	Kind                  string // reshard, drain, remove, replicate, rebalance, shard_key
+	Kind                  string // reshard, drain, remove, replicate, rebalance, fill
 	Collection            string // "" if it is about none
 	ShardKey              *ShardKey
-	Peer                  PeerID // 0 if it is about none
+	FromShardKey          *ShardKey // of fill: that is copied from
+	Peer                  PeerID    // 0 if it is about none
 	State                 OperationState
 	Phase                 string // what is being done, for people
-	Done, Total           uint64 // slots for reshard, replicas else
+	Done, Total           uint64 // slots for reshard, parts for fill, replicas else
 	BytesDone, BytesTotal uint64
-	PointsDone            uint64 // of reshard: of the moves that are under way
+	PointsDone            uint64 // of reshard and fill: of the moves that are under way
 	PointsTotal           uint64
 	Started, Ended        time.Time // Ended is zero while it runs
 	Problem               string    // why it does not go on, or why it ended otherwise than done
@@ -129,6 +130,10 @@ func operationOf(o *clusterpb.Operation) *Operation {
 	if o.ShardKey != nil {
 		key := shardKeyOf(o.ShardKey)
 		out.ShardKey = &key
+	}
+	if o.FromShardKey != nil {
+		key := shardKeyOf(o.FromShardKey)
+		out.FromShardKey = &key
 	}
 	if ms := o.GetStartedUnixMs(); ms != 0 {
 		out.Started = time.UnixMilli(ms)

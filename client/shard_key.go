@@ -51,6 +51,7 @@ type ShardKeySpec struct {
 	ShardNumber       uint32
 	ReplicationFactor uint32
 	Placement         []PeerID // the peers it may live on; empty: all
+	Partial           bool     // it takes neither reads nor writes before FillShardKey has filled it
 }
 
 // CreateShardKey declares a shard key of a collection with custom sharding. ClassExists or ClassInvalid: there is one.
@@ -65,6 +66,9 @@ func (c *Client) CreateShardKey(ctx context.Context, collection string, spec Sha
 	}
 	for _, peer := range spec.Placement {
 		request.Placement = append(request.Placement, uint64(peer))
+	}
+	if spec.Partial {
+		request.InitialState = qdrant.ReplicaState_Partial.Enum()
 	}
 	_, err := call(ctx, c, op, func(ctx context.Context, e *endpoint) (*qdrant.CreateShardKeyResponse, error) {
 		return e.collections.CreateShardKey(ctx, &qdrant.CreateShardKeyRequest{CollectionName: collection, Request: request})
@@ -92,6 +96,17 @@ func (c *Client) UpdateShardKey(ctx context.Context, collection string, key Shar
 	}
 	placement := keyPlacementOf(reply.GetShardKey())
 	return &placement, nil
+}
+
+// FillShardKey begins to copy the points of one shard key that match a filter (nil: all) into another one, which is Partial until it has
+// them all. Reads and writes that name it with the first as fallback are for the first until then. Operations tell how far it is.
+func (c *Client) FillShardKey(ctx context.Context, collection string, to, from ShardKey, filter *qdrant.Filter) error {
+	return c.setup(ctx, &qdrant.UpdateCollectionClusterSetupRequest{
+		CollectionName: collection,
+		Operation: &qdrant.UpdateCollectionClusterSetupRequest_ReplicatePoints{
+			ReplicatePoints: &qdrant.ReplicatePoints{FromShardKey: from.qdrant(), ToShardKey: to.qdrant(), Filter: filter},
+		},
+	})
 }
 
 // DeleteShardKey removes a shard key with its points.

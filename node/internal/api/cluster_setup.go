@@ -8,6 +8,7 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/coordinator"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
@@ -59,8 +60,33 @@ func (s setup) command(r *qdrant.UpdateCollectionClusterSetupRequest) (*catalog.
 		return createKey(s.col, o.CreateShardKey)
 	case *qdrant.UpdateCollectionClusterSetupRequest_DeleteShardKey:
 		return deleteKey(s.col, o.DeleteShardKey)
+	case *qdrant.UpdateCollectionClusterSetupRequest_ReplicatePoints:
+		return s.fill(o.ReplicatePoints)
 	}
 	return nil, invalid("cluster setup: the operation is of a kind that this server does not know")
+}
+
+// fill begins to copy points from one shard key to another. What the filter says is settled now, by the indexes and names of this moment.
+func (s setup) fill(r *qdrant.ReplicatePoints) (*catalog.Command, error) {
+	cmd := &catalog.FillShardKey{Collection: s.col.ID, At: s.now}
+	var err error
+	if cmd.From, err = shardKeyFrom(r.GetFromShardKey()); err != nil {
+		return nil, within(err, "from_shard_key")
+	}
+	if cmd.To, err = shardKeyFrom(r.GetToShardKey()); err != nil {
+		return nil, within(err, "to_shard_key")
+	}
+	if r.Filter == nil {
+		return &catalog.Command{FillShardKey: cmd}, nil
+	}
+	f, err := filterFrom(r.GetFilter())
+	if err != nil {
+		return nil, within(err, "filter")
+	}
+	if cmd.Filter, err = coordinator.Settled(s.col, f); err != nil {
+		return nil, within(err, "filter")
+	}
+	return &catalog.Command{FillShardKey: cmd}, nil
 }
 
 // ends is what a transfer is from and to.

@@ -107,8 +107,16 @@ func (s *collectionsService) CollectionClusterInfo(ctx context.Context, r *qdran
 	}
 	resp := &qdrant.CollectionClusterInfoResponse{PeerId: uint64(s.Self), ShardCount: uint64(len(found.Shards))}
 	for _, sh := range found.Shards {
+		filling := false
+		if sh.Key != nil {
+			k, ok := found.ShardKey(*sh.Key)
+			filling = ok && k.Partial
+		}
 		for _, replica := range sh.Replicas {
 			state := qdrant.ReplicaState(replica.State)
+			if filling && replica.State == catalog.Active {
+				state = qdrant.ReplicaState_Partial // complete as a copy, of a key that is not filled
+			}
 			if replica.State == catalog.Partial {
 				resp.ShardTransfers = append(resp.ShardTransfers, &qdrant.ShardTransferInfo{
 					ShardId: uint32(sh.ID), From: uint64(sh.Primary), To: uint64(replica.Peer), Sync: true,

@@ -11,9 +11,6 @@ import (
 // notBuilt lists the fields that stand for what is not built, by full name, with the noun that names it to users. A
 // field in this table never reaches a handler; a field that is in no table must be honoured there.
 var notBuilt = map[protoreflect.FullName]string{
-
-	"qdrant.UpdateCollectionClusterSetupRequest.replicate_points": "copying points from one shard key to another",
-
 	"qdrant.Vector.document":      nounInference,
 	"qdrant.Vector.image":         nounInference,
 	"qdrant.Vector.object":        nounInference,

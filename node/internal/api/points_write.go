@@ -91,7 +91,7 @@ func (c *core) checkKeys(ctx context.Context, collection string, keys []*coordin
 	current := false
 	for i := 0; i < len(keys); i++ {
 		err := keys[i].Check(found, true)
-		if fault.Is(err, fault.NotFound) && !current {
+		if (fault.Is(err, fault.NotFound) || fault.Is(err, fault.FailedPrecondition)) && !current {
 			if err := c.CatchUp(ctx); err != nil {
 				return within(err, "a shard key is not known here")
 			}

@@ -62,17 +62,16 @@ func createKey(found *catalog.Collection, r *qdrant.CreateShardKey) (*catalog.Co
 	if err != nil {
 		return nil, err
 	}
+	state := qdrant.ReplicaState_Active
 	if r.InitialState != nil {
-		switch r.GetInitialState() {
-		case qdrant.ReplicaState_Active:
-		case qdrant.ReplicaState_Partial:
-			return nil, missing("shard keys that are filled from another", "CreateShardKey.initial_state")
-		default:
-			return nil, invalid("initial_state: a shard key cannot begin as %s", r.GetInitialState())
-		}
+		state = r.GetInitialState()
+	}
+	if state != qdrant.ReplicaState_Active && state != qdrant.ReplicaState_Partial {
+		return nil, invalid("initial_state: a shard key cannot begin as %s", state)
 	}
 	cmd := &catalog.CreateShardKey{Collection: found.ID, ShardKey: catalog.ShardKey{
 		Key: key, ShardNumber: r.GetShardsNumber(), ReplicationFactor: r.GetReplicationFactor(),
+		Partial: state == qdrant.ReplicaState_Partial,
 	}}
 	for _, id := range r.GetPlacement() {
 		cmd.Peers = append(cmd.Peers, catalog.PeerID(id))

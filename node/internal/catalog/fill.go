@@ -293,7 +293,9 @@ func (s *State) checkFills(c *Collection) error {
 
 // checkFill checks a fill of which parts are under way: all are, side by side, and they are about each slot once.
 func (s *State) checkFill(c *Collection, id OperationID) error {
-	bad := func(what string) error { return invalid("collection %q: the parts of operation %d: %s", c.Name, id, what) }
+	bad := func(what string) error {
+		return invalid("collection %q: the parts of operation %d: %s", c.Name, id, what)
+	}
 	o, ok := s.Operation(id)
 	if !ok || o.Fill == nil || o.State != Running || o.Collection != c.ID {
 		return bad("it does not run")

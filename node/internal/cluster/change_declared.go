@@ -29,6 +29,9 @@ func (d *differ) declared() {
 			if o.Reshard != nil {
 				about.Text += fmt.Sprintf(": %s is cut into %s instead of %d", cutting(o), count(int(o.Reshard.To), "shard"), o.Reshard.From)
 			}
+			if o.Fill != nil {
+				about.Text += fmt.Sprintf(": points are copied from shard key %s of %s to shard key %s", o.Fill.From, o.Name, o.Fill.To)
+			}
 			d.add(event.OperationBegan, event.Info, about)
 		}
 		if o.State == catalog.Running || known && was.State != catalog.Running {

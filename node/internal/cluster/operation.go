@@ -19,6 +19,9 @@ func Operation(state *catalog.State, o *catalog.Operation, obs Observations) *cl
 	if o.Reshard != nil {
 		w.FromShardNumber, w.ToShardNumber, w.ShardKey = o.Reshard.From, o.Reshard.To, keyToWire(o.Reshard.Key)
 	}
+	if o.Fill != nil {
+		w.ShardKey, w.FromShardKey = keyToWire(&o.Fill.To), keyToWire(&o.Fill.From)
+	}
 	if o.State != catalog.Running {
 		if o.State != catalog.Done {
 			w.Done = 0
@@ -35,6 +38,9 @@ func Operation(state *catalog.State, o *catalog.Operation, obs Observations) *cl
 		p.rebalance(w)
 	case catalog.Resharding:
 		p.reshard(w)
+	case catalog.Fill:
+		p.fill(w)
+		return w // a pause does not hold it up
 	}
 	if state.Settings.IsPaused() {
 		w.Problem = "the cluster is paused: nothing moves until `ostraka resume`"
@@ -72,7 +78,7 @@ func concerned(state *catalog.State, o *catalog.Operation) []catalog.ShardRef {
 				is = is || r.Reason == catalog.ForBalance && (o.Collection == 0 || o.Collection == ref.Collection)
 			case catalog.Replicate:
 				is = ref.Collection == o.Collection && ref.Shard == o.Placement.Shard
-			case catalog.Resharding:
+			case catalog.Resharding, catalog.Fill:
 				is = ref.Collection == o.Collection && movesTo(state.Collections[ref.Collection], ref.Shard)
 			}
 		}
@@ -204,6 +210,33 @@ func (p progress) reshard(w *clusterpb.Operation) {
 	}
 }
 
+func (p progress) fill(w *clusterpb.Operation) {
+	c, ok := p.state.Collections[p.op.Collection]
+	if !ok {
+		return
+	}
+	running, sealed := 0, false
+	for _, m := range c.Parts(p.op.ID) {
+		if m.Running() {
+			running++
+			sealed = sealed || m.SealedBy() != 0
+			p.moving(w, c, m)
+		}
+	}
+	switch {
+	case sealed:
+		w.Phase = fmt.Sprintf("the last writes are being copied from shard key %s; those that come wait for a moment", p.op.Fill.From)
+	case running > 0:
+		w.Phase = fmt.Sprintf("points are being copied from shard key %s, %s at once", p.op.Fill.From, count(running, "part"))
+		if w.PointsTotal > 0 {
+			w.Phase += fmt.Sprintf(": %d of %s looked at", w.PointsDone, count(int(w.PointsTotal), "point"))
+		}
+	default:
+		w.Phase = fmt.Sprintf("shard key %s serves; %s to clean up", p.op.Fill.To, count(len(c.Parts(p.op.ID)), "part"))
+	}
+	w.Done = w.Total - uint64(running)
+}
+
 // moving adds how far a move has come, as the primary of its target tells. Its bytes in all are estimated by its points.
 func (p progress) moving(w *clusterpb.Operation, c *catalog.Collection, m *catalog.Move) {
 	target, ok := c.Shard(m.Target)
@@ -229,7 +262,11 @@ func (p progress) moving(w *clusterpb.Operation, c *catalog.Collection, m *catal
 		w.BytesTotal += st.Moving.Bytes
 	}
 	if st.Moving.Problem != "" {
-		w.Problem = fmt.Sprintf("the move of slots from shard %d to shard %d is tried again: %s", m.Source, m.Target, st.Moving.Problem)
+		what := "the move of slots"
+		if m.Fill != 0 {
+			what = "the copy of points"
+		}
+		w.Problem = fmt.Sprintf("%s from shard %d to shard %d is tried again: %s", what, m.Source, m.Target, st.Moving.Problem)
 	}
 }
 

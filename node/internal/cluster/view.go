@@ -82,6 +82,7 @@ func Placement(state *catalog.State, col *catalog.Collection, obs Observations) 
 func slotMove(state *catalog.State, col *catalog.Collection, m *catalog.Move, obs Observations) *clusterpb.SlotMove {
 	w := &clusterpb.SlotMove{
 		Id: uint64(m.ID), SourceShard: uint32(m.Source), TargetShard: uint32(m.Target), Slots: uint32(slot.Total(m.Slots)), Phase: string(m.Phase),
+		Fill: m.Fill != 0,
 	}
 	target, ok := col.Shard(m.Target)
 	if !ok || !m.Running() {
@@ -105,6 +106,9 @@ func showKeys(p *clusterpb.CollectionPlacement, col *catalog.Collection) {
 	p.TargetShardNumber = 0
 	for _, g := range col.Groups() {
 		p.TargetShardNumber += g.Number
+		if g.Partial() {
+			p.ShardNumber += uint32(g.Owning())
+		}
 		p.ShardKeys = append(p.ShardKeys, keyPlacement(col, g))
 	}
 }
@@ -117,7 +121,7 @@ func keyPlacement(col *catalog.Collection, g catalog.Group) *clusterpb.ShardKeyP
 	}
 	return &clusterpb.ShardKeyPlacement{
 		Key: keyToWire(&k.Key), ShardNumber: uint32(g.Owning()), TargetShardNumber: k.ShardNumber,
-		ReplicationFactor: uint32(col.Copies(k)), Placement: peers,
+		ReplicationFactor: uint32(col.Copies(k)), Placement: peers, Partial: k.Partial,
 	}
 }
 

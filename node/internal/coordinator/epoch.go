@@ -125,8 +125,8 @@ func (o ReadOptions) look(col *catalog.Collection) shard.Look {
 
 // splitAgain cuts what of a part was surely not done into parts of the shards that own its slots now. An operation with a filter stays
 // within the slots that it was for: what other shards have done is not done twice.
-func splitAgain(was, now *catalog.Collection, left part, maxBytes int) ([]part, error) {
-	now, err := ofKey(was, now, left.shard)
+func splitAgain(was, now *catalog.Collection, left part, keys *Keys, maxBytes int) ([]part, error) {
+	now, err := ofKey(was, now, left.shard, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // asks all.
 type Keys struct {
 	Keys []point.ShardKey
-	// Fallback, if not nil, takes the place of the only one of Keys where that does not exist.
+	// Fallback, if not nil, takes the place of the only one of Keys where that does not exist, or is not filled yet.
 	Fallback *point.ShardKey
 }
 
@@ -28,7 +28,8 @@ func (k *Keys) String() string {
 	return fmt.Sprint(k.Keys, k.Fallback)
 }
 
-// Check tells whether a request for these keys fits the collection; NotFound if one of them is not known.
+// Check tells whether a request for these keys fits the collection. Newer metadata may tell otherwise where it answers NotFound, one of them
+// is not known, or FailedPrecondition, one is not filled.
 func (k *Keys) Check(col *catalog.Collection, write bool) error {
 	_, _, err := k.within(col, write)
 	return err
@@ -40,7 +41,7 @@ func (k *Keys) within(col *catalog.Collection, write bool) (part *catalog.Collec
 	case k == nil && write && col.Config.Custom():
 		return nil, false, fault.New(fault.Invalid, "Shard key not specified: collection `%s` has custom sharding, a write names the shard key", col.Name)
 	case k == nil:
-		return col, false, nil
+		return filled(col), false, nil
 	case !col.Config.Custom():
 		return nil, false, fault.New(fault.Invalid, "collection `%s` has no shard keys to select: it was created with Auto sharding method", col.Name)
 	case len(k.Keys) == 0:
@@ -49,9 +50,9 @@ func (k *Keys) within(col *catalog.Collection, write bool) (part *catalog.Collec
 		return nil, false, fault.New(fault.Invalid, "a fallback is for one shard key, %d are selected", len(k.Keys))
 	}
 	for i, key := range k.Keys {
-		one, err := col.Within(key)
-		if fault.Is(err, fault.NotFound) && k.Fallback != nil {
-			one, err = col.Within(*k.Fallback)
+		one, err := withinFilled(col, key)
+		if unsettled(err) && k.Fallback != nil {
+			one, err = withinFilled(col, *k.Fallback)
 			fell = true
 		}
 		if err != nil {
@@ -67,12 +68,40 @@ func (k *Keys) within(col *catalog.Collection, write bool) (part *catalog.Collec
 	return part, fell, nil
 }
 
-// route narrows a collection to the shards of a request's keys. That a key does not exist is said, or acted upon, only by
+// withinFilled returns the collection with the shards of one key alone, if requests may be for it.
+func withinFilled(col *catalog.Collection, key point.ShardKey) (*catalog.Collection, error) {
+	if k, ok := col.ShardKey(key); ok && k.Partial {
+		return nil, fault.New(fault.FailedPrecondition, "shard key %s of collection `%s` is Partial: it takes neither reads nor writes before replicate_points has filled it; "+
+			"name the key that it is filled from as fallback until then", key, col.Name)
+	}
+	return col.Within(key)
+}
+
+// filled leaves out the shards of keys that are to be filled yet.
+func filled(col *catalog.Collection) *catalog.Collection {
+	partial := func(sh *catalog.Shard) bool {
+		k, ok := col.ShardKey(*sh.Key)
+		return ok && k.Partial
+	}
+	if !col.Config.Custom() || !slices.ContainsFunc(col.Shards, partial) {
+		return col
+	}
+	part := *col
+	part.Shards = slices.DeleteFunc(slices.Clone(col.Shards), partial)
+	return &part
+}
+
+// unsettled reports whether a key cannot be asked for as far as is known here: metadata that are up to date may tell otherwise.
+func unsettled(err error) bool {
+	return fault.Is(err, fault.NotFound) || fault.Is(err, fault.FailedPrecondition)
+}
+
+// route narrows a collection to the shards of a request's keys. That a key does not exist, or is not filled, is said, or acted upon, only by
 // metadata that are up to date: what was written to the fallback by mistake would be lost to those who ask the key. Reads that may be
 // behind anyway take the fallback without.
 func (c *Coordinator) route(ctx context.Context, col *catalog.Collection, k *Keys, write, fresh bool) (*catalog.Collection, error) {
 	part, fell, err := k.within(col, write)
-	doubtful := fault.Is(err, fault.NotFound) || fell && (write || fresh)
+	doubtful := unsettled(err) || fell && (write || fresh)
 	if !doubtful {
 		return part, err
 	}
@@ -88,10 +117,11 @@ func (c *Coordinator) route(ctx context.Context, col *catalog.Collection, k *Key
 	return part, err
 }
 
-// routeWrite is route for a write. What the cluster itself writes is for the shards of all keys.
+// routeWrite is route for a write. What the cluster itself writes is for the shards of all keys that are filled: into others comes what was
+// written where they are filled from.
 func (c *Coordinator) routeWrite(ctx context.Context, col *catalog.Collection, o WriteOptions) (*catalog.Collection, error) {
 	if o.raw {
-		return col, nil
+		return filled(col), nil
 	}
 	return c.route(ctx, col, o.Keys, true, true)
 }
@@ -114,9 +144,10 @@ func byKey(col *catalog.Collection) []*catalog.Collection {
 	return parts
 }
 
-// ofKey returns the part of a collection that has the key of a shard, as another state of it knew that.
-func ofKey(was, now *catalog.Collection, id catalog.ShardID) (*catalog.Collection, error) {
-	if !now.Config.Custom() {
+// ofKey returns the part of a collection that has the key of a shard, as another state of it knew that; of a request with a fallback, the shards
+// of the key that it is for now.
+func ofKey(was, now *catalog.Collection, id catalog.ShardID, k *Keys) (*catalog.Collection, error) {
+	if !now.Config.Custom() || k != nil && k.Fallback != nil {
 		return now, nil
 	}
 	if sh, ok := was.Shard(id); ok {

@@ -43,6 +43,15 @@ func tokenizedOp(col *catalog.Collection, op point.Op) point.Op {
 	return op
 }
 
+// Settled returns a filter as shards take it, encoded: how texts are cut and which vectors are meant is what the collection says now.
+func Settled(col *catalog.Collection, f *filter.Filter) ([]byte, error) {
+	f = f.Tokenized(col.Tokenizers)
+	if err := checkFilter(f); err != nil {
+		return nil, err
+	}
+	return filter.Encode(innerOf(col).filter(f)), nil
+}
+
 // tokenizedBytes settles an encoded filter. One that cannot be decoded stays: the check that follows refuses it.
 func tokenizedBytes(col *catalog.Collection, encoded []byte) []byte {
 	if !bytes.Contains(encoded, []byte(`"text":`)) {

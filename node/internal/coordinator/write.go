@@ -73,7 +73,7 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 	}
 	total := WriteResult{Completed: true}
 	for len(parts) > 0 {
-		if col, parts, err = c.writeRound(ctx, col, parts, c.full(op), opts, &total); err == nil {
+		if col, parts, err = c.writeRound(ctx, col, op, parts, opts, &total); err == nil {
 			continue
 		}
 		if total.OperationID > 0 && fault.Hint(err, fault.HintOutcome) == "" { // nobody may take it for refused and send it again
@@ -86,9 +86,9 @@ func (c *Coordinator) Write(ctx context.Context, collection string, op point.Op,
 
 // writeRound sends parts, and splits what of them was surely not done, as slots have changed their owner, by the collection as it is now.
 func (c *Coordinator) writeRound(
-	ctx context.Context, col *catalog.Collection, parts []part, full map[catalog.PeerID]error, opts WriteOptions, total *WriteResult,
+	ctx context.Context, col *catalog.Collection, op point.Op, parts []part, opts WriteOptions, total *WriteResult,
 ) (now *catalog.Collection, next []part, err error) {
-	left, old, err := c.writeParts(ctx, col, parts, full, opts.Wait, total)
+	left, old, err := c.writeParts(ctx, col, parts, c.full(op), opts.Wait, total)
 	if err != nil || old == nil {
 		return col, nil, err
 	}
@@ -98,14 +98,24 @@ func (c *Coordinator) writeRound(
 	if now, err = c.routeWrite(ctx, now, opts); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range left {
-		again, err := splitAgain(col, now, p, c.opts.MaxOpBytes)
-		if err != nil {
-			return nil, nil, err
-		}
-		next = append(next, again...)
+	next, err = c.resplit(col, now, op, left, opts)
+	return now, next, err
+}
+
+// resplit splits what is left of a write by a newer state of the collection. What the cluster itself writes is done once more as a whole,
+// which changes nothing where it is done: meanwhile another shard key may have points that had been in one.
+func (c *Coordinator) resplit(was, now *catalog.Collection, op point.Op, left []part, opts WriteOptions) (parts []part, err error) {
+	if opts.raw {
+		return splitKeys(now, op, c.opts.MaxOpBytes)
 	}
-	return now, next, nil
+	for _, p := range left {
+		again, err := splitAgain(was, now, p, opts.Keys, c.opts.MaxOpBytes)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, again...)
+	}
+	return parts, nil
 }
 
 // Forget removes from all points what they hold of a vector that is no longer declared, by its inner name: it takes room, and nobody

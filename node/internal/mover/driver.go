@@ -33,6 +33,7 @@ type driver struct {
 	logger hclog.Logger
 
 	small     bool      // the last pass had little to send
+	passed    time.Time // the last pass of a part of a fill that waits for others
 	sealing   time.Time // since when the phase is sealing, as seen here
 	version   uint64    // that its seal bears
 	cut       time.Time // when the last pass had its cut of the sealed source

@@ -20,7 +20,7 @@ const (
 	// stall ends a pass to which nothing comes.
 	stall = 30 * time.Second
 	// nearPause is between the passes of a part of a fill that waits for the others.
-	nearPause = 100 * time.Millisecond
+	nearPause = 250 * time.Millisecond
 	// betweenPasses lets changes gather.
 	betweenPasses = 20 * time.Millisecond
 	// turnSpread keeps those who have waited for the same flip from beginning theirs at once.
@@ -32,20 +32,16 @@ func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err 
 	if wait := d.yield(l.state); wait > 0 {
 		return wait, nil
 	}
+	if l.move.Near {
+		return d.near(ctx, l)
+	}
 	if !d.small {
 		p, err := d.pass(ctx, l, 0)
 		if err != nil {
 			return 0, err
 		}
 		d.small = !p.begin.Full && p.begin.Changed <= uint64(d.opts.Small)
-		if l.move.Near { // the other parts of the fill are waited for
-			return nearPause, nil
-		}
 		return 0, nil
-	}
-	if l.move.Near {
-		d.small = false
-		return nearPause, nil
 	}
 	if left := time.Until(d.notBefore); left > 0 {
 		d.small = false // by then there is more
@@ -71,6 +67,17 @@ func (d *driver) copying(ctx context.Context, l look) (waits time.Duration, err 
 		return 0, nil
 	}
 	return 0, d.change(ctx, l, catalog.ChangeMove{Seal: true})
+}
+
+// near keeps a part of a fill that lacks little from lacking more, until the others are as far.
+func (d *driver) near(ctx context.Context, l look) (waits time.Duration, err error) {
+	d.small = false // of the next attempt, if the others give this one up
+	if left := nearPause - time.Since(d.passed); left > 0 {
+		return left, nil
+	}
+	_, err = d.pass(ctx, l, 0)
+	d.passed = time.Now()
+	return nearPause, err
 }
 
 // safe makes sure that the slots are as safe at the target as at the source: as many active replicas, all of which hold what has come.

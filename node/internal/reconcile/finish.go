@@ -41,8 +41,18 @@ func (p *planner) ended(o *catalog.Operation) (catalog.OperationState, string) {
 		return p.rebalanced(o)
 	case catalog.Resharding:
 		return p.resharded(o)
+	case catalog.Fill:
+		return p.filled(o)
 	}
 	return "", ""
+}
+
+// filled ends an operation once nothing of it is left to clean up. That it was given up, or a key of it deleted, has ended it before.
+func (p *planner) filled(o *catalog.Operation) (catalog.OperationState, string) {
+	if len(p.state.Collections[o.Collection].Parts(o.ID)) > 0 {
+		return "", ""
+	}
+	return catalog.Done, "the shard key has what it was to have, and serves"
 }
 
 func (p *planner) drained(o *catalog.Operation) (catalog.OperationState, string) {

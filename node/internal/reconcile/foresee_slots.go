@@ -49,6 +49,8 @@ func (m *imagined) next(p *planner, col *catalog.Collection, mv *catalog.Move) (
 	switch {
 	case mv.Running() && (!leads1 || !leads2):
 		return catalog.ChangeMove{}, false
+	case mv.Near, mv.Phase == catalog.Ready: // it waits for others
+		return catalog.ChangeMove{}, false
 	case mv.Phase == catalog.Copying:
 		return catalog.ChangeMove{Seal: true}, true
 	case mv.Phase == catalog.Sealing:
