@@ -99,14 +99,30 @@ func (c *Client) UpdateShardKey(ctx context.Context, collection string, key Shar
 }
 
 // FillShardKey begins to copy the points of one shard key that match a filter (nil: all) into another one, which is Partial until it has
-// them all. Reads and writes that name it with the first as fallback are for the first until then. Operations tell how far it is.
-func (c *Client) FillShardKey(ctx context.Context, collection string, to, from ShardKey, filter *qdrant.Filter) error {
-	return c.setup(ctx, &qdrant.UpdateCollectionClusterSetupRequest{
-		CollectionName: collection,
-		Operation: &qdrant.UpdateCollectionClusterSetupRequest_ReplicatePoints{
-			ReplicatePoints: &qdrant.ReplicatePoints{FromShardKey: from.qdrant(), ToShardKey: to.qdrant(), Filter: filter},
-		},
+// them all. Reads and writes that name it with the first as fallback are for the first until then. It joins what runs alike. ErrNotOstraka: it has
+// begun, on a plain Qdrant, which has no operation to follow.
+func (c *Client) FillShardKey(ctx context.Context, collection string, to, from ShardKey, filter *Filter) (*Operation, error) {
+	converted, err := filter.wire()
+	if err != nil {
+		return nil, err
+	}
+	points := &qdrant.ReplicatePoints{FromShardKey: from.qdrant(), ToShardKey: to.qdrant(), Filter: converted}
+	err = c.setup(ctx, &qdrant.UpdateCollectionClusterSetupRequest{
+		CollectionName: collection, Operation: &qdrant.UpdateCollectionClusterSetupRequest_ReplicatePoints{ReplicatePoints: points},
 	})
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.Operations(ctx, collection, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all { // the newest first
+		if o.Kind == "fill" && o.ShardKey != nil && *o.ShardKey == to && o.FromShardKey != nil && *o.FromShardKey == from {
+			return &o, nil
+		}
+	}
+	return nil, nil
 }
 
 // DeleteShardKey removes a shard key with its points.

@@ -164,7 +164,9 @@ func TestWhatCannotBePlacedByHandChangesNothing(t *testing.T) {
 		{&qdrant.Replica{PeerId: 9}, codes.InvalidArgument, "Peer 9 does not exist"},
 		{&qdrant.AbortShardTransfer{FromPeerId: a, ToPeerId: free}, codes.NotFound, "no transfer"},
 		{&qdrant.RestartTransfer{FromPeerId: a, ToPeerId: b}, codes.NotFound, "no transfer"},
-		{&qdrant.ReplicatePoints{}, codes.Unimplemented, "from one shard key to another"},
+		{&qdrant.ReplicatePoints{}, codes.InvalidArgument, "from_shard_key"},
+		{&qdrant.ReplicatePoints{FromShardKey: word}, codes.InvalidArgument, "to_shard_key"},
+		{&qdrant.ReplicatePoints{FromShardKey: word, ToShardKey: word}, codes.InvalidArgument, "Auto sharding method"},
 	} {
 		l.refused(setupMethod, setupOf(c.operation), c.code, c.text)
 	}

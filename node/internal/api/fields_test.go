@@ -316,6 +316,7 @@ func addSetup(add func(string, ...proto.Message)) {
 	a, b, c := uint64(self), uint64(other), uint64(third)
 	for _, operation := range []any{
 		&qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyNum(9)}, &qdrant.DeleteShardKey{ShardKey: word},
+		&qdrant.ReplicatePoints{FromShardKey: word, ToShardKey: filling, Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("k", 1)}}},
 		&qdrant.MoveShard{FromPeerId: a, ToPeerId: c}, &qdrant.ReplicateShard{FromPeerId: b, ToPeerId: c}, &qdrant.Replica{PeerId: b},
 		&qdrant.AbortShardTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c}, &qdrant.RestartTransfer{ShardId: 1, FromPeerId: b, ToPeerId: c},
 	} {
@@ -324,6 +325,8 @@ func addSetup(add func(string, ...proto.Message)) {
 		switch operation.(type) {
 		case *qdrant.CreateShardKey, *qdrant.DeleteShardKey:
 			request.CollectionName = "k"
+		case *qdrant.ReplicatePoints:
+			request.CollectionName = "f"
 		}
 		add("Collections.UpdateCollectionClusterSetup", request)
 	}
@@ -353,11 +356,17 @@ func prepared(t testing.TB) *local {
 	for _, key := range []*qdrant.ShardKey{word, qdrant.NewShardKeyNum(7), qdrant.NewShardKeyNum(14)} {
 		l.must("Collections.CreateShardKey", &qdrant.CreateShardKeyRequest{CollectionName: "k", Request: &qdrant.CreateShardKey{ShardKey: key}})
 	}
+	l.must("Collections.Create", &qdrant.CreateCollection{CollectionName: "f", ShardingMethod: qdrant.ShardingMethod_Custom.Enum()})
+	l.must("Collections.CreateShardKey", &qdrant.CreateShardKeyRequest{CollectionName: "f", Request: &qdrant.CreateShardKey{ShardKey: word}})
+	l.must("Collections.CreateShardKey", &qdrant.CreateShardKeyRequest{CollectionName: "f", Request: &qdrant.CreateShardKey{
+		ShardKey: filling, InitialState: qdrant.ReplicaState_Partial.Enum(),
+	}})
 	l.taken()
 	return l
 }
 
-var word = qdrant.NewShardKeyKeyword("eu")
+// word is a shard key, and filling one of the collection "f" that is to be filled.
+var word, filling = qdrant.NewShardKeyKeyword("eu"), qdrant.NewShardKeyKeyword("filling")
 
 // halfWay adds a third peer, and lets one more copy of shard 1 of "c" be made there, by hand.
 func (l *local) halfWay() {

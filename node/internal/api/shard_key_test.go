@@ -80,7 +80,6 @@ func TestShardKeysThatCannotBeAreRefused(t *testing.T) {
 		{"k", func(k *qdrant.CreateShardKey) { k.ShardsNumber = new(uint32(1025)) }, codes.InvalidArgument, "shards_number"},
 		{"k", func(k *qdrant.CreateShardKey) { k.ReplicationFactor = new(uint32(65)) }, codes.InvalidArgument, "replication_factor"},
 		{"k", func(k *qdrant.CreateShardKey) { k.Placement = []uint64{9} }, codes.InvalidArgument, "Peer 9 does not exist"},
-		{"k", func(k *qdrant.CreateShardKey) { k.InitialState = qdrant.ReplicaState_Partial.Enum() }, codes.Unimplemented, "initial_state"},
 		{"k", func(k *qdrant.CreateShardKey) { k.InitialState = qdrant.ReplicaState_Dead.Enum() }, codes.InvalidArgument, "cannot begin as Dead"},
 	} {
 		l.refused("Collections.CreateShardKey", create(c.collection, c.change), c.code, c.text)
@@ -159,4 +158,37 @@ func TestQueriesOfABatchKeepTheirKeys(t *testing.T) {
 	if !slices.EqualFunc(limits, [][]uint64{{1, 3}, {2}, {4}}, slices.Equal) || !slices.Equal(keys, []point.ShardKey{{Keyword: "eu"}, {Number: 7}}) {
 		t.Errorf("asked %v with the keys %v", limits, keys)
 	}
+}
+
+// What asks for a key that is not filled is refused, what has a fallback goes there, and it is filled from another key on demand.
+func TestAKeyIsFilledFromAnother(t *testing.T) {
+	l := prepared(t)
+	l.refused("Points.ClearPayload", &qdrant.ClearPayloadPoints{CollectionName: "f", Points: ids(), ShardKeySelector: selects(filling)}, codes.FailedPrecondition, "is Partial")
+	l.refused("Points.UpdateBatch", &qdrant.UpdateBatchPoints{CollectionName: "f", Operations: []*qdrant.PointsUpdateOperation{
+		{Operation: &qdrant.PointsUpdateOperation_ClearPayload_{ClearPayload: &qdrant.PointsUpdateOperation_ClearPayload{Points: ids(), ShardKeySelector: selects(word)}}},
+		{Operation: &qdrant.PointsUpdateOperation_ClearPayload_{ClearPayload: &qdrant.PointsUpdateOperation_ClearPayload{Points: ids(), ShardKeySelector: selects(filling)}}},
+	}}, codes.FailedPrecondition, "nothing of the batch is applied")
+	if calls := l.taken(); len(calls) > 0 {
+		t.Errorf("something was written: %v", calls)
+	}
+	info := l.must("Collections.CollectionClusterInfo", &qdrant.CollectionClusterInfoRequest{CollectionName: "f"}).(*qdrant.CollectionClusterInfoResponse)
+	for _, s := range info.GetLocalShards() {
+		if want := s.GetShardKey().GetKeyword() == "filling"; (s.GetState() == qdrant.ReplicaState_Partial) != want {
+			t.Errorf("%v", s)
+		}
+	}
+	fill := setupOf(&qdrant.ReplicatePoints{FromShardKey: word, ToShardKey: filling, Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchInt("k", 1)}}})
+	fill.CollectionName = "f"
+	l.must(setupMethod, fill)
+	before := l.State()
+	if o := before.Operations[len(before.Operations)-1]; o.Fill == nil || o.Fill.From.Keyword != "eu" || o.Fill.To.Keyword != "filling" || len(o.Fill.Filter) == 0 {
+		t.Errorf("%+v", o)
+	}
+	l.must(setupMethod, fill)
+	if now := l.State(); len(now.Operations) != len(before.Operations) {
+		t.Error("asked for again, another operation began")
+	}
+	large := setupOf(&qdrant.ReplicatePoints{FromShardKey: word, ToShardKey: filling, Filter: &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewMatchKeyword("k", strings.Repeat("x", 70_000))}}})
+	large.CollectionName = "f"
+	l.refused(setupMethod, large, codes.InvalidArgument, "at most 65536")
 }

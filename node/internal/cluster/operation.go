@@ -216,10 +216,15 @@ func (p progress) fill(w *clusterpb.Operation) {
 		return
 	}
 	running, sealed := 0, false
+	told := map[catalog.ShardID]bool{}
 	for _, m := range c.Parts(p.op.ID) {
-		if m.Running() {
-			running++
-			sealed = sealed || m.SealedBy() != 0
+		if !m.Running() {
+			continue
+		}
+		running++
+		sealed = sealed || m.SealedBy() != 0
+		if !told[m.Target] { // which tells of all that comes to it
+			told[m.Target] = true
 			p.moving(w, c, m)
 		}
 	}

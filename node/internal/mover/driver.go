@@ -136,7 +136,7 @@ func (d *driver) sourceStep(ctx context.Context, l look) (waits time.Duration, e
 	default:
 	}
 	if by := l.move.SealedBy(); by != 0 {
-		if left := 2*sealFor(d.opts.SealFor, by) - time.Since(d.sealing); left > 0 {
+		if left := 2*sealFor(d.opts.SealFor, l.move) - time.Since(d.sealing); left > 0 {
 			return left, nil
 		}
 		d.logger.Warn("the last pass lasts too long; writes go on", "version", by)
@@ -184,7 +184,7 @@ func (d *driver) targetStep(ctx context.Context, l look) (waits time.Duration, e
 
 // awaiting waits for the other parts of a fill, for as long as the seals may last.
 func (d *driver) awaiting(ctx context.Context, l look) (waits time.Duration, err error) {
-	left := sealFor(d.opts.SealFor, d.version) - time.Since(d.sealing)
+	left := sealFor(d.opts.SealFor, l.move) - time.Since(d.sealing)
 	if left > 0 {
 		return left, nil
 	}

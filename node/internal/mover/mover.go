@@ -113,10 +113,20 @@ func (m *Mover) Progress() map[catalog.ShardRef]Progress {
 	all := make(map[catalog.ShardRef]Progress, len(m.mu.progress))
 	for s := range m.mu.at {
 		if p, ok := m.mu.progress[s.move]; ok && s.target {
-			all[s.ref] = p
+			all[s.ref] = together(all[s.ref], p)
 		}
 	}
 	return all
+}
+
+// together adds up what comes to one shard: several parts of a fill may.
+func together(a, b Progress) Progress {
+	a.Points, a.TotalPoints, a.Bytes = a.Points+b.Points, a.TotalPoints+b.TotalPoints, a.Bytes+b.Bytes
+	a.Attempts = max(a.Attempts, b.Attempts)
+	if a.Problem == "" {
+		a.Problem = b.Problem
+	}
+	return a
 }
 
 func (m *Mover) note(id catalog.MoveID, change func(*Progress)) {

@@ -28,6 +28,7 @@ type writers struct {
 	id   catalog.CollectionID
 	wg   sync.WaitGroup
 	stop chan struct{}
+	part func(*catalog.Collection) *catalog.Collection // that is written to
 	mu   struct {
 		sync.Mutex
 		points map[uint64]int64 // what is acknowledged
@@ -36,7 +37,12 @@ type writers struct {
 }
 
 func (w *world) write(id catalog.CollectionID, many int, keys uint64) *writers {
-	ws := &writers{w: w, id: id, stop: make(chan struct{})}
+	return w.writeTo(id, many, keys, func(c *catalog.Collection) *catalog.Collection { return c })
+}
+
+// writeTo is write for a part of a collection.
+func (w *world) writeTo(id catalog.CollectionID, many int, keys uint64, part func(*catalog.Collection) *catalog.Collection) *writers {
+	ws := &writers{w: w, id: id, stop: make(chan struct{}), part: part}
 	ws.mu.points = map[uint64]int64{}
 	for i := range many {
 		ws.wg.Go(func() { ws.run(uint64(i), uint64(many), keys) })
@@ -94,7 +100,7 @@ func (ws *writers) one(key uint64, value int64, gone bool) error {
 
 func (ws *writers) try(key uint64, op []byte) error {
 	state, _ := ws.w.Watch()
-	col := state.Collections[ws.id]
+	col := ws.part(state.Collections[ws.id])
 	owner := col.ShardOf(slot.Of(point.Num(key)))
 	n := ws.w.node(owner.Primary)
 	if n == nil {
@@ -222,6 +228,17 @@ func TestSlotsMoveThroughCrashes(t *testing.T) {
 	w := newWorld(t, 3)
 	id := w.create(2, 1, 2, 3)
 	ws := w.write(id, 2, 500)
+	w.throughCrashes(3, func() {
+		w.reshard(id, 3, 1, 2, 3)
+		w.rests(id)
+		w.reshard(id, 1, 1, 2, 3)
+		w.rests(id)
+	})
+	w.holds(id, ws.end())
+}
+
+// throughCrashes restarts one of so many nodes after the other while something happens.
+func (w *world) throughCrashes(nodes int, happens func()) {
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -231,18 +248,14 @@ func TestSlotsMoveThroughCrashes(t *testing.T) {
 				return
 			case <-time.After(10*time.Millisecond + rand.N(80*time.Millisecond)):
 			}
-			victim := catalog.PeerID(1 + rand.N(3))
+			victim := catalog.PeerID(1 + rand.N(nodes))
 			w.halt(victim)
 			w.start(victim)
 		}
 	})
-	w.reshard(id, 3, 1, 2, 3)
-	w.rests(id)
-	w.reshard(id, 1, 1, 2, 3)
-	w.rests(id)
-	close(over)
-	wg.Wait()
-	w.holds(id, ws.end())
+	defer wg.Wait()
+	defer close(over)
+	happens()
 }
 
 func TestADamagedChunkIsAskedForAgain(t *testing.T) {

@@ -104,16 +104,19 @@ const (
 	sealDoublings = 4
 )
 
-// sealFor bounds an attempt at the last pass, by the version of its sealing: each attempt takes two, so that both sides count alike,
-// whoever drives them. A cluster that is too slow for short pauses gets there with longer ones.
-func sealFor(short time.Duration, version uint64) time.Duration {
-	attempt := version / 2
+// sealFor bounds an attempt at the last pass, by the version of its sealing: each attempt takes two, or four at most of a part of a fill, so that
+// both sides count alike, whoever drives them. A cluster that is too slow for short pauses gets there with longer ones.
+func sealFor(short time.Duration, m *catalog.Move) time.Duration {
+	attempt := m.SealedBy() / 2
+	if m.Fill != 0 {
+		attempt /= 2
+	}
 	return short << min(max(attempt, shortSeals)-shortSeals, sealDoublings)
 }
 
 // last makes the last pass and then the flip, or gives the attempt up.
 func (d *driver) last(ctx context.Context, l look) error {
-	bounded, cancel := context.WithTimeout(ctx, sealFor(d.opts.SealFor, l.move.Version)-time.Since(d.sealing))
+	bounded, cancel := context.WithTimeout(ctx, sealFor(d.opts.SealFor, l.move)-time.Since(d.sealing))
 	defer cancel()
 	for {
 		p, err := d.pass(bounded, l, l.move.Version)
@@ -163,7 +166,7 @@ func (d *driver) flip(ctx context.Context, l look) error {
 		d.flipped(l)
 		return nil
 	}
-	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= sealFor(d.opts.SealFor, l.move.Version) {
+	if fault.Is(err, fault.FailedPrecondition) || time.Since(d.sealing) >= sealFor(d.opts.SealFor, l.move) {
 		d.giveUp(err)
 		return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 	}

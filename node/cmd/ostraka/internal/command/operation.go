@@ -83,7 +83,7 @@ func newCancel(w World) *cobra.Command {
 		Short: "End an operation and take back what can be taken back",
 		Long: `Cancel ends an operation: a peer that was being drained is in service again, moves under way for its sake are given up, what was
 placed by hand is as before. Copies that have moved stay where they are. A collection that was being cut anew returns, by an operation of its
-own, to the number of shards that it had.`,
+own, to the number of shards that it had. A shard key that was being filled stays Partial, and what it has is deleted.`,
 		Example: "  ostraka cancel 12",
 		Args:    exactly("OPERATION"), ValidArgsFunction: completeOperations(w, operationTable()),
 		RunE: asks(w, operationTable(), func(a *asking, args []string) error {
@@ -257,6 +257,9 @@ func (s situation) subject(o client.Operation) string {
 	if o.Peer != 0 {
 		words = append(words, s.peerName(o.Peer))
 	}
+	if o.FromShardKey != nil {
+		words = append(words, "from key "+o.FromShardKey.String())
+	}
 	if o.Kind == "reshard" {
 		words = append(words, fmt.Sprintf("%d to %d shards", o.FromShardNumber, o.ToShardNumber))
 	}
@@ -316,6 +319,7 @@ type operationJSON struct {
 	FromShardNumber uint32 `json:"from_shard_number,omitempty"`
 	ToShardNumber   uint32 `json:"to_shard_number,omitempty"`
 	ShardKey        any    `json:"shard_key,omitempty"` // a word or a number
+	FromShardKey    any    `json:"from_shard_key,omitempty"`
 }
 
 func operationsJSON(all []client.Operation) []operationJSON {
@@ -335,6 +339,9 @@ func operationJSONOf(o client.Operation) operationJSON {
 	}
 	if o.ShardKey != nil {
 		out.ShardKey = wordOrNumber(*o.ShardKey)
+	}
+	if o.FromShardKey != nil {
+		out.FromShardKey = wordOrNumber(*o.FromShardKey)
 	}
 	if !o.Ended.IsZero() {
 		out.Ended = o.Ended.UTC().Format(time.RFC3339)

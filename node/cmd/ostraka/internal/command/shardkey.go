@@ -22,8 +22,8 @@ func shardKeyTable() config.Table {
 }
 
 func newShardKey(w World) *cobra.Command {
-	cmd := &cobra.Command{Use: "shard-key", Short: "Change what is declared of shard keys"}
-	cmd.AddCommand(newShardKeyUpdate(w))
+	cmd := &cobra.Command{Use: "shard-key", Short: "Make shard keys, fill one from another, and change what is declared of them"}
+	cmd.AddCommand(newShardKeyList(w), newShardKeyCreate(w), newShardKeyFill(w), newShardKeyUpdate(w))
 	return cmd
 }
 
@@ -79,26 +79,12 @@ func (a *asking) updateShardKey(collection, word string) error {
 	if err != nil {
 		return err
 	}
-	out := shardKeyJSON{Collection: collection, Key: wordOrNumber(*key), Shards: now.TargetShardNumber, Replicas: now.ReplicationFactor, Placement: []string{}}
-	for _, id := range now.Placement {
-		out.Placement = append(out.Placement, situation{cluster: cluster}.peerName(id))
-	}
+	out := shardKeyJSONOf(situation{cluster: cluster}, collection, *now)
+	out.Key = wordOrNumber(*key)
 	return a.show(out, func(p *printer) {
-		on := "any peer"
-		if len(out.Placement) > 0 {
-			on = strings.Join(out.Placement, ", ")
-		}
 		p.printf("%s: %s of %s, on %s.\n", printable(keyed(collection, key)), countOf(int(out.Shards), "shard", "shards"),
-			countOf(int(out.Replicas), "copy", "copies"), printable(on))
+			countOf(int(out.Replicas), "copy", "copies"), printable(out.on()))
 	})
-}
-
-type shardKeyJSON struct {
-	Collection string   `json:"collection"`
-	Key        any      `json:"key"`
-	Shards     uint32   `json:"shards"`
-	Replicas   uint32   `json:"replication_factor"`
-	Placement  []string `json:"placement"` // none: any peer
 }
 
 // completeShardKey offers the names of the collections, then the keys of the one that was named.

@@ -111,7 +111,7 @@ func (p progressing) underWay(o client.Operation) uint64 {
 			continue
 		}
 		for _, m := range c.Moves {
-			if m.TotalPoints > 0 && (o.ShardKey == nil || keyOf(c, m.Target) == *o.ShardKey) {
+			if !m.Fill && m.TotalPoints > 0 && (o.ShardKey == nil || keyOf(c, m.Target) == *o.ShardKey) {
 				slots += uint64(m.Slots) * min(m.Points, m.TotalPoints) / m.TotalPoints
 			}
 		}
@@ -132,6 +132,9 @@ func moveTask(collection string, m client.SlotMove) task {
 	t := task{
 		key: fmt.Sprintf("move %s %d", collection, m.ID), what: fmt.Sprintf("%s: %s from shard %d to %d", collection, countOf(int(m.Slots), "slot", "slots"), m.Source, m.Target),
 		done: m.Points, total: m.TotalPoints, unit: "points", note: m.Phase, move: &m, collection: collection, shard: m.Target,
+	}
+	if m.Fill {
+		t.what = fmt.Sprintf("%s: points copied from shard %d to %d", collection, m.Source, m.Target)
 	}
 	if m.Phase == "moved" || m.Phase == "withdrawn" {
 		t.note += ", being cleaned up"
