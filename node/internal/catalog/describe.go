@@ -87,6 +87,9 @@ func (o *Operation) String() string {
 			text += " of key " + r.Key.String()
 		}
 	}
+	if f := o.Fill; f != nil {
+		text += fmt.Sprintf(" from key %s to %s", f.From, f.To)
+	}
 	text += fmt.Sprintf(" total %d at %d", o.Total, o.Started)
 	if o.Ended != 0 {
 		text += fmt.Sprintf("-%d", o.Ended)
@@ -129,6 +132,9 @@ func (c *Collection) Describe() string {
 		if len(k.Peers) > 0 {
 			fmt.Fprintf(&b, " on %d", k.Peers)
 		}
+		if k.Partial {
+			b.WriteString(" partial")
+		}
 		b.WriteString("\n")
 	}
 	for _, sh := range c.Shards {
@@ -145,6 +151,12 @@ func (m *Move) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "move %d v%d %s from shard %d to %d, slots", m.ID, m.Version, m.Phase, m.Source, m.Target)
 	writeRanges(&b, m.Slots)
+	if m.Fill != 0 {
+		fmt.Fprintf(&b, ", part of operation %d", m.Fill)
+	}
+	if m.Near {
+		b.WriteString(", near")
+	}
 	if m.SourceDone {
 		b.WriteString(", source done")
 	}

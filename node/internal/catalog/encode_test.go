@@ -211,6 +211,8 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"state.v1.keys.golden":        catalog.EncodeState(keyState(t)),
 		"commands.v1.cutting.golden":  catalog.EncodeCommands(cuttingCommands()),
 		"state.v1.cutting.golden":     catalog.EncodeState(cuttingState(t)),
+		"commands.v1.fill.golden":     catalog.EncodeCommands(fillCommands()),
+		"state.v1.fill.golden":        catalog.EncodeState(fillState(t)),
 		"commands.v1.reshard.golden":  catalog.EncodeCommands(reshardCommands()),
 		"state.v1.reshard.golden":     catalog.EncodeState(reshardState(t)),
 	} {

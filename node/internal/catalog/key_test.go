@@ -202,7 +202,9 @@ func TestStatesWithWrongKeysAreRefused(t *testing.T) {
 // genKeys draws a command about shard keys, most of them with a chance to succeed.
 func genKeys(t *rapid.T, s *catalog.State, name string) catalog.Command {
 	key := rapid.SampledFrom([]point.ShardKey{{}, {Number: 1}, {Keyword: "k"}, {Keyword: "l"}}).Draw(t, "key")
-	switch rapid.IntRange(0, 6).Draw(t, "about keys") {
+	switch rapid.IntRange(0, 8).Draw(t, "about keys") {
+	case 7, 8:
+		return genFill(t, s, name, key)
 	case 5, 6:
 		change := &catalog.UpdateShardKey{Collection: s.Names[name], Key: key}
 		change.ReplicationFactor = rapid.SampledFrom([]*uint32{nil, new(uint32(0)), new(uint32(1)), new(uint32(3))}).Draw(t, "copies")
@@ -217,6 +219,7 @@ func genKeys(t *rapid.T, s *catalog.State, name string) catalog.Command {
 	create := &catalog.CreateShardKey{Collection: s.Names[name], ShardKey: catalog.ShardKey{
 		Key: key, ShardNumber: rapid.Uint32Range(0, 3).Draw(t, "shards"), ReplicationFactor: rapid.Uint32Range(0, 3).Draw(t, "replicas"),
 	}}
+	create.Partial = rapid.Bool().Draw(t, "partial")
 	if rapid.Bool().Draw(t, "somewhere") {
 		create.Peers = []catalog.PeerID{1, 2}
 	}

@@ -218,6 +218,7 @@ func TestApplyKeepsItsPromises(t *testing.T) {
 				t.Fatalf("%v\n%s", err, next.Describe())
 			}
 			checkStep(t, s, next)
+			checkActivation(t, s, next)
 			s = next
 		}
 		for i, m := range past {
