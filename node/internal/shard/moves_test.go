@@ -10,6 +10,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/move"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -47,8 +48,9 @@ type transit struct {
 	second uint64 // b's generation
 	log    []shard.Entry
 	slots  slot.Set
-	own    *oracle // of what is the target's own
-	origin *oracle // of the source
+	own    *oracle         // of what is the target's own
+	origin *oracle         // of the source
+	only   *filter.Matcher // of what moves; nil: all
 }
 
 func newTransit(t *rapid.T, n *node) *transit {
@@ -163,6 +165,7 @@ func (x *transit) pass(whole bool) {
 		x.t.Fatal(err)
 	}
 	defer c.Close()
+	c.Only(x.only)
 	enough := errors.New("enough")
 	budget := 1 << 30
 	if !whole {
