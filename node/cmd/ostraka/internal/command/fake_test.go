@@ -67,6 +67,8 @@ type server struct {
 		peers     []*clusterpb.UpdatePeerRequest
 		cancelled []uint64
 		rekeyed   []*clusterpb.UpdateShardKeyRequest
+		made      []*qdrant.CreateShardKeyRequest
+		filled    []*qdrant.ReplicatePoints
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func createKeyTable() config.Table {
-	return append(clientTable(),
+	return append(clientTable(), outputSetting(),
 		config.Setting{Name: "shards", Kind: config.Int, Placeholder: "N", Default: "0", Usage: "how many shards the key is to have (default: the collection's shard_number)"},
 		config.Setting{Name: "replication-factor", Kind: config.Int, Placeholder: "N", Default: "0", Usage: "how many copies its shards are to have (default: the collection's)"},
 		config.Setting{Name: "placement", Placeholder: "PEER,...", Usage: "the peers that the key may be on (default: any)"},
@@ -86,8 +86,8 @@ func (a *asking) createShardKey(collection, word string) error {
 	switch {
 	case key == nil:
 		return usage("shard-key create: name the key")
-	case shards < 0 || shards > maxNumber || replicas < 0 || replicas > maxNumber:
-		return usage("--shards and --replication-factor: want numbers, 1 at least")
+	case max(shards, replicas) > maxNumber:
+		return usage("--shards and --replication-factor: at most %d", maxNumber)
 	}
 	spec := client.ShardKeySpec{Key: *key, ShardNumber: uint32(shards), ReplicationFactor: uint32(replicas), Partial: a.v.Bool("partial")}
 	if text := a.v.String("placement"); text != "" {
