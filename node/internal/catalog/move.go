@@ -53,6 +53,7 @@ func (m *Move) SealedBy() uint64 {
 		return m.Version
 	case Ready:
 		return m.Version - 1 // nothing else leads to Ready than what made it so
+	case Copying, Moved, Withdrawn:
 	}
 	return 0
 }

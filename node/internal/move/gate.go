@@ -116,6 +116,11 @@ func (st *Standing) open(x Sealed) bool {
 	return x.Move > st.last // else the move is over
 }
 
+// Fills reports whether a move is a part of a fill.
+func (st *Standing) Fills(id catalog.MoveID) bool {
+	return slices.ContainsFunc(st.moves, func(m *catalog.Move) bool { return m.ID == id && m.Fill != 0 })
+}
+
 // MaySeal tells whether a primary may append a Seal, by its catalog.
 func (st *Standing) MaySeal(x Seal) bool {
 	for _, m := range st.moves {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -182,4 +183,26 @@ func TestAFillThatCannotEndHoldsNoWritesUp(t *testing.T) {
 	w.fill(id, nil)
 	w.filled(id)
 	w.holdsKey(id, "own", ws.end())
+}
+
+// What is copied needs room as what clients write does: where disks are full it waits, and says so.
+func TestAFillWaitsForRoom(t *testing.T) {
+	w := newWorld(t, 1)
+	id := w.keyed(1, 1)
+	ws := w.writeTo(id, 1, 50, func(c *catalog.Collection) *catalog.Collection { return within(c, "all") })
+	w.eventually("there are points", ws.more(60))
+	want := ws.end()
+	w.crowd(1)
+	w.fill(id, nil)
+	w.eventually("it waits for room", func() error {
+		for _, p := range w.node(1).mover.Progress() {
+			if strings.Contains(p.Problem, "disk") {
+				return nil
+			}
+		}
+		return errors.New("it does not say so")
+	})
+	w.crowd()
+	w.filled(id)
+	w.holdsKey(id, "own", want)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/mover"
@@ -36,6 +37,7 @@ type world struct {
 		up      map[catalog.PeerID]*node
 		held    bool                       // no move is begun or ended
 		denied  func(catalog.Command) bool // what nobody can propose
+		full    map[catalog.PeerID]error   // whose disks are full
 	}
 	wg   sync.WaitGroup
 	stop chan struct{}
@@ -89,7 +91,7 @@ func (w *world) start(id catalog.PeerID) {
 	}
 	n := &node{id: id, w: w, store: store, inbox: make(chan envelope, 4096), stop: make(chan struct{})}
 	n.manager, err = replica.NewManager(replica.Options{
-		Self: id, Store: store, Metadata: w, Sender: n, Liveness: w, Promoter: n, Tick: 10 * time.Millisecond, ReadWait: 100 * time.Millisecond,
+		Self: id, Store: store, Metadata: w, Sender: n, Liveness: w, Promoter: n, Disks: w, Tick: 10 * time.Millisecond, ReadWait: 100 * time.Millisecond,
 		Snapshots: n, Transfers: replica.TransferLimits{RetryMin: 10 * time.Millisecond, RetryMax: 100 * time.Millisecond, ChunkBytes: 4 << 10},
 	})
 	if err != nil {
@@ -263,6 +265,24 @@ func (w *world) Propose(_ context.Context, cmds ...catalog.Command) ([]catalog.R
 }
 
 func (w *world) Alive(id catalog.PeerID) bool { return w.node(id) != nil }
+
+// Full tells whose disks are full.
+func (w *world) Full() map[catalog.PeerID]error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.full
+}
+
+// crowd lets the disks of some peers be full, and no others.
+func (w *world) crowd(peers ...catalog.PeerID) {
+	full := map[catalog.PeerID]error{}
+	for _, id := range peers {
+		full[id] = disk.Room{Free: 1 << 20, Total: 1 << 30, Low: 8 << 20, Full: true}.Refusal(fmt.Sprint("node ", id))
+	}
+	w.mu.Lock()
+	w.mu.full = full
+	w.mu.Unlock()
+}
 
 // turnLocked tells who watches that a node has come or gone.
 func (w *world) turnLocked() {

@@ -270,7 +270,7 @@ func (r *runner) propose(w *write) {
 		return
 	}
 	err := r.admit(w)
-	if err == nil && w.grows {
+	if err == nil && (w.grows || r.fills(w)) {
 		err = r.crowded()
 	}
 	var index replication.Index

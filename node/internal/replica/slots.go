@@ -93,6 +93,18 @@ func (r *runner) admitControl(w *write) error {
 	return nil
 }
 
+// fills reports whether an entry brings points of another shard key, which need room on disks as those of clients do. What moves within a key has been
+// given its room before.
+func (r *runner) fills(w *write) bool {
+	switch op := w.control.(type) {
+	case move.Chunk:
+		return r.standing != nil && r.standing.Fills(op.Move)
+	case move.Delta:
+		return r.standing != nil && r.standing.Fills(op.Move)
+	}
+	return false
+}
+
 // appended takes note of what stands in the log now.
 func (r *runner) appended(w *write) {
 	if seal, ok := w.control.(move.Seal); ok {
