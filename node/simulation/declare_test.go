@@ -22,7 +22,7 @@ import (
 )
 
 // TestClustersBecomeAsDeclared is TestClustersKeepTheirPromises while somebody changes what is declared: peers are drained and
-// taken back, factors, numbers of shards, zones and settings change, shard keys are made, placed elsewhere, cut anew and deleted, nodes join and are removed for good, copies of peers that are
+// taken back, factors, numbers of shards, zones and settings change, shard keys are made, placed elsewhere, cut anew, filled from another and deleted, nodes join and are removed for good, copies of peers that are
 // away for a moment are made anew. In the end everything is as declared, and nothing that was acknowledged is lost.
 func TestClustersBecomeAsDeclared(t *testing.T) {
 	sum := &totals{counts: map[string]int{}}
@@ -155,6 +155,8 @@ func (o *operator) changes() []fault {
 		change("make key", 6, o.makeKey),
 		change("delete key", 3, o.deleteKey),
 		change("rekey", 6, o.rekey),
+		change("fill key", 8, o.fill),
+		change("clear fallback", 4, o.clear),
 		change("rebalance", 2, func() (string, request) {
 			return "all", func(ctx context.Context, cc *grpc.ClientConn) error {
 				_, err := clusterpb.NewClusterClient(cc).Rebalance(ctx, &clusterpb.RebalanceRequest{})

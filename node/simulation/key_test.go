@@ -32,8 +32,9 @@ const (
 
 // shardKey is a target's shard key and how old it is.
 type shardKey struct {
-	word string
-	age  atomic.Int32
+	word     string
+	age      atomic.Int32
+	fallback string // that it is filled from, at some time or never; "": it serves from the beginning
 }
 
 func newKey(word string, age int32) *shardKey {
@@ -47,7 +48,11 @@ func (g *target) selector() *qdrant.ShardKeySelector {
 	if g.key == nil {
 		return nil
 	}
-	return &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{qdrant.NewShardKeyKeyword(g.key.word)}}
+	s := &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{qdrant.NewShardKeyKeyword(g.key.word)}}
+	if g.key.fallback != "" {
+		s.Fallback = qdrant.NewShardKeyKeyword(g.key.fallback)
+	}
+	return s
 }
 
 func (g *target) wireKey() *clusterpb.ShardKey {
@@ -74,12 +79,15 @@ func (g *target) stays() bool {
 	return g.key == nil || slices.Contains([]int32{standing, made}, g.key.age.Load())
 }
 
-// keyedTargets are shard keys of one collection: two that stay, and some that are made and deleted while they are written.
+// keyedTargets are shard keys of one collection: two that stay, one that is filled from another, and some that are made and deleted while they are written.
 func keyedTargets() []*target {
 	var all []*target
 	for _, word := range []string{"eu", "us"} {
 		all = append(all, &target{name: keyed, factor: 2, quorum: 2, key: newKey(word, standing)})
 	}
+	own := newKey("own", standing)
+	own.fallback = "pool"
+	all = append(all, &target{name: keyed, factor: 2, quorum: 2, key: own})
 	for i := range 3 {
 		all = append(all, &target{name: keyed, factor: 2, quorum: 2, key: newKey(fmt.Sprint("t", i), unmade)})
 	}
@@ -88,8 +96,22 @@ func keyedTargets() []*target {
 
 // createKey declares a target's shard key.
 func (g *target) createKey(ctx context.Context, cc *grpc.ClientConn, shards uint32) error {
+	r := &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyKeyword(g.key.word), ShardsNumber: &shards}
+	if g.key.fallback != "" {
+		r.InitialState = qdrant.ReplicaState_Partial.Enum()
+	}
+	_, err := qdrant.NewCollectionsClient(cc).CreateShardKey(ctx, &qdrant.CreateShardKeyRequest{CollectionName: g.name, Request: r})
+	return err
+}
+
+// createFallback declares the key that a target's is filled from.
+func (g *target) createFallback(ctx context.Context, cc *grpc.ClientConn, there []*qdrant.ShardKeyDescription) error {
+	if g.key.fallback == "" || slices.ContainsFunc(there, func(k *qdrant.ShardKeyDescription) bool { return k.GetKey().GetKeyword() == g.key.fallback }) {
+		return nil
+	}
+	shards := uint32(2)
 	_, err := qdrant.NewCollectionsClient(cc).CreateShardKey(ctx, &qdrant.CreateShardKeyRequest{
-		CollectionName: g.name, Request: &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyKeyword(g.key.word), ShardsNumber: &shards},
+		CollectionName: g.name, Request: &qdrant.CreateShardKey{ShardKey: qdrant.NewShardKeyKeyword(g.key.fallback), ShardsNumber: &shards},
 	})
 	return err
 }
@@ -108,6 +130,9 @@ func (w *workload) createKeyed(ctx context.Context, g *target) error {
 		return err
 	}
 	list, err := qdrant.NewCollectionsClient(cc).ListShardKeys(ctx, &qdrant.ListShardKeysRequest{CollectionName: g.name})
+	if err == nil {
+		err = g.createFallback(ctx, cc, list.GetShardKeys())
+	}
 	for _, k := range list.GetShardKeys() {
 		if k.GetKey().GetKeyword() == g.key.word {
 			return err // an earlier try was heard
@@ -154,6 +179,47 @@ func (o *operator) deleteKey() (string, request) {
 		if err == nil {
 			g.key.age.Store(deleted)
 		}
+		return err
+	}
+}
+
+// filling finds the target whose key is filled from another.
+func (o *operator) filling() *target {
+	i := slices.IndexFunc(o.w.targets, func(g *target) bool { return g.key != nil && g.key.fallback != "" })
+	return o.w.targets[i]
+}
+
+// fill begins to fill a key from its fallback, if it was not filled before.
+func (o *operator) fill() (string, request) {
+	g := o.filling()
+	return fmt.Sprintf("%s from %s", g, g.key.fallback), func(ctx context.Context, cc *grpc.ClientConn) error {
+		_, err := qdrant.NewCollectionsClient(cc).UpdateCollectionClusterSetup(ctx, &qdrant.UpdateCollectionClusterSetupRequest{
+			CollectionName: g.name, Operation: &qdrant.UpdateCollectionClusterSetupRequest_ReplicatePoints{ReplicatePoints: &qdrant.ReplicatePoints{
+				FromShardKey: qdrant.NewShardKeyKeyword(g.key.fallback), ToShardKey: qdrant.NewShardKeyKeyword(g.key.word),
+			}},
+		})
+		return err
+	}
+}
+
+// clear deletes what the fallback has of a key that was filled from it: nobody is to miss it.
+func (o *operator) clear() (string, request) {
+	g := o.filling()
+	return g.key.fallback, func(ctx context.Context, cc *grpc.ClientConn) error {
+		resp, err := clusterpb.NewClusterClient(cc).GetPlacement(ctx, &clusterpb.GetPlacementRequest{Collections: []string{g.name}})
+		if err != nil {
+			return err
+		}
+		serves := func(k *clusterpb.ShardKeyPlacement) bool {
+			return k.GetKey().GetKeyword() == g.key.word && !k.GetPartial()
+		}
+		if len(resp.GetCollections()) != 1 || !slices.ContainsFunc(resp.GetCollections()[0].GetShardKeys(), serves) {
+			return nil // it does not serve yet, for all that this node knows
+		}
+		_, err = qdrant.NewPointsClient(cc).Delete(ctx, &qdrant.DeletePoints{
+			CollectionName: g.name, Points: qdrant.NewPointsSelectorFilter(&qdrant.Filter{}),
+			ShardKeySelector: &qdrant.ShardKeySelector{ShardKeys: []*qdrant.ShardKey{qdrant.NewShardKeyKeyword(g.key.fallback)}},
+		})
 		return err
 	}
 }
@@ -213,7 +279,11 @@ func (w *workload) told(g *target, err error) {
 
 // verifyKeyed is verifyPoints for a shard key, which is there or not as clients know.
 func (w *workload) verifyKeyed(g *target, col *catalog.Collection) {
-	part, err := col.Within(point.ShardKey{Keyword: g.key.word})
+	word := g.key.word
+	if k, ok := col.ShardKey(point.ShardKey{Keyword: word}); ok && k.Partial {
+		word = g.key.fallback
+	}
+	part, err := col.Within(point.ShardKey{Keyword: word})
 	there, age := err == nil, g.key.age.Load()
 	switch {
 	case !there && g.stays():

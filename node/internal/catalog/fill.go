@@ -177,7 +177,7 @@ func (e *edit) fillChange(c *Collection, m *Move, cmd ChangeMove) error {
 			return nil
 		}
 		e.phases(c.ID, parts, Sealing)
-	case cmd.Reopen && m.SealedBy() != 0:
+	case cmd.Reopen && m.Sealed():
 		e.phases(c.ID, parts, Copying)
 	case cmd.Flip != nil && m.Phase == Sealing:
 		if _, _, err := c.flippable(m, *cmd.Flip); err != nil {
@@ -316,7 +316,7 @@ func (s *State) checkFill(c *Collection, id OperationID) error {
 			return bad("their slots are not those of their sources, each once")
 		}
 		all = all.Or(slots)
-		if m.SealedBy() != 0 {
+		if m.Sealed() {
 			sealed++
 		}
 		if m.Phase == Ready {

@@ -81,7 +81,7 @@ func TestFillsComeToTheirEnd(t *testing.T) {
 			m := rapid.SampledFrom(s.Collections[1].Moves).Draw(t, "move")
 			cmd := &catalog.ChangeMove{Collection: 1, Move: m.ID, Version: m.Version}
 			switch {
-			case m.SealedBy() != 0 && step < 30 && rapid.IntRange(0, 5).Draw(t, "give up") == 0:
+			case m.Sealed() && step < 30 && rapid.IntRange(0, 5).Draw(t, "give up") == 0:
 				cmd.Reopen = true
 			case m.Near || m.Phase == catalog.Ready:
 				continue

@@ -44,7 +44,10 @@ type Move struct {
 }
 
 // Running reports whether the move may still lead to a flip.
-func (m *Move) Running() bool { return m.Phase == Copying || m.SealedBy() != 0 }
+func (m *Move) Running() bool { return m.Phase == Copying || m.Sealed() }
+
+// Sealed reports whether the source may refuse writes of the slots, for a flip that may come.
+func (m *Move) Sealed() bool { return m.Phase == Sealing || m.Phase == Ready }
 
 // SealedBy returns the version that a seal of the move bears while a flip may rest on it; 0: none may.
 func (m *Move) SealedBy() uint64 {

@@ -222,7 +222,7 @@ func (p progress) fill(w *clusterpb.Operation) {
 			continue
 		}
 		running++
-		sealed = sealed || m.SealedBy() != 0
+		sealed = sealed || m.Sealed()
 		if !told[m.Target] { // which tells of all that comes to it
 			told[m.Target] = true
 			p.moving(w, c, m)

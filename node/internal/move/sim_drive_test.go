@@ -125,7 +125,7 @@ func (w *world) driveSource(n int, col *catalog.Collection, m *catalog.Move, ref
 	case move.DoDone:
 		w.change(m, col, catalog.ChangeMove{SourceDone: true})
 	default:
-		if m.SealedBy() != 0 && w.random.IntN(w.patience(m)) == 0 {
+		if m.Sealed() && w.random.IntN(w.patience(m)) == 0 {
 			w.change(m, col, catalog.ChangeMove{Reopen: true}) // it lasts too long
 		}
 	}

@@ -114,7 +114,7 @@ func (w *world) biased() bool {
 	case w.bias == promoteSealing && w.random.IntN(3) == 0:
 		for _, c := range w.latest().Collections {
 			for _, m := range c.Moves {
-				if m.SealedBy() != 0 {
+				if m.Sealed() {
 					w.promote(catalog.ShardRef{Collection: c.ID, Shard: m.Source})
 					return true
 				}

@@ -198,7 +198,7 @@ const yieldFor = time.Second
 // yield is how long to wait, at most, for the flip of another move: while slots take no writes, disks and processors are for what ends
 // that, and one flip after the other pauses writes for a shorter time than several at once, of fewer slots. 0: go on.
 func (d *driver) yield(state *catalog.State) time.Duration {
-	if !d.others(state, func(m *catalog.Move) bool { return m.SealedBy() != 0 }) {
+	if !d.others(state, func(m *catalog.Move) bool { return m.Sealed() }) {
 		d.yielding = time.Time{}
 		return 0
 	}

@@ -105,7 +105,7 @@ func TestAKeyIsFilledThroughCrashes(t *testing.T) {
 		w.fill(id, nil)
 		w.filled(id)
 	})
-	w.eventually("writes go on", ws.more(100))
+	w.eventually("writes go on", ws.more(20))
 	w.holdsKey(id, "own", ws.end())
 }
 
@@ -138,7 +138,7 @@ func TestOnlyWhatMatchesIsCopied(t *testing.T) {
 	w.eventually("there are points", ws.more(20))
 	w.deny(func(cmd catalog.Command) bool { return cmd.ChangeMove != nil && cmd.ChangeMove.Seal })
 	w.fill(id, below())
-	w.throughCrashes(2, func() { w.eventually("there are more", ws.more(150)) })
+	w.throughCrashes(2, func() { w.eventually("there are more", ws.more(100)) })
 	all := ws.end()
 	w.deny(nil)
 	w.filled(id)
@@ -169,7 +169,7 @@ func TestAFillThatCannotEndHoldsNoWritesUp(t *testing.T) {
 		}
 		return errors.New("they are not")
 	})
-	w.eventually("writes go on", ws.more(50))
+	w.eventually("writes go on", ws.more(4)) // between attempts, which last longer and longer
 	w.must(catalog.Command{CancelOperation: &catalog.CancelOperation{ID: op}})
 	w.eventually("nothing is left of it", func() error {
 		state, _ := w.Watch()

@@ -395,10 +395,10 @@ func (w *world) rests(id catalog.CollectionID) {
 	})
 }
 
-// eventually tries until f succeeds, for 30 s at most.
+// eventually tries until f succeeds, for two minutes at most: a machine may do much else.
 func (w *world) eventually(what string, f func() error) {
 	w.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(2 * time.Minute)
 	defer deadline.Stop()
 	for {
 		err := f()
