@@ -56,7 +56,7 @@ func (st *Standing) Write(epoch uint64, touches *slot.Set, s *State, more []Seal
 	}
 	if !settled {
 		for _, m := range st.moves {
-			if m.Sealed() && m.Source == st.shard { // a predecessor's seal may stand in the log
+			if m.Source == st.shard && (m.Sealed() || m.Fill != 0 && m.Phase == catalog.Moved && !m.SourceDone) { // a predecessor's seal may stand in the log
 				sealed = sealed.Or(slot.SetOf(m.Slots...))
 			}
 		}

@@ -411,6 +411,7 @@ func TestLeavingOutARuleIsNoticed(t *testing.T) {
 		"F2: a seal holds until the phase is left":             {rules: rules{eagerUnseal: true}, fills: true},
 		"F2: what is counted with is of one history":           {rules: rules{noUnsafe: true}, fills: true, weak: true, bias: promoteFlipping},
 		"F3: a source refuses writes of before the activation": {rules: rules{noSourceEpoch: true}, fills: true},
+		"F4: a new primary looks for a seal before it":         {rules: rules{noSettled: true}, fills: true, bias: promoteSealing},
 		"F4: a source that has ended its seal says so":         {rules: rules{noEpochFloor: true}, fills: true, bias: readMore},
 		"F5: a target shows slots once it has them":            {rules: rules{noFloor: true}, fills: true, bias: readMore},
 	} {
