@@ -15,7 +15,8 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 	p := newPoints(random(r, n, 16))
 	g := newGraph(t, hnsw.Options{})
 	build(t, g, p, 0, n)
-	const modulus, last = 40, 64 // few enough for the narrow way; the rows of the last words are beyond the bits
+	const modulus, ef = 8, 10 // few enough for the narrow way
+	last := n / 4 / 64 * 64   // the rows of the last words are beyond the bits
 	live := func(row uint32) bool { return row%modulus == 0 && int(row) < n-last }
 	bits := make([]uint64, (n-last+63)/64)
 	for row := range uint32(n - last) {
@@ -25,17 +26,17 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 	}
 	for i, q := range random(r, 50, 16) {
 		asked := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10}
-		want := search(t, g, p, q, 10, 50, asked)
+		want := search(t, g, p, q, 10, ef, asked)
 		told := 0
 		telling := &hnsw.Filter{Count: n / modulus, Wanted: 10,
 			Accept: func(uint32) bool { t.Error("it was asked"); return false },
 			Bits:   func() []uint64 { told++; return bits },
 		}
-		if got := search(t, g, p, q, 10, 50, telling); !slices.Equal(got, want) || told != 1 {
+		if got := search(t, g, p, q, 10, ef, telling); !slices.Equal(got, want) || told != 1 {
 			t.Fatalf("query %d, told %d times: %v, want %v", i, told, got, want)
 		}
 		silent := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10, Bits: func() []uint64 { return nil }}
-		if got := search(t, g, p, q, 10, 50, silent); !slices.Equal(got, want) {
+		if got := search(t, g, p, q, 10, ef, silent); !slices.Equal(got, want) {
 			t.Fatalf("query %d, not told: %v, want %v", i, got, want)
 		}
 	}

@@ -230,7 +230,7 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 	if a.bits == nil {
 		return w.lookAsking(a, list, found)
 	}
-	known := min(len(a.bits), len(w.seen.words)) // what lies beyond was linked since the search began
+	known := min(len(a.bits), len(w.seen.words)) // what lies beyond is not taken
 	bits, seen := a.bits[:known], w.seen.words[:known]
 	n, m, all := uint(len(found)), uint(len(w.behind)), found[:batchCap]
 	if m >= a.bridges {
@@ -254,7 +254,13 @@ func (w *walker) look(g *Graph, a *acceptor, row uint32, found []uint32) (_ []ui
 		}
 		r := link - 1
 		at := int(r / 64)
-		if at >= known {
+		if at >= known { // it is not taken, but may lead on
+			if w.seen.has(r) {
+				near++
+			} else {
+				w.aside[m%uint(len(w.aside))] = r
+				m++
+			}
 			continue
 		}
 		fresh := ^seen[at] >> (r % 64) & 1
