@@ -1,9 +1,12 @@
 package provider_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +33,20 @@ func TestMain(m *testing.M) {
 	os.Exit(code) //nolint:forbidigo // this is the main function of a test binary
 }
 
+// requireCLI fails a test whose command line does not tell its version: the framework ends the process for that, and the nodes' folders
+// would stay.
+func requireCLI(t *testing.T) {
+	t.Helper()
+	cli := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	if cli == "" {
+		return // the framework looks for one
+	}
+	out, err := exec.CommandContext(t.Context(), cli, "version", "-json").Output()
+	if err != nil || !json.Valid(out) && !bytes.Contains(out, []byte("Terraform ")) {
+		t.Fatalf("%s version -json: %v\n%s", cli, err, out)
+	}
+}
+
 // startCluster returns the endpoints of three real nodes. Without TF_ACC the acceptance tests skip themselves, and there
 // are none.
 func startCluster(t *testing.T) []string {
@@ -40,6 +57,7 @@ func startCluster(t *testing.T) []string {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster == nil {
+		requireCLI(t)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		cluster, err := devcluster.Start(ctx, devcluster.Options{Nodes: 3})
