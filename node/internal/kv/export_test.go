@@ -110,3 +110,9 @@ func (s *Store) Metrics() string { return s.db.Metrics().String() }
 
 // Merged tells whether nothing is left in level 0.
 func (s *Store) Merged() bool { return s.db.Metrics().Levels[0].TablesCount == 0 }
+
+// Unmerged tells how much memory is taken for what is not in tables yet, how much is in level 0, and how much is held to be merged next.
+func (s *Store) Unmerged() (memory, level0, next uint64) {
+	m := s.db.Metrics()
+	return m.MemTable.Size, uint64(m.Levels[0].TablesSize), s.volume.next.Load()
+}

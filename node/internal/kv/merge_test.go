@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
@@ -62,6 +63,46 @@ func (fs *crampedFS) left(t *testing.T) (n int) {
 		}
 	}
 	return n
+}
+
+// GetDiskUsage tells of a disk of 1 GiB that is almost empty, whatever is on it.
+func (fs *crampedFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: 1000 << 20, TotalBytes: 1 << 30}, nil
+}
+
+// What is in memory, and what is merged next, has to be free on the disk, or it is full.
+func TestWhatIsStillToBeWrittenIsKeptFree(t *testing.T) {
+	fs := &crampedFS{FS: newDisk()}
+	fs.cramped.Store(true) // so that tables stay in level 0
+	warden, err := disk.OpenWarden(disk.WardenOptions{FS: fs, Dir: "data", Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = warden.Close() })
+	base := warden.Room().Low
+	s, err := kv.Open(kv.Options{Dir: "data/store", FS: fs, Warden: warden})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	body := make([]byte, 400<<10)
+	for n := range uint64(40) {
+		commit(t, s, func(b *kv.Batch) { b.PutPayload(gen, point.Num(n%5), n, body, kv.Refs{}) })
+		low := warden.Room().Low
+		if memory, _, _ := s.Unmerged(); low < base+memory {
+			t.Fatalf("%d bytes are in memory, and with %d free the disk is full", memory, low)
+		}
+	}
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
+		low := warden.Room().Low
+		memory, tables, next := s.Unmerged()
+		if tables > 0 && next >= tables && low >= base+memory+next {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are in memory, %d in level 0, %d may be merged next, and with %d free the disk is full", memory, tables, next, low)
+		}
+	}
 }
 
 // A merging that finds no room is given up, and holds none; writes and reads go on; when there is room it is made.
