@@ -45,7 +45,8 @@ type pair struct {
 func newPair(t *testing.T, d vec.Distance, size int) *pair {
 	config := graphConfig
 	config.Threads = 1 // the same graph in every run
-	p := &pair{bytes: newIndex(t, dense.Options{Size: size, Distance: d, Config: config})}
+	// One thread has to do for everything: who holds it while waiting for another would wait for ever.
+	p := &pair{bytes: newIndex(t, dense.Options{Size: size, Distance: d, Config: config, Pool: dense.NewPool(1)})}
 	config.Codes.Kind = dense.Whole
 	p.whole = newIndex(t, dense.Options{Size: size, Distance: d, Config: config})
 	return p

@@ -36,10 +36,29 @@ func (x *Index) judge() error {
 	s := x.state.Load()
 	c, n := s.core, s.core.net.Load()
 	linked := min(c.linked.Load(), s.rows)
-	if _, err := x.pool.take(x.worker.ctx, 1); err != nil {
+	wider, ok, err := x.verdict(c, n, linked)
+	if err != nil {
 		return err
 	}
-	defer x.pool.done(1)
+	first := n.judged.Swap(linked) == 0
+	n.wider.Store(uint32(wider))
+	if ok {
+		return nil
+	}
+	x.log.Info("bytes do not tell these vectors apart: the graph is built anew", "vectors", linked, "whole", first)
+	x.whole.Store(first)
+	x.mu.Lock()
+	x.worker.judging = false
+	x.mu.Unlock()
+	return x.rebuild()
+}
+
+// verdict is displaced of the rows that are linked, on one of the pool's threads.
+func (x *Index) verdict(c *core, n *net, linked uint32) (wider int, ok bool, err error) {
+	if _, err := x.pool.take(x.worker.ctx, 1); err != nil {
+		return 0, false, err
+	}
+	defer x.pool.done(1) // before anything is built, which takes some itself
 	queries := c.sample(linked, min(judgedQueries, max(16, judgedScores/max(linked, 1))))
 	var living []uint32
 	for row := range linked {
@@ -50,21 +69,7 @@ func (x *Index) judge() error {
 	byCode, exact := n.scorer(false), n.scorer(true)
 	defer n.done(byCode, false)
 	defer n.done(exact, true)
-	wider, ok, err := displaced(x.worker.ctx, byCode, exact, queries, living)
-	if err != nil {
-		return err
-	}
-	first := n.judged.Swap(linked) == 0
-	n.wider.Store(uint32(wider))
-	if ok {
-		return nil
-	}
-	x.log.Info("bytes do not tell these vectors apart: the graph is built anew", "vectors", len(living), "whole", first)
-	x.whole.Store(first)
-	x.mu.Lock()
-	x.worker.judging = false
-	x.mu.Unlock()
-	return x.rebuild()
+	return displaced(x.worker.ctx, byCode, exact, queries, living)
 }
 
 // displacement is displaced of a sample among itself.
