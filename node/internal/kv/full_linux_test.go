@@ -115,7 +115,7 @@ func TestAStoreOutlivesAFullDisk(t *testing.T) {
 	}
 	wait := func(what string, ok func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !ok(); <-time.After(5 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); !ok(); <-time.After(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Log(listing(dir))
 				t.Fatalf("waited in vain until %s (%+v, %d stored, %d refused)", what, warden.Room(), c.stored.Load(), c.refused.Load())

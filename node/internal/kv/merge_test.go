@@ -93,7 +93,7 @@ func TestWhatIsStillToBeWrittenIsKeptFree(t *testing.T) {
 			t.Fatalf("%d bytes are in memory, and with %d free the disk is full", memory, low)
 		}
 	}
-	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; <-time.After(5 * time.Millisecond) {
 		low := warden.Room().Low
 		memory, tables, next := s.Unmerged()
 		if tables > 0 && next >= tables && low >= base+memory+next {
@@ -113,7 +113,7 @@ func TestAMergingWithoutRoomIsGivenUp(t *testing.T) {
 	body := make([]byte, 400<<10)
 	wait := func(what string, ok func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !ok(); <-time.After(5 * time.Millisecond) {
+		for deadline := time.Now().Add(3 * time.Minute); !ok(); <-time.After(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("waited in vain until %s\n%s", what, s.Metrics())
 			}
