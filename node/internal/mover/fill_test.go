@@ -101,7 +101,7 @@ func TestAKeyIsFilledThroughCrashes(t *testing.T) {
 	w := newWorld(t, 3)
 	id := w.keyed(2, 1, 2, 3)
 	ws := w.writeTo(id, 3, 300, ownElseAll)
-	w.throughCrashes(3, func() {
+	w.throughCrashes(3, 20, func() {
 		w.fill(id, nil)
 		w.filled(id)
 	})
@@ -138,7 +138,12 @@ func TestOnlyWhatMatchesIsCopied(t *testing.T) {
 	w.eventually("there are points", ws.more(20))
 	w.deny(func(cmd catalog.Command) bool { return cmd.ChangeMove != nil && cmd.ChangeMove.Seal })
 	w.fill(id, below())
-	w.throughCrashes(2, func() { w.eventually("there are more", ws.more(100)) })
+	for i := range 4 {
+		w.eventually("there are more", ws.more(25))
+		victim := catalog.PeerID(1 + i%2)
+		w.halt(victim)
+		w.start(victim)
+	}
 	all := ws.end()
 	w.deny(nil)
 	w.filled(id)

@@ -243,7 +243,7 @@ func TestSlotsMoveThroughCrashes(t *testing.T) {
 	w := newWorld(t, 3)
 	id := w.create(2, 1, 2, 3)
 	ws := w.write(id, 2, 500)
-	w.throughCrashes(3, func() {
+	w.throughCrashes(3, 200, func() {
 		w.reshard(id, 3, 1, 2, 3)
 		w.rests(id)
 		w.reshard(id, 1, 1, 2, 3)
@@ -252,12 +252,12 @@ func TestSlotsMoveThroughCrashes(t *testing.T) {
 	w.holds(id, ws.end())
 }
 
-// throughCrashes restarts one of so many nodes after the other while something happens.
-func (w *world) throughCrashes(nodes int, happens func()) {
+// throughCrashes restarts one of so many nodes after the other while something happens, at most so often: a slow machine has to come to its end too.
+func (w *world) throughCrashes(nodes, most int, happens func()) {
 	over := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for {
+		for range most {
 			select {
 			case <-over:
 				return
