@@ -8,22 +8,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 )
-
-// sizedFS is a disk of 1 GiB of which a test says how much is free.
-type sizedFS struct {
-	vfs.FS
-	free atomic.Int64
-}
-
-func (fs *sizedFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
-	return vfs.DiskUsage{AvailBytes: uint64(fs.free.Load()), TotalBytes: 1 << 30}, nil
-}
 
 func TestADiskIsFullWhileThereIsRoomForWhatIsStillToBeWritten(t *testing.T) {
 	const mib = 1 << 20
-	fs := &sizedFS{FS: vfs.NewMem()}
-	fs.free.Store(1000 * mib)
+	fs := &disktest.Sized{FS: vfs.NewMem()}
+	fs.Free.Store(1000 * mib)
 	w, err := disk.OpenWarden(disk.WardenOptions{FS: fs, Dir: "data", Reserve: 10 * mib, Every: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +25,7 @@ func TestADiskIsFullWhileThereIsRoomForWhatIsStillToBeWritten(t *testing.T) {
 	// take writes so much, and says so in steps.
 	take := func(bytes int64) {
 		for range bytes / (mib / 2) {
-			fs.free.Add(-mib / 2)
+			fs.Free.Add(^uint64(mib/2 - 1))
 			w.Took(mib / 2)
 		}
 	}
@@ -48,14 +39,14 @@ func TestADiskIsFullWhileThereIsRoomForWhatIsStillToBeWritten(t *testing.T) {
 	full("15 MiB are free, and 10 are kept", false)
 	take(6 * mib)
 	full("9 MiB are free, and 10 are kept", true)
-	fs.free.Store(19 * mib)
+	fs.Free.Store(19 * mib)
 	w.Look()
 	full("19 MiB are not enough", true)
-	fs.free.Store(20 * mib)
+	fs.Free.Store(20 * mib)
 	w.Look()
 	full("20 MiB are", false)
 	need.Store(30 * mib)
-	fs.free.Store(600 * mib)
+	fs.Free.Store(600 * mib)
 	w.Look()
 	take(558 * mib)
 	full("42 MiB are free, 10 are kept and 30 are needed", false)

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -35,6 +36,7 @@ type cluster struct {
 	}
 	wg     sync.WaitGroup
 	disk   map[catalog.PeerID]*brake                               // of the peers whose disk a test stops
+	warden *disk.Warden                                            // of the disk of every peer that is started; nil: nobody watches it
 	frozen atomic.Bool                                             // Propose fails
 	tune   func(*replica.Options)                                  // of every manager that is started
 	line   func(to catalog.PeerID, c *replica.SnapshotChunk) error // what happens to a chunk on its way; nil: nothing
@@ -97,7 +99,7 @@ func (c *cluster) storeDir(id catalog.PeerID) string { return filepath.Join(c.di
 // start opens a peer's store and manager.
 func (c *cluster) start(id catalog.PeerID) *member {
 	c.t.Helper()
-	store, err := kv.Open(kv.Options{Dir: c.storeDir(id), Logger: hclog.NewNullLogger(), BeforeWrite: c.disk[id].wait})
+	store, err := kv.Open(kv.Options{Dir: c.storeDir(id), Logger: hclog.NewNullLogger(), BeforeWrite: c.disk[id].wait, Warden: c.warden})
 	if err != nil {
 		c.t.Fatal(err)
 	}

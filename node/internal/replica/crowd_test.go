@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replica"
@@ -158,4 +161,35 @@ func TestASnapshotWaitsForRoom(t *testing.T) {
 	})
 	d.set()
 	c.equal(ref, 1, 2, 3)
+}
+
+// What is deleted from a full disk gives no room back as long as the log holds it.
+func TestALogIsShortWhileTheDiskIsFull(t *testing.T) {
+	fs := &disktest.Sized{FS: vfs.NewMem()}
+	fs.Free.Store(1000 << 20)
+	warden, err := disk.OpenWarden(disk.WardenOptions{FS: fs, Dir: "disk", Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = warden.Close() }) // after the peers
+	c := newTunedCluster(t, 1, small)
+	c.stop(1)
+	c.warden = warden
+	c.start(1)
+	ref := c.create(1, 1)
+	for id := range uint64(20) {
+		c.write(ref, upsert(id))
+	}
+	if st := c.status(1); st.FirstIndex != 1 || st.LastIndex < 20 {
+		t.Fatalf("the log holds %d..%d while there is room", st.FirstIndex, st.LastIndex)
+	}
+	fs.Free.Store(1 << 20)
+	warden.Look()
+	c.eventually("the log is short", func() error {
+		if st := c.status(1); st.LastIndex-st.FirstIndex > 5 {
+			return fmt.Errorf("it holds %d..%d", st.FirstIndex, st.LastIndex)
+		}
+		return nil
+	})
+	c.write(ref, remove(1, 2, 3))
 }

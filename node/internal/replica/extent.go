@@ -11,6 +11,25 @@ type logBounds struct {
 // spansPerBound is how finely a log is cut: a compaction forgets a whole span, so each frees this part of the bound.
 const spansPerBound = 16
 
+// bound is one of those that a log is held to.
+type bound int
+
+const (
+	soft bound = iota
+	hard
+	tight // a span of soft: while the disk is full
+)
+
+func (b logBounds) of(which bound) (bytes, entries int) {
+	switch which {
+	case hard:
+		return b.hardBytes, b.hardEntries
+	case tight:
+		return b.softBytes / spansPerBound, b.softEntries / spansPerBound
+	}
+	return b.softBytes, b.softEntries
+}
+
 // extent knows, without keeping a number per entry, what a log takes: consecutive entries are counted together in spans.
 type extent struct {
 	bounds  logBounds
@@ -98,13 +117,10 @@ func (x *extent) due() bool {
 	return true
 }
 
-// surplus returns the last entry that has to go for the log to keep its bounds, at the end of a span, none beyond limit, and about
+// surplus returns the last entry that has to go for the log to keep a bound, at the end of a span, none beyond limit, and about
 // atMost entries at once; 0 if none has to or may.
-func (x *extent) surplus(hard bool, limit replication.Index, atMost int) replication.Index {
-	maxBytes, maxEntries := x.bounds.softBytes, x.bounds.softEntries
-	if hard {
-		maxBytes, maxEntries = x.bounds.hardBytes, x.bounds.hardEntries
-	}
+func (x *extent) surplus(which bound, limit replication.Index, atMost int) replication.Index {
+	maxBytes, maxEntries := x.bounds.of(which)
 	bytes, through := x.bytes, replication.Index(0)
 	for n := range x.spans {
 		over := bytes > maxBytes || int(x.last()+1-x.start(n)) > maxEntries

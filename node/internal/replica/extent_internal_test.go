@@ -27,7 +27,7 @@ func TestExtentKnowsWhatTheLogTakes(t *testing.T) {
 				x.truncate(first + replication.Index(n))
 			case 1:
 				limit := first - 1 + replication.Index(rapid.IntRange(0, len(sizes)).Draw(t, "limit"))
-				through := x.surplus(false, limit, 1000)
+				through := x.surplus(soft, limit, 1000)
 				if through == 0 {
 					break
 				}
@@ -46,7 +46,7 @@ func TestExtentKnowsWhatTheLogTakes(t *testing.T) {
 				t.Fatalf("extent is %d..%d, log is %d..%d", x.before+1, x.last(), first, last())
 			}
 		}
-		if through := x.surplus(false, last(), 1<<30); through != 0 {
+		if through := x.surplus(soft, last(), 1<<30); through != 0 {
 			x.compact(through)
 		}
 		if n := int(x.last() - x.before); x.bytes > bounds.softBytes || n > bounds.softEntries {
@@ -61,7 +61,7 @@ func TestExtentCountsPartsOfOneEntryTogether(t *testing.T) {
 		x.grow(1, 100)
 	}
 	x.grow(2, 5)
-	if through := x.surplus(false, 2, 100); through != 1 || len(x.spans) != 2 || x.bytes != 1005 {
+	if through := x.surplus(soft, 2, 100); through != 1 || len(x.spans) != 2 || x.bytes != 1005 {
 		t.Errorf("surplus %d of %+v", through, x)
 	}
 }

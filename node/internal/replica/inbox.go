@@ -33,6 +33,7 @@ type events struct {
 	back     []catalog.PeerID     // may be: of replicas that do not count, peers that answer
 	paid     []replication.PeerID // whose last charge is
 	tick     bool
+	full     bool // the disk is: the log has to be short
 	watches  []*watch
 	damage   error // found by somebody who read the shard
 }

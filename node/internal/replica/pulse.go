@@ -71,19 +71,23 @@ func (m *Manager) due(ticks int) []seat {
 }
 
 // beat moves the clocks of the replicas among seats that have something outstanding, and tells primaries who is away: now and then, as
-// they may have begun to lead since, and when it changes, which is between two ticks (0).
+// they may have begun to lead since, and when it changes, which is between two ticks (0). With each sweep it tells all if the disk is full.
 func (m *Manager) beat(seats []seat, ticks int) {
-	liveness := ticks%livenessTicks == 0
+	b := beat{clock: ticks > 0, liveness: ticks%livenessTicks == 0}
+	b.full = b.clock && ticks%sweepTicks == 0 && m.opts.Store.Full()
 	for i := range seats {
-		if s := &seats[i]; m.nudge(s, ticks > 0, liveness) {
+		if s := &seats[i]; m.nudge(s, b) {
 			m.opts.restless.add(catalog.ShardRef{Collection: s.col.ID, Shard: s.view.ID})
 		}
 	}
 }
 
+// beat is what replicas are told at once.
+type beat struct{ clock, liveness, full bool }
+
 // nudge does so for one replica, and reports whether it has to be looked at again.
-func (m *Manager) nudge(s *seat, clock, liveness bool) bool {
-	if clock && liveness {
+func (m *Manager) nudge(s *seat, b beat) bool {
+	if b.clock && b.liveness {
 		m.resign(s)
 	}
 	if s.runner == nil {
@@ -91,13 +95,13 @@ func (m *Manager) nudge(s *seat, clock, liveness bool) bool {
 	}
 	st := s.runner.status.Load()
 	var away, back []catalog.PeerID
-	if liveness && st.Leading {
-		away, back = m.missing(st, clock)
+	if b.liveness && st.Leading {
+		away, back = m.missing(st, b.clock)
 	}
-	ticks := clock && (!st.quiet || len(away) > 0)
-	if ticks || len(away)+len(back) > 0 {
+	ticks := b.clock && (!st.quiet || len(away) > 0)
+	if ticks || b.full || len(away)+len(back) > 0 {
 		_ = s.runner.inbox.put(func(ev *events) error {
-			ev.tick = ev.tick || ticks
+			ev.tick, ev.full = ev.tick || ticks, ev.full || b.full
 			if len(away) > 0 {
 				ev.away = away
 			}
@@ -107,7 +111,7 @@ func (m *Manager) nudge(s *seat, clock, liveness bool) bool {
 			return nil
 		})
 	}
-	return !liveness || !st.quiet || st.Problem != "" || len(away)+len(back) > 0
+	return !b.liveness || !st.quiet || st.Problem != "" || len(away)+len(back) > 0
 }
 
 // missing lists the peers of a shard's replicas that do not answer while their primary counts on them or probes them, and those of its

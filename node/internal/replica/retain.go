@@ -14,12 +14,13 @@ const compactStep = 8192
 // retention is the state of a runner's compaction of its log, at most one at a time.
 type retention struct {
 	busy  bool
-	again bool // one has just ended; there may be more to forget
+	again bool // there may be more to forget: one has just ended, or the disk is full
 	done  chan error
 }
 
 // retain keeps the log within its bounds. Only what is applied, durably, may go; beyond the soft bound it goes unless another
-// replica may still need it, beyond the hard bound in any case: such a replica then begins anew with a snapshot.
+// replica may still need it, beyond the hard bound in any case: such a replica then begins anew with a snapshot. While the disk is full
+// the tight bound takes the place of the soft one: what was deleted would else make no room before as much was written after it.
 func (r *runner) retain(ctx context.Context) {
 	due := r.retention.again || r.log.extent.due()
 	if !due || r.retention.busy || r.failure != nil {
@@ -43,13 +44,17 @@ func (r *runner) retain(ctx context.Context) {
 // surplus returns the last entry that has to go now, 0 if none has to.
 func (r *runner) surplus() replication.Index {
 	x := &r.log.extent
-	if through := x.surplus(true, r.appliedTo, compactStep); through != 0 {
+	if through := x.surplus(hard, r.appliedTo, compactStep); through != 0 {
 		return through
 	}
-	if x.surplus(false, r.appliedTo, compactStep) == 0 {
+	kept := soft
+	if r.opts.Store.Full() {
+		kept = tight
+	}
+	if x.surplus(kept, r.appliedTo, compactStep) == 0 {
 		return 0
 	}
-	return x.surplus(false, min(r.appliedTo, r.needed()), compactStep)
+	return x.surplus(kept, min(r.appliedTo, r.needed()), compactStep)
 }
 
 // retained takes note of the end of a compaction.

@@ -212,6 +212,7 @@ func (r *runner) handle(ev events) {
 		r.rebuild()
 		r.forgetConfirmations()
 	}
+	r.retention.again = r.retention.again || ev.full
 	r.office()
 	r.slotDuties()
 	for _, w := range ev.writes {

@@ -5,13 +5,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/disk"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/disktest"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/kv"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -174,18 +174,8 @@ func TestAVectorThatIsGoneIsNotSaved(t *testing.T) {
 	}
 }
 
-// roomyFS is a disk of which a test says how much is free.
-type roomyFS struct {
-	vfs.FS
-	free atomic.Uint64
-}
-
-func (fs *roomyFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
-	return vfs.DiskUsage{AvailBytes: fs.free.Load(), TotalBytes: 1 << 30}, nil
-}
-
 func TestNoIndexIsSavedOnAFullDisk(t *testing.T) {
-	fs := &roomyFS{FS: vfs.NewMem()}
+	fs := &disktest.Sized{FS: vfs.NewMem()}
 	warden, err := disk.OpenWarden(disk.WardenOptions{FS: fs, Dir: "disk", Reserve: -1})
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +184,7 @@ func TestNoIndexIsSavedOnAFullDisk(t *testing.T) {
 	n.open()
 	t.Cleanup(func() { n.store.Close(); warden.Close() })
 	save := func(free uint64, want int) {
-		fs.free.Store(free)
+		fs.Free.Store(free)
 		warden.Look()
 		s := n.open2(t, indexed)
 		apply(t, s, upsert(somePoints(0, 800)...))
