@@ -26,6 +26,7 @@ func (b logBounds) of(which bound) (bytes, entries int) {
 		return b.hardBytes, b.hardEntries
 	case tight:
 		return b.softBytes / spansPerBound, b.softEntries / spansPerBound
+	case soft:
 	}
 	return b.softBytes, b.softEntries
 }
