@@ -1,7 +1,6 @@
 package catalog_test
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -143,12 +142,7 @@ func fillCommands() []catalog.Command {
 
 func fillState(t *testing.T) *catalog.State {
 	t.Helper()
-	s, results := catalog.ApplyAll(keyState(t), fillCommands())
-	for i, r := range results {
-		if r.Err != nil {
-			t.Fatalf("command %d: %v\n%s", i, r.Err, s.Describe())
-		}
-	}
+	s := allApplied(t, keyState(t), fillCommands())
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,16 +150,7 @@ func fillState(t *testing.T) *catalog.State {
 }
 
 func TestFillsDecodeToTheSame(t *testing.T) {
-	want := fillState(t)
-	cmds, err := catalog.DecodeCommands(catalog.EncodeCommands(fillCommands()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _ := catalog.ApplyAll(keyState(t), cmds)
-	decoded, err := catalog.DecodeState(catalog.EncodeState(got))
-	if err != nil || decoded.Describe() != want.Describe() || !bytes.Equal(catalog.EncodeState(decoded), catalog.EncodeState(want)) {
-		t.Fatalf("%v\n%s\nnot\n%s", err, decoded.Describe(), want.Describe())
-	}
+	decodesToTheSame(t, keyState(t), fillCommands(), fillState(t))
 }
 
 // What would change the shards of a key that points are copied from or into is refused, and what ends it leaves nothing half done.

@@ -3,7 +3,6 @@ package move_test
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
@@ -153,22 +152,7 @@ func (w *world) mutate(before, after *catalog.State) {
 }
 
 func TestFillsKeepTheirPromises(t *testing.T) {
-	count := *simWalks
-	if testing.Short() {
-		count = min(count, 60)
-	}
-	activated := 0
-	for i := range count {
-		seed := *simSeed + uint64(i)
-		w := walk(seed, seed%3 == 2, true, rules{}, bias(seed/3)%biases)
-		activated += w.activated
-		if w.failed != "" || *simTrace {
-			t.Logf("seed %d:\n%s", seed, strings.Join(w.trace, "\n"))
-		}
-		if w.failed != "" {
-			t.Fatalf("seed %d: %s (go test ./node/internal/move -run TestFillsKeepTheirPromises -sim.seed=%d -sim.walks=1 -v)", seed, w.failed, seed)
-		}
-	}
+	count, activated := walks(t, true, func(w *world) int { return w.activated })
 	t.Logf("%d walks, %d activations", count, activated)
 	if activated < count/4 {
 		t.Errorf("only %d activations in %d walks", activated, count)

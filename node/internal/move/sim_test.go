@@ -360,26 +360,32 @@ func narrow(seed uint64, weak, fills bool, r rules, b bias) *world {
 }
 
 func TestMovesKeepTheirPromises(t *testing.T) {
-	count := *simWalks
-	if testing.Short() {
-		count = min(count, 60)
-	}
-	flips := 0
-	for i := range count {
-		seed := *simSeed + uint64(i)
-		w := walk(seed, seed%3 == 2, false, rules{}, bias(seed/3)%biases)
-		flips += w.flips
-		if w.failed != "" || *simTrace {
-			t.Logf("seed %d:\n%s", seed, strings.Join(w.trace, "\n"))
-		}
-		if w.failed != "" {
-			t.Fatalf("seed %d: %s (go test ./node/internal/move -run TestMovesKeepTheirPromises -sim.seed=%d -sim.walks=1 -v)", seed, w.failed, seed)
-		}
-	}
+	count, flips := walks(t, false, func(w *world) int { return w.flips })
 	t.Logf("%d walks, %d flips", count, flips)
 	if flips < count {
 		t.Errorf("only %d flips in %d walks", flips, count)
 	}
+}
+
+// walks makes walks with all rules in force, and adds up what they came to.
+func walks(t *testing.T, fills bool, came func(*world) int) (count, total int) {
+	t.Helper()
+	count = *simWalks
+	if testing.Short() {
+		count = min(count, 60)
+	}
+	for i := range count {
+		seed := *simSeed + uint64(i)
+		w := walk(seed, seed%3 == 2, fills, rules{}, bias(seed/3)%biases)
+		total += came(w)
+		if w.failed != "" || *simTrace {
+			t.Logf("seed %d:\n%s", seed, strings.Join(w.trace, "\n"))
+		}
+		if w.failed != "" {
+			t.Fatalf("seed %d: %s (go test ./node/internal/move -run %s -sim.seed=%d -sim.walks=1 -v)", seed, w.failed, t.Name(), seed)
+		}
+	}
+	return count, total
 }
 
 // TestLeavingOutARuleIsNoticed takes the rules out of force, one at a time.

@@ -25,25 +25,7 @@ func TestWhatMatchesArrives(t *testing.T) {
 			t.Fatal(err)
 		}
 		x.only = only
-		for range 3 {
-			x.apply(point.Upsert{Points: x.src.points(12)})
-		}
-		for range 3 + x.src.n(12) {
-			switch x.src.n(10) {
-			case 0, 1, 2, 3, 4:
-				x.change()
-			case 5, 9:
-				x.pass(false)
-			case 6:
-				x.pass(true)
-			case 7:
-				x.restartSource()
-			default:
-				x.follow(false)
-			}
-		}
-		x.pass(true)
-		x.pass(true)
+		x.wander()
 		want := map[point.ID]string{}
 		for id, text := range x.rows(x.source, true) {
 			if matches(f, x.origin.points[id]) {

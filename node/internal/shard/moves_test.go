@@ -244,6 +244,29 @@ func ownRows(o *oracle, in func(point.ID) bool) map[point.ID]string {
 	return rows
 }
 
+// wander changes both sides and makes passes, some of which are interrupted, in between, and two whole ones in the end.
+func (x *transit) wander() {
+	for range 3 {
+		x.apply(point.Upsert{Points: x.src.points(12)})
+	}
+	for range 3 + x.src.n(12) {
+		switch x.src.n(10) {
+		case 0, 1, 2, 3, 4:
+			x.change()
+		case 5, 9:
+			x.pass(false)
+		case 6:
+			x.pass(true)
+		case 7:
+			x.restartSource()
+		default:
+			x.follow(false)
+		}
+	}
+	x.pass(true)
+	x.pass(true)
+}
+
 // Whatever is changed meanwhile on both sides, however passes are interrupted, repeated and restarted: in the end the target has what the
 // source has of the slots, its own points are as if nothing had moved, and its replicas are equal.
 func TestSlotsArriveAsTheyAre(t *testing.T) {
@@ -251,25 +274,7 @@ func TestSlotsArriveAsTheyAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := newTransit(t, n)
 		defer x.close()
-		for range 3 {
-			x.apply(point.Upsert{Points: x.src.points(12)})
-		}
-		for range 3 + x.src.n(12) {
-			switch x.src.n(10) {
-			case 0, 1, 2, 3, 4:
-				x.change()
-			case 5, 9:
-				x.pass(false)
-			case 6:
-				x.pass(true)
-			case 7:
-				x.restartSource()
-			default:
-				x.follow(false)
-			}
-		}
-		x.pass(true)
-		x.pass(true)
+		x.wander()
 		in, _ := x.a.Moves().Incoming(theMove)
 		if in.Cursor != x.source.Applied() {
 			t.Fatalf("the target is at %d, the source at %d", in.Cursor, x.source.Applied())
