@@ -405,9 +405,9 @@ func seen(rec point.Record, p shard.PayloadSelector, v shard.VectorSelector) poi
 
 type target struct{ point.Record }
 
-func (t target) ID() point.ID               { return t.Record.ID }
-func (t target) Payload() point.Payload     { return t.Record.Payload }
-func (t target) HasVector(name string) bool { return slices.Contains(t.VectorSet().Names(), name) }
+func (t target) ID() point.ID                   { return t.Record.ID }
+func (t target) Member(name string) (any, bool) { return t.Record.Payload.Member(name) }
+func (t target) HasVector(name string) bool     { return slices.Contains(t.VectorSet().Names(), name) }
 
 func matching(points map[point.ID]point.Record, f *filter.Filter) ([]point.Record, error) {
 	m, err := filter.Compile(f)

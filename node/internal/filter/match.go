@@ -2,11 +2,11 @@ package filter
 
 import "github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 
-// Target is a point as a Matcher sees it. Payload may be called several times for one Match, and only if the Matcher
-// NeedsPayload: an implementation that decodes lazily keeps the result.
+// Target is a point as a Matcher sees it. Member shows a member of its payload; it may be called several times for one
+// Match, and only if the Matcher NeedsPayload.
 type Target interface {
 	ID() point.ID
-	Payload() point.Payload
+	Member(name string) (v any, ok bool)
 	HasVector(name string) bool
 }
 
@@ -33,11 +33,20 @@ type scope struct {
 	element map[string]any
 }
 
-func (s scope) payload(t Target) point.Payload {
+// any tests the values that a path reaches from here.
+func (s scope) any(t Target, p point.Path, test func(any) bool) (passed, reached bool) {
 	if s.inside {
-		return s.element
+		return p.Any(s.element, test)
 	}
-	return t.Payload()
+	name, ok := p.Member()
+	if !ok {
+		return false, false
+	}
+	v, ok := t.Member(name)
+	if !ok {
+		return false, false
+	}
+	return p.AnyIn(v, test)
 }
 
 // condition is one compiled test. Compile makes it, and orders conditions such that those come first that need no
@@ -123,7 +132,7 @@ type field struct {
 }
 
 func (c *field) match(t Target, in scope) bool {
-	passed, reached := c.path.Any(in.payload(t), c.test)
+	passed, reached := in.any(t, c.path, c.test)
 	return passed || !reached && c.missing
 }
 
@@ -133,7 +142,7 @@ func (c *field) payload() bool { return true }
 type allEmpty struct{ path point.Path }
 
 func (c *allEmpty) match(t Target, in scope) bool {
-	filled, _ := c.path.Any(in.payload(t), func(v any) bool { return !isEmpty(v) })
+	filled, _ := in.any(t, c.path, func(v any) bool { return !isEmpty(v) })
 	return !filled
 }
 
@@ -145,7 +154,7 @@ type nested struct {
 }
 
 func (c *nested) match(t Target, in scope) bool {
-	found, _ := c.path.Any(in.payload(t), func(v any) bool {
+	found, _ := in.any(t, c.path, func(v any) bool {
 		element, ok := v.(map[string]any)
 		return ok && c.clauses.match(t, scope{inside: true, element: element})
 	})

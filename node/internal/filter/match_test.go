@@ -18,8 +18,8 @@ type target struct {
 	vectors []string
 }
 
-func (t *target) ID() point.ID           { return t.id }
-func (t *target) Payload() point.Payload { return t.payload }
+func (t *target) ID() point.ID                   { return t.id }
+func (t *target) Member(name string) (any, bool) { return t.payload.Member(name) }
 
 func (t *target) HasVector(name string) bool {
 	for _, v := range t.vectors {
@@ -222,9 +222,9 @@ type pointOnly struct {
 	t *testing.T
 }
 
-func (p *pointOnly) Payload() point.Payload {
+func (p *pointOnly) Member(string) (any, bool) {
 	p.t.Error("the payload was looked at")
-	return nil
+	return nil, false
 }
 
 func TestPayloadsAreLookedAtLast(t *testing.T) {

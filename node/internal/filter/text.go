@@ -106,7 +106,7 @@ func (w *words) match(t Target, in scope) bool {
 	if w.mode != TextPhrase {
 		found.met = make([]bool, len(w.query))
 	}
-	ok, _ := w.path.Any(in.payload(t), orElement(found.value))
+	ok, _ := in.any(t, w.path, orElement(found.value))
 	return ok
 }
 

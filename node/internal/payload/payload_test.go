@@ -25,8 +25,8 @@ type target struct {
 	payload point.Payload
 }
 
-func (t target) ID() point.ID           { return point.Num(uint64(t.label)) }
-func (t target) Payload() point.Payload { return t.payload }
+func (t target) ID() point.ID                   { return point.Num(uint64(t.label)) }
+func (t target) Member(name string) (any, bool) { return t.payload.Member(name) }
 func (t target) HasVector(name string) bool {
 	return name == "v" && t.label%2 == 0 || name == "unknown" && t.label%3 == 0
 }

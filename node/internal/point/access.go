@@ -16,13 +16,27 @@ func (p Path) Values(payload Payload) iter.Seq[any] {
 // Any tests the values that the path reaches, one after the other, until one passes. It also reports whether the path
 // reached any value at all. It allocates nothing.
 func (p Path) Any(payload Payload, test func(any) bool) (passed, reached bool) {
-	if len(p.steps) == 0 {
-		return false, false
-	}
-	v, ok := payload[p.steps[0].key]
+	first, ok := p.Member()
 	if !ok {
 		return false, false
 	}
+	v, ok := payload[first]
+	if !ok {
+		return false, false
+	}
+	return p.AnyIn(v, test)
+}
+
+// Member is the name of the payload's member in which all lies that the path reaches; only the zero Path has none.
+func (p Path) Member() (name string, ok bool) {
+	if len(p.steps) == 0 {
+		return "", false
+	}
+	return p.steps[0].key, true
+}
+
+// AnyIn is Any of a payload of which v is the path's Member.
+func (p Path) AnyIn(v any, test func(any) bool) (passed, reached bool) {
 	return anyBelow(p.steps[1:], v, test)
 }
 

@@ -12,6 +12,12 @@ type Vectors map[string][]float32
 // map[string]any of the same, nested at most MaxDepth levels.
 type Payload map[string]any
 
+// Member returns the member of a name.
+func (p Payload) Member(name string) (v any, ok bool) {
+	v, ok = p[name]
+	return v, ok
+}
+
 // MaxDepth bounds the nesting of payloads (and of filters over them).
 const MaxDepth = 64
 

@@ -112,20 +112,25 @@ func (r *reader) value(level int) any {
 	case tagString:
 		return r.string()
 	case tagArray:
-		return r.container(level, func() any { return r.array(level + 1) })
+		if r.deeper(level) {
+			return r.array(level + 1)
+		}
 	case tagObject:
-		return r.container(level, func() any { return r.object(level + 1) })
+		if r.deeper(level) {
+			return r.object(level + 1)
+		}
+	default:
+		r.fail("unknown kind of value")
 	}
-	r.fail("unknown kind of value")
 	return nil
 }
 
-func (r *reader) container(level int, read func() any) any {
+// deeper reports whether a container may stand at a level.
+func (r *reader) deeper(level int) bool {
 	if level >= MaxDepth {
 		r.fail("nested too deeply")
-		return nil
 	}
-	return read()
+	return level < MaxDepth
 }
 
 func (r *reader) array(level int) []any {

@@ -37,21 +37,21 @@ func seal(b []byte) []byte {
 
 // unseal checks version and checksum and returns a reader of the body. The version comes first: a newer form may
 // be sealed otherwise.
-func unseal(what string, b []byte, upTo byte) (*reader, error) {
+func unseal(what string, b []byte, upTo byte) (reader, error) {
 	if len(b) == 0 {
-		return nil, damaged(what, "no bytes")
+		return reader{}, damaged(what, "no bytes")
 	}
 	if b[0] > upTo {
-		return nil, fault.Wrap(fault.Unsupported, ErrVersion, "decode %s: format %d, known up to %d", what, b[0], upTo)
+		return reader{}, fault.Wrap(fault.Unsupported, ErrVersion, "decode %s: format %d, known up to %d", what, b[0], upTo)
 	}
 	end := len(b) - crc32.Size
 	if b[0] < formatVersion || end < 1 {
-		return nil, damaged(what, "not an encoding")
+		return reader{}, damaged(what, "not an encoding")
 	}
 	if crc32.Checksum(b[:end], castagnoli()) != binary.LittleEndian.Uint32(b[end:]) {
-		return nil, damaged(what, "checksum does not match")
+		return reader{}, damaged(what, "checksum does not match")
 	}
-	return &reader{what: what, version: b[0], b: b[1:end]}, nil
+	return reader{what: what, version: b[0], b: b[1:end]}, nil
 }
 
 func appendBytes[T ~string | ~[]byte](dst []byte, s T) []byte {

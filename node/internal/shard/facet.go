@@ -135,8 +135,10 @@ func (f *facets) askPayloads(ctx context.Context, ask *roaring.Bitmap) error {
 	}
 	if ask == nil {
 		f.found = nil
+		var t storedTarget
 		return f.r.view.ScanPayloads(ctx, f.r.s.gen, nil, func(rec kv.Record) (bool, error) {
-			err := visit(&storedTarget{r: f.r, id: rec.ID, raw: rec})
+			t = f.r.target(rec)
+			err := visit(&t)
 			return err == nil, err
 		})
 	}

@@ -64,7 +64,7 @@ func (c *SlotCut) shows(rec kv.Record) (bool, error) {
 	if c.only == nil || c.only.MatchesAll() {
 		return true, nil
 	}
-	t := storedWhole{storedTarget{r: c.r, id: rec.ID, raw: rec}}
+	t := storedWhole{c.r.target(rec)}
 	ok := c.only.Match(&t)
 	return ok && t.err == nil, t.err
 }

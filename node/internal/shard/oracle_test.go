@@ -23,9 +23,9 @@ func newOracle() *oracle { return &oracle{points: map[point.ID]point.Record{}} }
 
 type target point.Record
 
-func (t target) ID() point.ID               { return t.Point.ID }
-func (t target) Payload() point.Payload     { return t.Point.Payload }
-func (t target) HasVector(name string) bool { return point.Record(t).VectorSet().Has(name) }
+func (t target) ID() point.ID                   { return t.Point.ID }
+func (t target) Member(name string) (any, bool) { return t.Point.Payload.Member(name) }
+func (t target) HasVector(name string) bool     { return point.Record(t).VectorSet().Has(name) }
 
 // shown is a record as reads see it: without vectors that do not fit the schema.
 func shown(r point.Record) point.Record {

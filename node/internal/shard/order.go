@@ -168,8 +168,9 @@ func (q *searcher) askValues(ctx context.Context, field payload.Field, all *[]ra
 		}
 		return nil
 	}
+	var t storedTarget
 	return q.r.view.ScanPayloads(ctx, q.r.s.gen, nil, func(rec kv.Record) (bool, error) {
-		t := storedTarget{r: q.r, id: rec.ID, raw: rec}
+		t = q.r.target(rec)
 		if !q.matcher.Match(&t) || t.err != nil {
 			return t.err == nil, t.err
 		}

@@ -111,7 +111,12 @@ func (s *Shard) Get(ctx context.Context, req GetRequest) ([]point.Record, error)
 // stored begins the target of a point by its id; ok tells whether there is one.
 func (r *reader) stored(id point.ID) (t storedTarget, ok bool, err error) {
 	rec, ok, err := r.view.Payload(r.s.gen, id)
-	return storedTarget{r: r, id: id, raw: rec}, ok, err
+	return r.target(rec), ok, err
+}
+
+// target is the point of a payload record, whose bytes stay as they are for as long as it is used.
+func (r *reader) target(rec kv.Record) storedTarget {
+	return storedTarget{r: r, id: rec.ID, raw: rec, payload: point.Lazy(rec.Body)}
 }
 
 // Scroll returns the first Limit points from an id on that match, in the order of their ids.
@@ -209,8 +214,10 @@ func (m *matching) each(ctx context.Context, from *point.ID, wanted uint64, fn f
 	if byIndex(&m.plan, wanted) {
 		return m.r.matchingIDs(ctx, m.r.inOrder(m.plan.Upper, from).Next, from, visit)
 	}
+	var t storedTarget // of one point after the other: nobody keeps it
 	return m.r.view.ScanPayloads(ctx, m.r.s.gen, from, func(rec kv.Record) (bool, error) {
-		return visit(&storedTarget{r: m.r, id: rec.ID, raw: rec})
+		t = m.r.target(rec)
+		return visit(&t)
 	})
 }
 
@@ -254,8 +261,7 @@ type storedTarget struct {
 	id  point.ID
 	raw kv.Record // payload record
 
-	payload       point.Payload
-	payloadLoaded bool
+	payload       point.LazyPayload
 	vectors       point.VectorSet
 	vectorVersion uint64
 	vectorsLoaded bool
@@ -264,12 +270,24 @@ type storedTarget struct {
 
 func (t *storedTarget) ID() point.ID { return t.id }
 
+// Payload returns all of it.
 func (t *storedTarget) Payload() point.Payload {
-	if !t.payloadLoaded && t.err == nil {
-		t.payloadLoaded = true
-		t.payload, t.err = point.DecodePayload(t.raw.Body)
+	p := t.payload.Value()
+	t.damaged(t.payload.Err())
+	return p
+}
+
+// Member implements filter.Target.
+func (t *storedTarget) Member(name string) (any, bool) {
+	v, ok := t.payload.Member(name)
+	t.damaged(t.payload.Err())
+	return v, ok
+}
+
+func (t *storedTarget) damaged(err error) {
+	if t.err == nil {
+		t.err = err
 	}
-	return t.payload
 }
 
 func (t *storedTarget) HasVector(name string) bool {

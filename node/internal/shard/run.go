@@ -136,15 +136,23 @@ func (r *run) sweep(f *filter.Filter, m *filter.Matcher, fn func(*draft) error) 
 		return r.eachID(ids, m, fn)
 	}
 	table := r.a.s.mu.table
+	var stored point.LazyPayload
+	t := draftTarget{r: r, stored: &stored} // of one point after the other; of those that match, fn may keep the draft
 	return r.a.view.ScanPayloads(context.Background(), r.a.s.gen, nil, func(rec kv.Record) (bool, error) {
-		d := &draft{id: rec.ID, exists: true, refs: table.large[table.labels[rec.ID]], raw: &rec}
+		if t.d == nil {
+			t.d = &draft{}
+		}
+		*t.d = draft{id: rec.ID, exists: true}
+		stored = point.Lazy(rec.Body)
+		if !m.Match(&t) || t.err != nil {
+			return t.err == nil, t.err
+		}
+		d, here := t.d, rec
 		if r.done(d) || r.outside(d.id) {
 			return true, nil
 		}
-		ok, err := r.matches(d, m)
-		if ok && err == nil {
-			err = fn(d)
-		}
+		t.d, d.refs, d.raw = nil, table.large[table.labels[d.id]], &here
+		err := fn(d)
 		d.raw = nil // its bytes are only valid here
 		return err == nil, err
 	})
@@ -162,19 +170,27 @@ func (r *run) matches(d *draft, m *filter.Matcher) (bool, error) {
 
 // draftTarget shows a draft to a filter.
 type draftTarget struct {
-	r   *run
-	d   *draft
-	err error // ends the Apply; what Match said then does not matter
+	r      *run
+	d      *draft
+	stored *point.LazyPayload // what a sweep stands at; nil: the draft's payload is loaded
+	err    error              // ends the Apply; what Match said then does not matter
 }
 
 func (t *draftTarget) ID() point.ID { return t.d.id }
 
-func (t *draftTarget) Payload() point.Payload {
+func (t *draftTarget) Member(name string) (any, bool) {
+	if t.stored != nil {
+		v, ok := t.stored.Member(name)
+		if err := t.stored.Err(); err != nil {
+			t.err = err
+		}
+		return v, ok
+	}
 	if err := t.r.loadPayload(t.d); err != nil {
 		t.err = err
-		return nil
+		return nil, false
 	}
-	return t.d.payload.value
+	return t.d.payload.value.Member(name)
 }
 
 func (t *draftTarget) HasVector(name string) bool {

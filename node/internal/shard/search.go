@@ -451,11 +451,11 @@ func (t *memoryTarget) HasVector(name string) bool {
 	return t.load() && t.stored.HasVector(name)
 }
 
-func (t *memoryTarget) Payload() point.Payload {
+func (t *memoryTarget) Member(name string) (any, bool) {
 	if !t.load() {
-		return nil
+		return nil, false
 	}
-	return t.stored.Payload()
+	return t.stored.Member(name)
 }
 
 // load begins to read the point. What goes wrong with that is kept.
