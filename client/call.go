@@ -58,7 +58,8 @@ func call[T any](ctx context.Context, c *Client, op operation, f func(context.Co
 			return v, nil
 		}
 		maybeApplied = maybeApplied || (op.kind != read && err.outcomeUnknown())
-		if attempts >= c.config.MaxAttempts || ctx.Err() != nil || !op.mayRepeat(err) || err.retryAfter > c.config.Timeout {
+		again := op.mayRepeat(err) || err.Hints[hintElsewhere] != "" && c.pool.pick(tried) != nil
+		if attempts >= c.config.MaxAttempts || ctx.Err() != nil || !again || err.retryAfter > c.config.Timeout {
 			return zero, c.fail(op, e, err, maybeApplied)
 		}
 		if err.retryAfter > 0 && !pause(ctx, err.retryAfter) {
@@ -125,6 +126,9 @@ const (
 	hintOutcome    = "outcome"
 	outcomeUnknown = "unknown"
 )
+
+// hintElsewhere is what a node says of a request that it refuses and another one may take.
+const hintElsewhere = "elsewhere"
 
 // mayRepeat is the table in the package's doc.
 func (op operation) mayRepeat(e *Error) bool {

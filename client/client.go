@@ -29,6 +29,8 @@
 //	once         DeletePoints and SetPayload by filter, which may match other points the second time; creating,
 //	             updating and deleting collections and aliases, for which Settle looks before it repeats
 //
+// A request that a node refuses with the hint "elsewhere", such as to remove that node, goes to the endpoints that were not asked yet.
+//
 // Each attempt goes to the next endpoint; when all were tried, a growing, random pause comes first. Config.MaxAttempts
 // bounds the attempts, the context bounds the whole.
 //

@@ -282,6 +282,27 @@ func TestAnEarlierUnknownOutcomeIsNotForgotten(t *testing.T) {
 	})
 }
 
+func TestWhatANodeRefusesForItselfIsAskedOfTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		a, b := n.node("a:1"), n.node("b:1")
+		refusal := always(faultOf(client.ClassFailedPrecondition, map[string]string{"elsewhere": "true"}))
+		a.on(remove, refusal)
+		c := n.client(client.Config{}, "a:1", "b:1")
+		del := func() error {
+			_, err := c.DeletePoints(t.Context(), "docs", client.Selector{Filter: &client.Filter{}}, client.WriteOptions{})
+			return err
+		}
+		if err := del(); err != nil || len(a.requests(remove)) != 1 || len(b.requests(remove)) != 1 {
+			t.Fatalf("%v; %d and %d requests", err, len(a.requests(remove)), len(b.requests(remove)))
+		}
+		b.on(remove, refusal)
+		if err := del(); client.ClassOf(err) != client.ClassFailedPrecondition || len(a.requests(remove)) != 2 || len(b.requests(remove)) != 2 {
+			t.Errorf("nobody takes it: %v; %d and %d requests", err, len(a.requests(remove)), len(b.requests(remove)))
+		}
+	})
+}
+
 func TestAWriteThatWasNotSentIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, how := range []string{"refuse", "swallow"} {

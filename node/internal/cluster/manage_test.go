@@ -46,7 +46,7 @@ func newManaged(t *testing.T, peers int) *managed {
 		voters: map[catalog.PeerID]string{1: ""},
 	}
 	for i := range peers {
-		m.must(catalog.Command{RegisterPeer: &catalog.Peer{ID: catalog.PeerID(i + 1), Name: fmt.Sprint("node-", i+1), PeerAddr: "h:1"}})
+		m.must(catalog.Command{RegisterPeer: &catalog.Peer{ID: catalog.PeerID(i + 1), Name: fmt.Sprint("node-", i+1), PeerAddr: "h:1", GRPCAddr: fmt.Sprintf("n%d:6334", i+1)}})
 	}
 	var err error
 	m.service, err = cluster.New(cluster.Options{

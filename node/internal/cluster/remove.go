@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +26,7 @@ const (
 func (s *Service) RemovePeer(ctx context.Context, req *clusterpb.RemovePeerRequest) (*clusterpb.RemovePeerResponse, error) {
 	id := catalog.PeerID(req.GetPeer())
 	if id == s.opts.Self {
-		return nil, statusOf(fault.New(fault.FailedPrecondition, "this node is the one that is to be removed: ask another one"))
+		return nil, statusOf(s.notItself())
 	}
 	refs, err := s.shards(ctx, req.GetLose())
 	if err != nil {
@@ -46,6 +48,19 @@ func (s *Service) RemovePeer(ctx context.Context, req *clusterpb.RemovePeerReque
 		}
 	}
 	return resp, statusOf(s.unvoted(ctx, id))
+}
+
+// notItself refuses a removal of the peer that is asked for it: it could not tell how that ends. Clients that know others ask them.
+func (s *Service) notItself() error {
+	text := "this node is the one that is to be removed: ask another one"
+	state, _ := s.opts.Metadata.Watch()
+	for _, id := range slices.Sorted(maps.Keys(state.Peers)) {
+		if p := state.Peers[id]; id != s.opts.Self && !p.Gone() && s.opts.Liveness.Alive(id) {
+			text += fmt.Sprintf(", such as %s at %s", p.Name, p.GRPCAddr)
+			break
+		}
+	}
+	return fault.New(fault.FailedPrecondition, "%s", text).With("elsewhere", "true")
 }
 
 // shards finds the shards that are named as COLLECTION/SHARD.

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
 func (m *managed) remove(id uint64, lose ...string) (*clusterpb.RemovePeerResponse, error) {
@@ -34,7 +36,7 @@ func TestAPeerIsRemovedAndWhatIsLostWithItIsTold(t *testing.T) {
 	m.create("docs", 2, 2, 2)
 	m.create("lone", 3, 1, 1)
 	m.dead[3] = time.Minute
-	m.refused(codes.FailedPrecondition, "ask another one", 1)
+	m.refused(codes.FailedPrecondition, "ask another one, such as node-2 at n2:6334", 1)
 	m.refused(codes.NotFound, "Peer 9", 9)
 	m.refused(codes.NotFound, "`none`", 3, "none/0")
 	m.refused(codes.NotFound, "no shard 7", 3, "docs/7")
@@ -66,6 +68,18 @@ func TestAPeerIsRemovedAndWhatIsLostWithItIsTold(t *testing.T) {
 	if held := m.state.ReplicasOn(3); held != 0 || len(m.state.Sorted()[0].Shards[1].Replicas) != 2 {
 		t.Errorf("%d copies are left there, or others were not made anew:\n%s", held, m.state.Describe())
 	}
+}
+
+func TestTheNodeThatIsToBeRemovedSendsItsClientsToOneThatAnswers(t *testing.T) {
+	m := newManaged(t, 3)
+	m.dead[2] = time.Minute
+	_, err := m.remove(1)
+	var said *fault.Error
+	if !errors.As(fault.FromStatus(err), &said) || said.Hints["elsewhere"] == "" || !strings.HasSuffix(said.Text, "such as node-3 at n3:6334") {
+		t.Errorf("%v, hints %v", err, said)
+	}
+	m.dead[3] = time.Minute
+	m.refused(codes.FailedPrecondition, "ask another one", 1)
 }
 
 func TestAPeerThatVotesStillIsNotToBeStopped(t *testing.T) {
