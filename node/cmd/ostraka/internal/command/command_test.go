@@ -99,7 +99,7 @@ func TestWrongUsageOfPlan(t *testing.T) {
 	}{
 		{[]string{"--collection", "a", "--peer", "b", "--as", "active"}, "one change at a time"},
 		{[]string{"--shard-number", "4"}, "give --collection as well"},
-		{[]string{"--collection", "a", "--shard-number", "four"}, "want a number"},
+		{[]string{"--collection", "a", "--shard-number", "four"}, "want a whole number"},
 		{[]string{"--peer", "node-1"}, "give both or none"},
 		{[]string{"--peer", "node-1", "--as", "gone"}, "want active, draining, maintenance or removed"},
 	} {

@@ -68,6 +68,7 @@ type server struct {
 		cancelled []uint64
 		rekeyed   []*clusterpb.UpdateShardKeyRequest
 		made      []*qdrant.CreateShardKeyRequest
+		deleted   []*qdrant.DeleteShardKeyRequest
 		filled    []*qdrant.ReplicatePoints
 	}
 }
@@ -133,7 +134,12 @@ func (s *server) GetCluster(context.Context, *clusterpb.GetClusterRequest) (*clu
 	return s.cluster, nil
 }
 
-func (s *server) GetPlacement(context.Context, *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
+func (s *server) GetPlacement(_ context.Context, r *clusterpb.GetPlacementRequest) (*clusterpb.GetPlacementResponse, error) {
+	for _, name := range r.GetCollections() {
+		if name != s.collection {
+			return nil, status.Errorf(codes.NotFound, "Collection `%s` doesn't exist!", name)
+		}
+	}
 	return s.placement, nil
 }
 

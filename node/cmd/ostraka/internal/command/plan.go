@@ -89,7 +89,7 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return nil, usage("--%s %q: want a number", name, text)
+			return nil, usage("--%s %q: want a whole number, 0 or more", name, text)
 		}
 		small := uint32(n)
 		numbers[i], given = &small, true
@@ -111,11 +111,15 @@ func (a *asking) planned(s situation) (*client.Plan, error) {
 	case (peer == "") != (as == ""):
 		return nil, usage("--peer and --as: give both or none")
 	case collection != "":
-		return a.c.PlanCollection(a.ctx, client.CollectionChange{
+		plan, err := a.c.PlanCollection(a.ctx, client.CollectionChange{
 			Collection: collection, ShardNumber: numbers[0], ReplicationFactor: numbers[1], WriteConsistencyFactor: numbers[2],
 			CustomSharding: a.v.Bool("custom-sharding"),
 			ShardKey:       key, Placement: placement,
 		})
+		if client.IsNotFound(err) {
+			err = fmt.Errorf("there is no collection %q; to plan one that is yet to be created give --shard-number, --replication-factor and --write-consistency-factor", collection)
+		}
+		return plan, err
 	case peer != "":
 		found, err := findPeer(s.cluster, peer)
 		if err != nil {

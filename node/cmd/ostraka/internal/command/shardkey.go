@@ -22,8 +22,16 @@ func shardKeyTable() config.Table {
 }
 
 func newShardKey(w World) *cobra.Command {
-	cmd := &cobra.Command{Use: "shard-key", Short: "Make shard keys, fill one from another, and change what is declared of them"}
-	cmd.AddCommand(newShardKeyList(w), newShardKeyCreate(w), newShardKeyFill(w), newShardKeyUpdate(w))
+	cmd := &cobra.Command{
+		Use:   "shard-key",
+		Short: "Make, change and delete shard keys, and fill one from another",
+		Long: `Shard keys divide a collection with custom sharding: each has shards of its own, a write says to which key its points go, and a read
+which keys it asks.`,
+		SuggestionsMinimumDistance: 2,
+		Args:                       noArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newShardKeyList(w), newShardKeyCreate(w), newShardKeyFill(w), newShardKeyUpdate(w), newShardKeyDelete(w))
 	return cmd
 }
 

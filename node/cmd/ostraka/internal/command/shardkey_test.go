@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -17,6 +18,16 @@ func (c collections) CreateShardKey(_ context.Context, r *qdrant.CreateShardKeyR
 	defer c.s.mu.Unlock()
 	c.s.mu.made = append(c.s.mu.made, r)
 	return &qdrant.CreateShardKeyResponse{Result: true}, nil
+}
+
+func (c collections) DeleteShardKey(_ context.Context, r *qdrant.DeleteShardKeyRequest) (*qdrant.DeleteShardKeyResponse, error) {
+	if r.GetRequest().GetShardKey().GetKeyword() == "gone" {
+		return nil, status.Error(codes.NotFound, "Shard key \"gone\" not found")
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.s.mu.deleted = append(c.s.mu.deleted, r)
+	return &qdrant.DeleteShardKeyResponse{Result: true}, nil
 }
 
 // UpdateCollectionClusterSetup begins to fill a key, as operation 6.
@@ -56,10 +67,13 @@ func TestAShardKeyIsMadeFilledAndListed(t *testing.T) {
 	if got, want := sh.out.String(), "docs, key acme was made, and is to be filled: ostraka shard-key fill.\n"; got != want {
 		t.Errorf("%q", got)
 	}
-	sh.expect(sh.run("shard-key", "create", "docs", "8", "--replication-factor", "2"), 0)
+	sh.expect(sh.run("shard-key", "create", "docs", "7", "--replication-factor", "3", "-o", "json"), 0)
+	if got, want := strings.Join(strings.Fields(sh.out.String()), ""), `{"collection":"docs","key":7,"shards":2,"replication_factor":3,"placement":["node-1","node-2"]}`; got != want {
+		t.Errorf("%s", got)
+	}
 	for i, want := range []*qdrant.CreateShardKey{
 		{ShardKey: qdrant.NewShardKeyKeyword("acme"), ShardsNumber: new(uint32(2)), Placement: []uint64{12}, InitialState: qdrant.ReplicaState_Partial.Enum()},
-		{ShardKey: qdrant.NewShardKeyNum(8), ReplicationFactor: new(uint32(2))},
+		{ShardKey: qdrant.NewShardKeyNum(7), ReplicationFactor: new(uint32(3))},
 	} {
 		if got := s.mu.made[i]; got.GetCollectionName() != "docs" || !proto.Equal(got.GetRequest(), want) {
 			t.Errorf("%v, want %v", got, want)
@@ -86,4 +100,42 @@ func TestAShardKeyIsMadeFilledAndListed(t *testing.T) {
 	sh.expect(sh.run("shard-key", "fill", "docs", "acme", "--from", "shared"), 2, "--where KEY=VALUE, or --all")
 	sh.expect(sh.run("shard-key", "fill", "docs", "acme", "--all"), 2, "--from")
 	sh.expect(sh.run("shard-key", "fill", "docs", "acme", "--from", "shared", "--all", "--where", "a=b"), 2, "--where KEY=VALUE, or --all")
+}
+
+func TestAShardKeyWithPointsIsDeletedOnlyWhenThatIsMeant(t *testing.T) {
+	s := serverOf(t, "docs")
+	busy(s)
+	wire := func(word string) *clusterpb.ShardKey {
+		return &clusterpb.ShardKey{Key: &clusterpb.ShardKey_Keyword{Keyword: word}}
+	}
+	col := s.placement.Collections[0]
+	col.ShardKeys = []*clusterpb.ShardKeyPlacement{{Key: wire("full")}, {Key: wire("empty")}, {Key: wire("away")}}
+	col.Shards = []*clusterpb.ShardPlacement{
+		{ShardId: 0, ShardKey: wire("full"), Primary: 11, Replicas: []*clusterpb.ReplicaPlacement{{Peer: 11, Alive: true, Points: 3}}},
+		{ShardId: 1, ShardKey: wire("empty"), Primary: 12, Replicas: []*clusterpb.ReplicaPlacement{{Peer: 12, Alive: true}}},
+		{ShardId: 2, ShardKey: wire("away"), Primary: 12, Replicas: []*clusterpb.ReplicaPlacement{{Peer: 12}}},
+	}
+	sh := shell(t, s)
+	sh.expect(sh.run("shard-key", "delete", "docs", "full"), 1, "docs, key full holds 3 points: give --with-points")
+	sh.expect(sh.run("shard-key", "delete", "docs", "away"), 1, "not all of its shards answer")
+	sh.expect(sh.run("shard-key", "delete", "docs", "gone", "--with-points"), 1, "not found")
+	sh.expect(sh.run("shard-key", "delete", "docs", ""), 2, "name the key")
+	sh.expect(sh.run("shard-key", "delete", "none", "eu"), 1, "there is no collection none")
+	if len(s.mu.deleted) > 0 {
+		t.Fatalf("deleted %v", s.mu.deleted)
+	}
+	sh.expect(sh.run("shard-key", "delete", "docs", "empty"), 0)
+	if got, want := sh.out.String(), "docs, key empty is deleted.\n"; got != want {
+		t.Errorf("%q", got)
+	}
+	sh.expect(sh.run("shard-key", "delete", "docs", "full", "--with-points", "-o", "json"), 0)
+	if got, want := strings.Join(strings.Fields(sh.out.String()), ""), `{"collection":"docs","key":"full","points":3}`; got != want {
+		t.Errorf("%s", got)
+	}
+	for i, want := range []string{"empty", "full"} {
+		if r := s.mu.deleted[i]; r.GetCollectionName() != "docs" || r.GetRequest().GetShardKey().GetKeyword() != want {
+			t.Errorf("%v, want %s", r, want)
+		}
+	}
+	sh.expect(sh.run("shard-key", "drop", "docs", "full"), 2, `there is no command "drop"`)
 }

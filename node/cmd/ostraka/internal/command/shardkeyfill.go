@@ -106,7 +106,12 @@ func (a *asking) createShardKey(collection, word string) error {
 	if spec.Partial {
 		how = "is to be filled: ostraka shard-key fill"
 	}
-	return a.show(nil, func(p *printer) { p.printf("%s was made, and %s.\n", printable(keyed(collection, key)), how) })
+	s, of, err := a.keysOf(collection)
+	if err != nil {
+		return fmt.Errorf("%s was made, but cannot be shown: %w", printable(keyed(collection, key)), err)
+	}
+	made, _ := of.key(*key)
+	return a.show(shardKeyJSONOf(s, collection, made), func(p *printer) { p.printf("%s was made, and %s.\n", printable(keyed(collection, key)), how) })
 }
 
 // maxNumber is more than any number of shards or copies can be.
@@ -145,16 +150,12 @@ func (a *asking) fillShardKey(collection, word string) error {
 }
 
 func (a *asking) listShardKeys(collection string) error {
-	s, err := readSituation(a.ctx, a.c)
+	s, of, err := a.keysOf(collection)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(s.collections, func(c client.CollectionPlacement) bool { return c.Collection == collection })
 	out := []shardKeyJSON{}
-	if at < 0 {
-		return fmt.Errorf("there is no collection %s", collection)
-	}
-	for _, k := range s.collections[at].ShardKeys {
+	for _, k := range of.ShardKeys {
 		out = append(out, shardKeyJSONOf(s, collection, k))
 	}
 	return a.show(out, func(p *printer) {
@@ -173,6 +174,34 @@ func (a *asking) listShardKeys(collection string) error {
 		}
 		p.table([]string{"KEY", "STATE", "SHARDS", "COPIES", "ON"}, rows)
 	})
+}
+
+// keysOf looks for a collection and what there is of its keys.
+func (a *asking) keysOf(collection string) (situation, keyPlacement, error) {
+	s, err := a.named()
+	if err != nil {
+		return s, keyPlacement{}, err
+	}
+	found, err := a.c.Placement(a.ctx, collection)
+	switch {
+	case client.IsNotFound(err), err == nil && len(found) == 0:
+		return s, keyPlacement{}, fmt.Errorf("there is no collection %s", collection)
+	case err != nil:
+		return s, keyPlacement{}, err
+	}
+	return s, keyPlacement(found[0]), nil
+}
+
+// keyPlacement is where a collection with shard keys is.
+type keyPlacement client.CollectionPlacement
+
+// key finds one of the keys.
+func (p keyPlacement) key(k client.ShardKey) (client.ShardKeyPlacement, bool) {
+	at := slices.IndexFunc(p.ShardKeys, func(one client.ShardKeyPlacement) bool { return one.Key == k })
+	if at < 0 {
+		return client.ShardKeyPlacement{Key: k}, false
+	}
+	return p.ShardKeys[at], true
 }
 
 type shardKeyJSON struct {

@@ -34,7 +34,8 @@ none, from the primary. The exit code is 1 then. Every node also compares what i
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return verify(w, cmd, args) },
+		ValidArgsFunction: completeCollection(w, verifyTable()),
+		RunE:              func(cmd *cobra.Command, args []string) error { return verify(w, cmd, args) },
 	}
 	bind(cmd, verifyTable())
 	return cmd

@@ -41,12 +41,12 @@ func (a *asking) watch() error {
 	ticker := time.NewTicker(time.Duration(a.v.Int("every")) * time.Second)
 	defer ticker.Stop()
 	view := &watching{a: a, terminal: a.w.Width(a.w.Out) > 0, once: a.v.Bool("once"), paces: paces{}, told: map[string]told{}}
-	for {
+	for first := true; ; first = false {
 		now, err := a.look(view.paces)
 		switch {
 		case errors.Is(a.ctx.Err(), context.Canceled):
 			return nil
-		case err != nil && a.v.Bool("once"), err != nil && !client.IsTransient(err):
+		case err != nil && (first || !client.IsTransient(err)): // nobody was there to watch
 			return err
 		case err != nil:
 			fmt.Fprintf(a.w.Err, "%s\n", explain(err)) //nolint:errcheck // it looks again

@@ -64,3 +64,31 @@ func TestWatchTellsHowFastItGoesAndHowLongItTakes(t *testing.T) {
 		t.Errorf("the end:\n%s%s", lines, bars)
 	}
 }
+
+func TestWhatKeepsAReshardFromItsEndIsToldOnce(t *testing.T) {
+	log, cluster := command.NewWatchLog(), &client.Cluster{}
+	start := time.Date(2023, 11, 14, 22, 0, 0, 0, time.UTC)
+	reshard := client.Operation{ID: 7, Kind: "reshard", Collection: "docs", State: client.OperationRunning, Phase: "9 slots left", Total: 2048, FromShardNumber: 1, ToShardNumber: 2}
+	for _, c := range []struct {
+		problem string
+		move    string
+		bars    string
+	}{
+		{"the cluster is paused", "", "9 slots left: the cluster is paused\n"},
+		{"a move is tried again: no room", "no room", "9 slots left\n"},
+	} {
+		reshard.Problem = c.problem
+		col := client.CollectionPlacement{Collection: "docs", Moves: []client.SlotMove{{ID: 1, Target: 1, Slots: 9, Phase: "copying", Problem: c.move}}}
+		_, bars := log.Look(start, cluster, []client.Operation{reshard}, []client.CollectionPlacement{col})
+		if !strings.Contains(bars, c.bars) || strings.Count(bars, "no room") != len(c.move)/7 {
+			t.Errorf("%s:\n%s", c.problem, bars)
+		}
+	}
+}
+
+func TestWatchEndsWhereNobodyIsThereToBeWatched(t *testing.T) {
+	s := serverOf(t, "docs")
+	s.listener.Close()
+	sh := shell(t, s)
+	sh.expect(sh.run("watch"), 3, "Is the node running?")
+}

@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
@@ -97,10 +98,24 @@ func (p progressing) operationTask(o client.Operation) task {
 	}
 	if o.Kind == "reshard" {
 		t.done += p.underWay(o)
-		o.Problem = "" // it is that of a move, which tells it itself
+		if p.moveTells(o) {
+			o.Problem = ""
+		}
 		t.note = doing(o)
 	}
 	return t
+}
+
+// moveTells reports whether what keeps a reshard from its end is the problem of a move, which tells it itself.
+func (p progressing) moveTells(o client.Operation) bool {
+	for _, c := range p.collections {
+		for _, m := range c.Moves {
+			if c.Collection == o.Collection && m.Problem != "" && strings.Contains(o.Problem, m.Problem) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // underWay is how many slots of a reshard are there in part, in whole ones: its slots count only once they have changed their owner.
