@@ -108,6 +108,7 @@ func (x *Index) SetConfig(c Config) {
 	if before := x.full.Swap(&c); before.Codes != c.Codes {
 		x.whole.Store(false)
 	}
+	x.forgiveLocked()
 	x.wakeLocked()
 }
 
@@ -157,6 +158,7 @@ func (x *Index) Close() error {
 	x.mu.Lock()
 	closed := x.mu.closed
 	x.mu.closed = true
+	x.forgiveLocked()
 	x.mu.Unlock()
 	if closed {
 		return nil

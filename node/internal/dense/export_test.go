@@ -1,5 +1,7 @@
 package dense
 
+import "time"
+
 // Rows is the number of rows that were written.
 func (x *Index) Rows() int { return int(x.mu.core.next) }
 
@@ -23,3 +25,23 @@ func (p *Pool) Hold() (release func()) {
 
 // Kept tells whether anything is kept.
 func (r *Rows) Kept() bool { return r.kept.Load() != nil }
+
+// Rest sets how long the index waits until it tries again what failed.
+func (x *Index) Rest(d time.Duration) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.worker.rest = d
+}
+
+// Judge makes an idle index look as if it judged codes, until done.
+func (x *Index) Judge() (done func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.worker.busy, x.worker.judging = true, true
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.worker.busy = false
+		x.wakeLocked()
+	}
+}

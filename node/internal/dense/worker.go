@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // worker is what an index does in the background, one thing after the other: it links rows, and builds new cores.
@@ -20,13 +21,19 @@ type worker struct {
 	judging bool          // and only looks whether there is something to do
 	idle    chan struct{} // closed while it is not busy
 	moved   chan struct{} // closed when rows were linked, for who waits in Lagging
-	failure error         // why it gave up; the next change of the configuration lets it try again
+	failure error         // why it gave up; a while later, or when the configuration changes, it tries again
+	again   *time.Timer   // that does so
+	rest    time.Duration // how long it waits for that
 }
+
+// restAfterFailure is how long an index that could not be built waits until it tries again: its disk may have room by then.
+const restAfterFailure = time.Minute
 
 func (w *worker) init() {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.idle = make(chan struct{})
 	close(w.idle)
+	w.rest = restAfterFailure
 }
 
 func (w *worker) close() {
@@ -68,10 +75,34 @@ func (x *Index) work() {
 		x.worker.searched.Store(false)
 		if err != nil && x.worker.ctx.Err() == nil {
 			x.log.Error("cannot index vectors; what is not indexed is compared one by one", "error", err)
-			x.mu.Lock()
-			x.worker.failure = err
-			x.mu.Unlock()
+			x.giveUp(err)
 		}
+	}
+}
+
+// giveUp lets searches do with what there is, for a while.
+func (x *Index) giveUp(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.worker.failure = err
+	if !x.mu.closed {
+		x.worker.again = time.AfterFunc(x.worker.rest, x.tryAgain)
+	}
+}
+
+func (x *Index) tryAgain() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.forgiveLocked()
+	x.wakeLocked()
+}
+
+// forgiveLocked forgets a failure.
+func (x *Index) forgiveLocked() {
+	x.worker.failure = nil
+	if x.worker.again != nil {
+		x.worker.again.Stop()
+		x.worker.again = nil
 	}
 }
 
@@ -152,11 +183,20 @@ func (x *Index) Status() Status {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.state.Load()
-	st := Status{Vectors: s.count, Busy: x.worker.busy && !x.worker.judging, Problem: x.worker.failure}
+	st := Status{Vectors: s.count, Busy: x.buildsLocked(), Problem: x.worker.failure}
 	if s.core.net.Load() != nil {
 		st.Indexed = max(0, s.count-s.core.livingBetween(min(s.core.linked.Load(), s.rows), s.rows))
 	}
 	return st
+}
+
+// buildsLocked reports whether something is being built, or will be once the judging that is under way has ended.
+func (x *Index) buildsLocked() bool {
+	if !x.worker.busy || !x.worker.judging {
+		return x.worker.busy
+	}
+	next, judging := x.nextLocked()
+	return next != nil && !judging
 }
 
 // Settled waits until nothing is left to be done in the background.
