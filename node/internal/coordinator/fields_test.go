@@ -136,3 +136,31 @@ func TestPointsOfAllShardsComeInOneOrder(t *testing.T) {
 		}
 	}, ids{1}, ids{2})
 }
+
+// A collection is not done as long as a replica has yet to hear of what was declared: else who changes it and waits until it is
+// would not wait at all.
+func TestReplicasThatDoNotKnowWhatIsDeclaredAreNotDone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		declared := replica.SchemaOf(w.mu.state.Collections[5]).Mark()
+		for name, c := range map[string]struct {
+			marks map[catalog.PeerID]uint64
+			want  bool
+		}{
+			"all follow":    {map[catalog.PeerID]uint64{1: declared, 2: declared, 3: declared}, false},
+			"one does not":  {map[catalog.PeerID]uint64{1: declared, 2: declared, 3: declared + 1}, true},
+			"nobody tells":  {nil, false},
+			"only one does": {map[catalog.PeerID]uint64{2: declared + 1}, true},
+		} {
+			w.status = func(peer catalog.PeerID, refs []catalog.ShardRef) (out []replica.Status, err error) {
+				for _, ref := range refs {
+					gen := catalog.Generation(10*ref.Shard) + catalog.Generation(peer)
+					out = append(out, replica.Status{Ref: ref, Generation: gen, Schema: c.marks[peer]})
+				}
+				return out, nil
+			}
+			if info, err := w.c.Info(context.Background(), col); err != nil || info.Indexing != c.want {
+				t.Errorf("%s: indexing %v, %v", name, info.Indexing, err)
+			}
+		}
+	}, ids{1, 3}, ids{2, 3})
+}

@@ -18,7 +18,8 @@ type Info struct {
 	PayloadBytes uint64
 	Indexed      uint64      // vectors in graphs
 	Shards       []ShardInfo // ordered by id
-	// Indexing tells that some active replica is putting vectors into graphs; Problems why others gave that up.
+	// Indexing tells that some active replica is putting vectors into graphs, or has yet to hear of what is declared now; Problems
+	// why others gave that up.
 	Indexing bool
 	Problems []string
 	// Fields are the declared payload indexes by path.
@@ -121,7 +122,7 @@ func (c *Coordinator) Info(ctx context.Context, collection string) (Info, error)
 
 // summarise counts each shard once: by its primary if that answered, else by the active replica that applied most.
 func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.PeerID) bool) Info {
-	info := Info{Fields: fieldsOf(col)}
+	info, declared := Info{Fields: fieldsOf(col)}, replica.SchemaOf(col).Mark()
 	for _, sh := range col.Shards {
 		ref := catalog.ShardRef{Collection: col.ID, Shard: sh.ID}
 		s := ShardInfo{ID: sh.ID}
@@ -133,7 +134,7 @@ func summarise(col *catalog.Collection, statuses Statuses, alive func(catalog.Pe
 			if !ok || r.State != catalog.Active {
 				continue
 			}
-			info.Indexing = info.Indexing || st.Indexing
+			info.Indexing = info.Indexing || st.Indexing || st.Schema != 0 && st.Schema != declared
 			if st.IndexProblem != "" {
 				info.Problems = append(info.Problems, fmt.Sprintf("shard %d on peer %d: %s", sh.ID, r.Peer, st.IndexProblem))
 			}

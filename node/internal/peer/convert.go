@@ -332,7 +332,7 @@ func statusToWire(s replica.Status) *peerpb.ReplicaStatus {
 		LastIndex: s.LastIndex, CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex,
 		Points: s.Points, Vectors: s.Vectors, Bytes: s.Bytes, Problem: s.Problem, Differs: s.Differs, Lag: s.Lag,
 		PayloadBytes: s.PayloadBytes, IndexedVectors: s.Indexed, Indexing: s.Indexing, IndexProblem: s.IndexProblem,
-		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields), Moving: movingToWire(s.Moving),
+		Transfer: transferToWire(s.Transfer), Fields: fieldsToWire(s.Fields), Moving: movingToWire(s.Moving), Schema: s.Schema,
 	}
 }
 
@@ -361,7 +361,7 @@ func statusFromWire(w *peerpb.ReplicaStatus) (replica.Status, error) {
 		Ref: ref, Generation: catalog.Generation(w.GetGeneration()), Term: w.GetTerm(), Leading: w.GetLeading(),
 		LastIndex: w.GetLastIndex(), CommitIndex: w.GetCommitIndex(), AppliedIndex: w.GetAppliedIndex(),
 		Points: w.GetPoints(), Vectors: w.GetVectors(), Bytes: w.GetBytes(), Problem: w.GetProblem(), Differs: w.GetDiffers(), Lag: w.GetLag(),
-		PayloadBytes: w.GetPayloadBytes(), Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()),
+		PayloadBytes: w.GetPayloadBytes(), Indexed: w.GetIndexedVectors(), Indexing: w.GetIndexing(), IndexProblem: w.GetIndexProblem(), Fields: fieldsFromWire(w.GetFields()), Schema: w.GetSchema(),
 	}
 	s.Transfer, s.Moving = transferFromWire(s, w.GetTransfer()), movingFromWire(w.GetMoving())
 	return s, err

@@ -173,7 +173,7 @@ func TestStatusAndResultsSurviveTheWire(t *testing.T) {
 		Ref: catalog.ShardRef{Collection: 3, Shard: 1}, Generation: 9, Term: 4, Leading: true, LastIndex: 30, CommitIndex: 29,
 		AppliedIndex: 28, Points: 5, Vectors: 6, Bytes: 7, PayloadBytes: 4, Problem: "disk",
 		Moving:  &replica.Moving{Points: 1, TotalPoints: 2, Bytes: 3, Attempts: 4, Problem: "full"},
-		Indexed: 4, Indexing: true, IndexProblem: "memory", Fields: map[string]payload.Status{"a[].b": {Spec: "keyword", Ready: true, Points: 3}, "c": {Spec: "geo"}},
+		Indexed: 4, Indexing: true, Schema: 1 << 63, IndexProblem: "memory", Fields: map[string]payload.Status{"a[].b": {Spec: "keyword", Ready: true, Points: 3}, "c": {Spec: "geo"}},
 	}
 	if got, err := statusFromWire(hop(t, statusToWire(st))); err != nil || !reflect.DeepEqual(got, st) {
 		t.Errorf("got %+v, %v", got, err)

@@ -392,7 +392,7 @@ func (m *Manager) Status(refs []catalog.ShardRef) []Status {
 			st.Differs = s.runner.verdict()
 			x := s.runner.shard.Indexes() // goes on while the runner has nothing to do
 			st.Indexed, st.Indexing, st.IndexProblem = x.Indexed, x.Busy, x.Problem
-			st.Fields = x.Fields
+			st.Fields, st.Schema = x.Fields, x.Schema
 			all = append(all, st)
 		case s.err != nil:
 			all = append(all, Status{Ref: ref, Generation: s.gen, Problem: s.err.Error()})

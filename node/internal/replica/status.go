@@ -29,6 +29,7 @@ type Status struct {
 	Indexing     bool                      // vectors are being put into graphs
 	IndexProblem string                    // why that was given up
 	Fields       map[string]payload.Status // payload indexes by path
+	Schema       uint64                    // shard.Schema.Mark of what it follows; 0: it does not tell
 	Problem      string                    // why it does not serve, "" if it does
 	Differs      string                    // in what it is not like the other copies, "" if it is as far as anybody knows (Judge)
 	Lag          uint64                    // of a primary: how many entries the replica that is furthest behind, not counting dead ones, lacks

@@ -6,6 +6,8 @@
 package shard
 
 import (
+	"fmt"
+	"hash/fnv"
 	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
@@ -19,6 +21,13 @@ import (
 type Schema struct {
 	Vectors map[string]VectorSchema // of every kind; "" is the unnamed vector
 	Fields  payload.Schema          // the payload indexes
+}
+
+// Mark tells schemas apart that are not the same; it is the same on all nodes of one version, and never 0.
+func (s Schema) Mark() uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%+v %v", s.Vectors, s.Fields) // maps are printed in the order of their keys
+	return max(1, h.Sum64())
 }
 
 // Kind is what the vectors of a name are.
@@ -141,4 +150,6 @@ type Indexes struct {
 	Problem string // why that was given up; search goes on without
 	// Fields are the payload indexes by path.
 	Fields map[string]payload.Status
+	// Schema is the Mark of the schema that all this is of.
+	Schema uint64
 }

@@ -59,6 +59,7 @@ type Shard struct {
 	mu struct {
 		sync.RWMutex
 		schema  Schema
+		mark    uint64            // the schema's
 		spaces  map[string]*space // replaced as a whole
 		table   *table
 		fields  *payload.Set // changed by publish, by builds, and where the schema is
@@ -96,7 +97,7 @@ func Open(o Options) (*Shard, error) {
 	s.mu.table = newTable()
 	s.mu.counts = new(rowCounts)
 	s.mu.spaces = map[string]*space{}
-	s.mu.schema = o.Schema
+	s.mu.schema, s.mu.mark = o.Schema, o.Schema.Mark()
 	if err := s.open(); err != nil {
 		s.builds.close()
 		return nil, errors.Join(fmt.Errorf("open shard, generation %d: %w", o.Generation, err), closeAll(s.mu.spaces))
@@ -161,7 +162,7 @@ func (s *Shard) setSchema(schema Schema) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.mu.spaces
-	s.mu.schema, s.mu.spaces, shown = schema, spaces, true
+	s.mu.schema, s.mu.mark, s.mu.spaces, shown = schema, schema.Mark(), spaces, true
 	var errs []error
 	for name, sp := range old {
 		if spaces[name] != sp {
@@ -221,7 +222,7 @@ func (s *Shard) Indexes() (x Indexes) {
 			x.Problem = fmt.Sprintf("vector %q is not indexed: %v", name, st.Problem)
 		}
 	}
-	x.Fields = s.mu.fields.Statuses()
+	x.Fields, x.Schema = s.mu.fields.Statuses(), s.mu.mark
 	for _, f := range x.Fields {
 		x.Busy = x.Busy || !f.Ready
 	}

@@ -3587,6 +3587,7 @@ type ReplicaStatus struct {
 	Fields         []*FieldStatus         `protobuf:"bytes,23,rep,name=fields,proto3" json:"fields,omitempty"`
 	Moving         *Moving                `protobuf:"bytes,24,opt,name=moving,proto3" json:"moving,omitempty"`                                  // of the primary of a shard that slots move to
 	PayloadBytes   uint64                 `protobuf:"varint,25,opt,name=payload_bytes,json=payloadBytes,proto3" json:"payload_bytes,omitempty"` // the payloads' part of bytes
+	Schema         uint64                 `protobuf:"varint,26,opt,name=schema,proto3" json:"schema,omitempty"`                                 // tells apart what it may follow of its collection's vectors and payload indexes
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3757,6 +3758,13 @@ func (x *ReplicaStatus) GetMoving() *Moving {
 func (x *ReplicaStatus) GetPayloadBytes() uint64 {
 	if x != nil {
 		return x.PayloadBytes
+	}
+	return 0
+}
+
+func (x *ReplicaStatus) GetSchema() uint64 {
+	if x != nil {
+		return x.Schema
 	}
 	return 0
 }
@@ -4879,7 +4887,7 @@ const file_peer_proto_rawDesc = "" +
 	"\rStatusRequest\x121\n" +
 	"\x06shards\x18\x01 \x03(\v2\x19.ostraka.peer.v1.ShardRefR\x06shards\"L\n" +
 	"\x0eStatusResponse\x12:\n" +
-	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xb0\x05\n" +
+	"\breplicas\x18\x01 \x03(\v2\x1e.ostraka.peer.v1.ReplicaStatusR\breplicas\"\xc8\x05\n" +
 	"\rReplicaStatus\x12/\n" +
 	"\x05shard\x18\x01 \x01(\v2\x19.ostraka.peer.v1.ShardRefR\x05shard\x12\x1e\n" +
 	"\n" +
@@ -4904,7 +4912,8 @@ const file_peer_proto_rawDesc = "" +
 	"\rindex_problem\x18\x16 \x01(\tR\findexProblem\x124\n" +
 	"\x06fields\x18\x17 \x03(\v2\x1c.ostraka.peer.v1.FieldStatusR\x06fields\x12/\n" +
 	"\x06moving\x18\x18 \x01(\v2\x17.ostraka.peer.v1.MovingR\x06moving\x12#\n" +
-	"\rpayload_bytes\x18\x19 \x01(\x04R\fpayloadBytes\"\x8f\x01\n" +
+	"\rpayload_bytes\x18\x19 \x01(\x04R\fpayloadBytes\x12\x16\n" +
+	"\x06schema\x18\x1a \x01(\x04R\x06schema\"\x8f\x01\n" +
 	"\x06Moving\x12\x16\n" +
 	"\x06points\x18\x01 \x01(\x04R\x06points\x12!\n" +
 	"\ftotal_points\x18\x02 \x01(\x04R\vtotalPoints\x12\x14\n" +
