@@ -71,7 +71,7 @@ func TestFindingsOfTheClusterStandAtTheirAttributes(t *testing.T) {
 		&clusterpb.PlanFinding{Severity: clusterpb.PlanFinding_INFO, Code: "single_copy", Text: "never mind"},
 	)
 	plan := w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 4, "replication_factor": 2}))
-	wantOne(t, "errors", plan.Diagnostics.Errors(), "Disk too small", "the disks are too small", `plan_checks = "warn"`, "(at shard_number)")
+	wantOne(t, "errors", plan.Diagnostics.Errors(), "Disk too small", "the disks are too small. To let such a plan pass", `plan_checks = "warn"`, "(at shard_number)")
 	wantOne(t, "warnings", keep(plan.Diagnostics.Warnings(), "Two voters"), "two peers vote")
 	wantEqual(t, "infos", keep(plan.Diagnostics.Warnings(), "never mind"), nil)
 	w.restart(t, prototest.Config{"plan_checks": "warn"})
@@ -136,13 +136,15 @@ func TestMissingCopiesAreToldOfAndWithHealAreAChange(t *testing.T) {
 	wantOne(t, "warnings", plan.Diagnostics.Warnings(), "Copies are missing", "shard 0: 3 replicas declared, 2 active", "heal = true", "(at replication_factor)")
 
 	config["heal"] = true
-	r = w.refresh(t, w.apply(t, seen, config))
+	r, diags := w.Apply(t, w.Plan(t, collectionType, seen, config))
+	wantOne(t, "errors of the apply that is the first to heal", diags.Errors(), "cannot be made", "2 peers are alive")
+	r = w.refresh(t, r)
 	if got := prototest.Get(r.State, "replication_factor"); got != "2" {
 		t.Errorf("replication_factor is shown as %s, 2 copies are alive", got)
 	}
 	plan = w.Plan(t, collectionType, r, config)
-	wantEqual(t, "changes", plan.Changes(), []string{"replication_factor"})
-	_, diags := w.Apply(t, plan)
+	wantEqual(t, "changes", plan.Changes(), []string{"heal", "replication_factor"})
+	_, diags = w.Apply(t, plan)
 	wantOne(t, "errors while too few peers are there", diags.Errors(), "cannot be made", "2 peers are alive")
 
 	w.cluster.SetAlive(3)

@@ -138,7 +138,8 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := c.update(ctx, spec, &resp.Diagnostics)
-	if err == nil && moves(state, plan) { // also what was declared before, and is not reached yet
+	heals := plan.Heal.ValueBool() && !state.Heal.ValueBool()
+	if err == nil && (heals || moves(state, plan)) { // also what was declared before, and is not reached yet
 		err = c.reach(ctx, spec, plan.Heal.ValueBool(), &resp.Diagnostics)
 	}
 	if err != nil {

@@ -263,7 +263,8 @@ func vectorHNSWAttributes() map[string]schema.Attribute {
 func optimizersAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional: true, Computed: true, Default: objectdefault.StaticValue(defaultOptimizers()),
-		MarkdownDescription: "How the background work on stored points is done. Kept as declared and shown; this version of the node has no such work yet.",
+		MarkdownDescription: "How the background work on stored points is done. The node heeds `indexing_threshold`, `deleted_threshold` and " +
+			"`vacuum_min_vector_number`; the others are kept as declared and shown.",
 		Attributes: map[string]schema.Attribute{
 			"deleted_threshold": schema.Float64Attribute{
 				Optional: true, Computed: true, Default: float64default.StaticFloat64(defaultDeletedThreshold),

@@ -36,7 +36,7 @@ func (fs Findings) Say(p *client.Plan, diags *diag.Diagnostics) {
 		case f.Severity == client.SeverityInfo, fs.Silent != nil && fs.Silent(f):
 		case f.Severity == client.SeverityError && fs.Session.Checks == session.Error && fs.Fails(f):
 			addAt(attribute, diags.AddAttributeError, diags.AddError, summaryOf(f),
-				f.Text+" To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
+				f.Text+". To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
 		case fs.Session.First("finding "+f.Code, fs.Subject+"\x00"+f.Text):
 			addAt(attribute, diags.AddAttributeWarning, diags.AddWarning, summaryOf(f), f.Text)
 		}

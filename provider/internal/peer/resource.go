@@ -199,7 +199,7 @@ func (p *peer) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, r
 		switch {
 		case f.Severity == client.SeverityInfo:
 		case f.Severity == client.SeverityError && p.session.Checks == session.Error:
-			resp.Diagnostics.AddAttributeError(path.Root("state"), "The peer cannot be let go", text+" To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
+			resp.Diagnostics.AddAttributeError(path.Root("state"), "The peer cannot be let go", text+". To let such a plan pass with a warning, set plan_checks = \"warn\" in the provider block.")
 		case p.session.First("finding "+f.Code, state.Name.ValueString()+text):
 			resp.Diagnostics.AddAttributeWarning(path.Root("state"), "The cluster objects", text)
 		}
