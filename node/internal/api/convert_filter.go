@@ -4,18 +4,14 @@ import (
 	"github.com/qdrant/go-client/qdrant"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
-
-// maxConditions bounds one filter, all levels together: every point that a search looks at pays for each.
-const maxConditions = 1 << 16
 
 // filterFrom reads and checks a filter; nil stays nil, which matches every point.
 func filterFrom(f *qdrant.Filter) (*filter.Filter, error) {
 	if f == nil {
 		return nil, nil
 	}
-	r := filterReader{left: maxConditions}
+	r := filterReader{left: filter.MaxConditions}
 	out, err := r.filter(f, 1)
 	if err != nil {
 		return nil, err
@@ -39,7 +35,7 @@ func encodedFilter(f *qdrant.Filter) ([]byte, error) {
 type filterReader struct{ left int }
 
 func (r *filterReader) filter(f *qdrant.Filter, depth int) (*filter.Filter, error) {
-	if depth > point.MaxDepth {
+	if depth > filter.MaxDepth {
 		return nil, tooDeep("filter")
 	}
 	out := &filter.Filter{}
@@ -65,7 +61,7 @@ func (r *filterReader) filter(f *qdrant.Filter, depth int) (*filter.Filter, erro
 
 func (r *filterReader) conditions(list []*qdrant.Condition, depth int) ([]filter.Condition, error) {
 	if r.left -= len(list); r.left < 0 {
-		return nil, invalid("filter: more than %d conditions", maxConditions)
+		return nil, invalid("filter: more than %d conditions", filter.MaxConditions)
 	}
 	var out []filter.Condition
 	for _, c := range list {

@@ -177,7 +177,7 @@ func TestGroupsAreFoundBehindPointsThatMakeNone(t *testing.T) {
 	}
 }
 
-// Groups that are known take no conditions from those that a filter may have: nearly all of those may be the query's own.
+// Groups that are known take no conditions from those that a filter may have: all of those may be the query's own.
 func TestGroupsLeaveAFilterItsConditions(t *testing.T) {
 	l := prepared(t)
 	l.must("Points.Delete", &qdrant.DeletePoints{CollectionName: "c", Points: ids()})
@@ -187,7 +187,7 @@ func TestGroupsLeaveAFilterItsConditions(t *testing.T) {
 	}
 	l.must("Points.Upsert", upsert(points...))
 	own := &qdrant.Filter{}
-	for i := range filter.MaxConditions - 20 {
+	for i := range filter.MaxConditions {
 		own.Should = append(own.Should, qdrant.NewHasID(qdrant.NewIDNum(uint64(i+1))))
 	}
 	q := &qdrant.QueryPointGroups{
@@ -197,6 +197,37 @@ func TestGroupsLeaveAFilterItsConditions(t *testing.T) {
 	if len(groups) != 31 {
 		t.Errorf("%d groups", len(groups))
 	}
+}
+
+// A filter of the greatest depth may stand wherever one may, though what it is carried out in are filters around it.
+func TestFiltersOfTheGreatestDepth(t *testing.T) {
+	l := prepared(t)
+	deep := func(levels int) *qdrant.Filter {
+		f := &qdrant.Filter{Must: []*qdrant.Condition{qdrant.NewHasID(qdrant.NewIDNum(1))}}
+		for range levels - 1 {
+			f = &qdrant.Filter{Must: []*qdrant.Condition{{ConditionOneOf: &qdrant.Condition_Filter{Filter: f}}}}
+		}
+		return f
+	}
+	within := func(innermost *qdrant.Filter) []*qdrant.PrefetchQuery {
+		p := &qdrant.PrefetchQuery{Query: qdrant.NewQuery(1, 0), Filter: innermost}
+		for range 7 {
+			p = &qdrant.PrefetchQuery{Query: qdrant.NewQuery(1, 0), Filter: deep(filter.MaxDepth), Prefetch: []*qdrant.PrefetchQuery{p}}
+		}
+		return []*qdrant.PrefetchQuery{p}
+	}
+	q := &qdrant.QueryPointGroups{
+		CollectionName: "c", Query: qdrant.NewQuery(1, 0), GroupBy: "k", Filter: deep(filter.MaxDepth), Prefetch: within(deep(filter.MaxDepth)),
+	}
+	l.must("Points.SetPayload", &qdrant.SetPayloadPoints{CollectionName: "c", Payload: qdrant.NewValueMap(map[string]any{"k": "x"}), PointsSelector: qdrant.NewPointsSelector(qdrant.NewIDNum(1))})
+	groups := shownGroups(l.must("Points.QueryGroups", q).(*qdrant.QueryGroupsResponse).GetResult().GetGroups())
+	if !slices.Equal(groups, []string{"x: 1"}) {
+		t.Errorf("found %q", groups)
+	}
+	q.Prefetch = within(deep(filter.MaxDepth + 1))
+	l.refused("Points.QueryGroups", q, codes.InvalidArgument, "more than 64 levels deep")
+	q.Prefetch, q.Filter = nil, deep(filter.MaxDepth+1)
+	l.refused("Points.QueryGroups", q, codes.InvalidArgument, "more than 64 levels deep")
 }
 
 func TestBadGroupsAreRefused(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/api"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
 )
 
 func TestAFieldThatANewerClientKnowsIsRefusedWhereverItStands(t *testing.T) {
@@ -170,9 +171,9 @@ func TestDeeplyNestedInputIsRefusedAndNothingElseHappens(t *testing.T) {
 }
 
 func TestAFilterOfTooManyConditionsIsRefused(t *testing.T) {
-	many := make([]*qdrant.Condition, 1<<16+1)
+	many := make([]*qdrant.Condition, filter.MaxConditions+1)
 	for i := range many {
 		many[i] = qdrant.NewIsNull("k")
 	}
-	prepared(t).refused("Points.Count", &qdrant.CountPoints{CollectionName: "c", Filter: &qdrant.Filter{Should: many}}, codes.InvalidArgument, "more than 65536 conditions")
+	prepared(t).refused("Points.Count", &qdrant.CountPoints{CollectionName: "c", Filter: &qdrant.Filter{Should: many}}, codes.InvalidArgument, "more than 10000 conditions")
 }

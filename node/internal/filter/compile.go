@@ -8,10 +8,18 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 )
 
-// Limits of what Compile lets in; nesting is limited to point.MaxDepth.
+// Limits of a filter that somebody asks with.
 const (
-	MaxConditions = 10_000  // in all clauses together
-	MaxValues     = 100_000 // ids and values to match with, together
+	MaxDepth      = point.MaxDepth // of filters within filters, the outermost one counted
+	MaxConditions = 10_000         // in all clauses together
+	MaxValues     = 100_000        // ids and values to match with, together
+)
+
+// Compile lets in so much more: a request is carried out under filters that are made of those it was asked with, one within
+// another, by prefetches within prefetches, groups, and results that are looked for again.
+const (
+	joinedDepth      = 16
+	joinedConditions = 64
 )
 
 // all matches every point. A Matcher is not changed once it is made.
@@ -24,7 +32,7 @@ func Compile(f *Filter) (*Matcher, error) {
 		return all, nil
 	}
 	m := &Matcher{}
-	c := compiler{conditions: MaxConditions, values: MaxValues}
+	c := compiler{conditions: MaxConditions + joinedConditions, values: MaxValues}
 	if err := c.filter(&m.root, f, 1); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "filter")
 	}
@@ -48,8 +56,8 @@ type compiler struct {
 }
 
 func (c *compiler) filter(out *clauses, f *Filter, level int) error {
-	if level > point.MaxDepth {
-		return invalid("nested more than %d levels deep", point.MaxDepth)
+	if level > MaxDepth+joinedDepth {
+		return invalid("nested more than %d levels deep", MaxDepth)
 	}
 	var err error
 	if out.must, err = c.list("must", f.Must, level); err != nil {

@@ -95,7 +95,7 @@ func TestFiltersAreBounded(t *testing.T) {
 		}}
 	}
 	for name, fits := range map[string]*filter.Filter{
-		"levels": deep(point.MaxDepth, false), "nested levels": deep(point.MaxDepth, true), "conditions": wide(filter.MaxConditions), "values": ids(filter.MaxValues),
+		"levels": deep(filter.MostDepth, false), "nested levels": deep(filter.MostDepth, true), "conditions": wide(filter.MostConditions), "values": ids(filter.MaxValues),
 	} {
 		if _, err := filter.Compile(fits); err != nil {
 			t.Errorf("%s at the limit: %v", name, err)
@@ -105,7 +105,7 @@ func TestFiltersAreBounded(t *testing.T) {
 		}
 	}
 	for name, over := range map[string]*filter.Filter{
-		"levels": deep(point.MaxDepth+1, false), "nested levels": deep(point.MaxDepth+1, true), "conditions": wide(filter.MaxConditions + 1), "values": ids(filter.MaxValues + 1),
+		"levels": deep(filter.MostDepth+1, false), "nested levels": deep(filter.MostDepth+1, true), "conditions": wide(filter.MostConditions + 1), "values": ids(filter.MaxValues + 1),
 	} {
 		if _, err := filter.Compile(over); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s over the limit: %v", name, err)

@@ -18,7 +18,7 @@ const (
 	formatVersion = 1
 	// maxNesting is that of the brackets around a condition at the deepest level that Compile allows: one level takes
 	// at most five, those of the filter, min_should, its conditions, one of them, and its nested.
-	maxNesting = 5*point.MaxDepth + 8
+	maxNesting = 5*(MaxDepth+joinedDepth) + 8
 )
 
 // MaxEncodedBytes bounds the encoding of a filter. What Compile lets in with keys and values of common lengths stays
@@ -55,7 +55,7 @@ func Decode(b []byte) (*Filter, error) {
 	case len(b) > MaxEncodedBytes:
 		return nil, fault.New(fault.Invalid, "filter of %d bytes: at most %d are allowed", len(b), MaxEncodedBytes)
 	case point.JSONNesting(b[1:]) > maxNesting:
-		return nil, fault.New(fault.Invalid, "filter is nested more than %d levels deep", point.MaxDepth)
+		return nil, fault.New(fault.Invalid, "filter is nested more than %d levels deep", MaxDepth)
 	}
 	d := json.NewDecoder(bytes.NewReader(b[1:]))
 	d.DisallowUnknownFields()

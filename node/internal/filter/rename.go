@@ -1,14 +1,12 @@
 package filter
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/point"
-
 // Renamed returns f with other names in its HasVector conditions: f itself if it has none. What is nested too deeply stays: Compile
 // refuses it.
 func (f *Filter) Renamed(lookup func(name string) string) *Filter {
 	if f == nil {
 		return nil
 	}
-	out, changed := f.renamed(lookup, point.MaxDepth)
+	out, changed := f.renamed(lookup, MaxDepth+joinedDepth)
 	if !changed {
 		return f
 	}

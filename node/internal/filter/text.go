@@ -185,10 +185,10 @@ func (w *words) phraseEnds(ring []string, n int) bool {
 // Tokenized returns f with a tokenizer in each Text that has none and whose path, from the top of the payload and in
 // canonical form, lookup gives one for. f itself does not change; without such a Text it is returned as it is.
 func (f *Filter) Tokenized(lookup func(path string) *token.Tokenizer) *Filter {
-	if f == nil || !f.hasText(point.MaxDepth) {
+	if f == nil || !f.hasText(MaxDepth+joinedDepth) {
 		return f
 	}
-	out := f.tokenized(lookup, "", point.MaxDepth)
+	out := f.tokenized(lookup, "", MaxDepth+joinedDepth)
 	return &out
 }
 

@@ -1,0 +1,7 @@
+package filter
+
+// What Compile lets in.
+const (
+	MostDepth      = MaxDepth + joinedDepth
+	MostConditions = MaxConditions + joinedConditions
+)
