@@ -28,8 +28,8 @@ func (s *search) rescored(n *net) int {
 	return most
 }
 
-// amongCodes compares the query with the codes of labels' rows, and again with the nearest of them. What has no code yet is
-// compared at once.
+// amongCodes compares the query with the codes of labels' rows, and again with the nearest of them. What has no code yet, or
+// whose code says nothing, is compared whole.
 func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err error) {
 	s.scorer = n.scorer(false)
 	defer n.done(s.scorer, false)
@@ -39,16 +39,12 @@ func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err err
 	bound := float32(math.Inf(1))
 	var coded [wordRows]uint32
 	nc, nw, groups := 0, 0, 0
-	flush := func() {
-		s.scorer.Score(coded[:nc], s.sums[:nc])
-		for i, row := range coded[:nc] {
-			if s.sums[i] < bound {
-				s.walked = append(s.walked, hnsw.Hit{Row: row, Score: s.sums[i]})
-			}
-		}
+	flush := func() error {
+		nw, err = s.compareCodes(coded[:nc], bound, nw)
 		if nc = 0; len(s.walked) >= 2*most {
 			bound = s.cutWalked(most)
 		}
+		return err
 	}
 	labels.Iterate(func(label uint32) bool {
 		row, ok := s.row(label)
@@ -70,22 +66,49 @@ func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err err
 			return false
 		}
 		if nc == wordRows {
-			flush()
+			err = flush()
 		} else if err = s.compare(nw); err == nil {
 			nw = 0
 		}
 		return err == nil
 	})
 	if err == nil {
+		err = flush()
+	}
+	if err == nil {
 		err = s.compare(nw)
 	}
 	if err != nil {
 		return err
 	}
-	flush()
 	s.cutWalked(most)
 	s.exact = s.query.Params.KeepScores
 	return s.visitWalked(s.rows)
+}
+
+// compareCodes compares the query with rows by their codes, and notes those that are nearer than bound. An estimate that overflowed
+// says nothing: such a row is added to the n of the group that are to be compared whole, of which it returns the number.
+func (s *search) compareCodes(rows []uint32, bound float32, n int) (int, error) {
+	s.scorer.Score(rows, s.sums[:len(rows)])
+	odd := 0
+	for i, row := range rows {
+		if sum := s.sums[i]; sum < bound && sum-sum == 0 {
+			s.walked = append(s.walked, hnsw.Hit{Row: row, Score: sum})
+		} else if sum-sum != 0 {
+			rows[odd] = row
+			odd++
+		}
+	}
+	for _, row := range rows[:odd] {
+		s.group[n] = row
+		if n++; n == wordRows {
+			if err := s.compare(n); err != nil {
+				return 0, err
+			}
+			n = 0
+		}
+	}
+	return n, nil
 }
 
 // cutWalked keeps the nearest of what was met, and returns the score of the furthest of them.
