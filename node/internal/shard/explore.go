@@ -62,10 +62,13 @@ func (x *Explore) score(similarity func([]float32) float64) float64 {
 			return most
 		}
 		positive, negative := best(x.Positive), best(x.Negative)
-		if positive > negative {
+		switch {
+		case positive > negative:
 			return sigmoid(positive)
+		case positive <= negative:
+			return -sigmoid(negative)
 		}
-		return -sigmoid(negative)
+		return math.NaN()
 	case SumScores:
 		sum := 0.0
 		for _, e := range x.Positive {
@@ -85,8 +88,13 @@ func (x *Explore) score(similarity func([]float32) float64) float64 {
 	}
 	loss := 0.0
 	for i := range x.Positive {
-		if by := similarity(x.Positive[i]) - similarity(x.Negative[i]) - margin; by < 0 {
-			loss += by / (1 - by)
+		positive, negative := similarity(x.Positive[i]), similarity(x.Negative[i])
+		by := -margin // of two that are equal, infinite ones too
+		if positive != negative {
+			by += positive - negative
+		}
+		if !(by >= 0) {
+			loss += squashed(by)
 		}
 	}
 	return loss
@@ -96,7 +104,15 @@ func (x *Explore) score(similarity func([]float32) float64) float64 {
 const margin = 0x1p-23
 
 // sigmoid brings a similarity between 0 and 1.
-func sigmoid(x float64) float64 { return 0.5 * (x/(1+math.Abs(x)) + 1) }
+func sigmoid(x float64) float64 { return 0.5 * (squashed(x) + 1) }
+
+// squashed brings a number between -1 and 1, to which it brings infinite ones.
+func squashed(x float64) float64 {
+	if math.IsInf(x, 0) {
+		return math.Copysign(1, x)
+	}
+	return x / (1 + math.Abs(x))
+}
 
 // setExplore brings the vectors into the form in which they are compared.
 func (q *searcher) setExplore() error {
