@@ -45,3 +45,11 @@ func (x *Index) Judge() (done func()) {
 		x.wakeLocked()
 	}
 }
+
+// Labels are those of all rows, in their order.
+func (x *Index) Labels() (all []uint32) {
+	for row := range x.mu.core.next {
+		all = append(all, x.mu.core.label(row))
+	}
+	return all
+}

@@ -1,6 +1,10 @@
 package dense
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
 
 // smallCopy is how many rows are copied under the lock: about a millisecond.
 const smallCopy = 256
@@ -18,6 +22,7 @@ func (x *Index) rebuild() error {
 		return err
 	}
 	m := move{x: x, from: old, to: to}
+	m.sort()
 	if wants {
 		var n *net
 		if n, err = x.newNet(to, config, old, x.state.Load().rows); err == nil {
@@ -37,8 +42,31 @@ func (x *Index) rebuild() error {
 type move struct {
 	x        *Index
 	from, to *core
+	order    []uint32 // rows of from in the order in which they are looked at; those behind come as they are
 	done     uint32   // rows of from that were looked at
 	rows     []uint32 // by row of to: the row of from that it is a copy of
+}
+
+// sort has rows copied, and linked, in the order of their labels, which is about that in which their points first came: so what is
+// built anew is as what was built of the same points at first, whichever of them were replaced since. What lies in a file is
+// read in the order in which it lies there. A label's rows stay in their order.
+func (m *move) sort() {
+	if m.from.dir != "" {
+		return
+	}
+	m.order = make([]uint32, m.x.state.Load().rows)
+	for row := range m.order {
+		m.order[row] = uint32(row)
+	}
+	slices.SortStableFunc(m.order, func(a, b uint32) int { return cmp.Compare(m.from.label(a), m.from.label(b)) })
+}
+
+// next is the row of from to be looked at.
+func (m *move) next() uint32 {
+	if int(m.done) < len(m.order) {
+		return m.order[m.done]
+	}
+	return m.done
 }
 
 // moveStep is how many rows are copied, and linked, between two looks at what came to the old core meanwhile.
@@ -99,14 +127,15 @@ func (m *move) finish() error {
 // left behind.
 func (m *move) copy(to uint32, seq uint64) error {
 	for ; m.done < to; m.done++ {
-		b, at := m.from.place(m.done)
+		next := m.next()
+		b, at := m.from.place(next)
 		if died := b.died[at].Load(); died != 0 && died <= seq {
 			continue
 		}
-		if err := m.to.append(b.labels[at], func(row []byte) { copy(row, m.from.row(m.done)) }); err != nil {
+		if err := m.to.append(b.labels[at], func(row []byte) { copy(row, m.from.row(next)) }); err != nil {
 			return err
 		}
-		m.rows = append(m.rows, m.done)
+		m.rows = append(m.rows, next)
 	}
 	return nil
 }
