@@ -14,7 +14,7 @@ import (
 // condition differ, and "must" or "should" says which is meant.
 func fieldFrom(c *qdrant.FieldCondition) (*filter.Field, error) {
 	out := &filter.Field{Key: c.GetKey(), IsEmpty: c.IsEmpty, IsNull: c.IsNull}
-	var errs [6]error
+	var errs [7]error
 	tests := 0
 	test := func(set bool) bool {
 		if set {
@@ -38,6 +38,9 @@ func fieldFrom(c *qdrant.FieldCondition) (*filter.Field, error) {
 	}
 	if test(c.GetGeoRadius() != nil) {
 		out.GeoRadius, errs[4] = geoRadiusFrom(c.GetGeoRadius())
+	}
+	if test(c.GetGeoPolygon() != nil) {
+		out.GeoPolygon, errs[6] = geoPolygonFrom(c.GetGeoPolygon())
 	}
 	if v := c.GetValuesCount(); test(v != nil) {
 		out.ValuesCount = &filter.CountRange{LT: v.Lt, GT: v.Gt, GTE: v.Gte, LTE: v.Lte}
@@ -177,4 +180,30 @@ func geoRadiusFrom(r *qdrant.GeoRadius) (*filter.GeoRadius, error) {
 		return nil, invalid("filter: a radius is %v metres", meters)
 	}
 	return &filter.GeoRadius{Center: center, Meters: meters}, nil
+}
+
+func geoPolygonFrom(p *qdrant.GeoPolygon) (out *filter.GeoPolygon, err error) {
+	out = &filter.GeoPolygon{}
+	if out.Exterior, err = ringFrom(p.GetExterior()); err != nil {
+		return nil, err
+	}
+	for _, line := range p.GetInteriors() {
+		ring, err := ringFrom(line)
+		if err != nil {
+			return nil, err
+		}
+		out.Interiors = append(out.Interiors, ring)
+	}
+	return out, nil
+}
+
+func ringFrom(line *qdrant.GeoLineString) ([]filter.Geo, error) {
+	ring := make([]filter.Geo, len(line.GetPoints()))
+	for i, p := range line.GetPoints() {
+		var err error
+		if ring[i], err = geoFrom(p); err != nil {
+			return nil, err
+		}
+	}
+	return ring, nil
 }

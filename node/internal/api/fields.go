@@ -18,8 +18,7 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.VectorInput.image":    nounInference,
 	"qdrant.VectorInput.object":   nounInference,
 
-	"qdrant.FieldCondition.geo_polygon": "geo polygon filter",
-	"qdrant.Condition.slice":            "slice filter",
+	"qdrant.Condition.slice": "slice filter",
 
 	"qdrant.SearchParams.idf":                 "IDF corpus of sparse vectors",
 	"qdrant.QueryPoints.lookup_from":          "lookup of a query's ids in another collection",

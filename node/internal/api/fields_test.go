@@ -82,6 +82,7 @@ func someFilters() []*qdrant.Filter {
 			TopLeft: &qdrant.GeoPoint{Lon: 1, Lat: 50}, BottomRight: &qdrant.GeoPoint{Lon: 10, Lat: 40},
 		}}),
 		field(&qdrant.FieldCondition{GeoRadius: &qdrant.GeoRadius{Center: &qdrant.GeoPoint{Lon: 1, Lat: 2}, Radius: 3}}),
+		field(&qdrant.FieldCondition{GeoPolygon: &qdrant.GeoPolygon{Exterior: ring(0, 0, 0, 9, 9, 0, 0, 0), Interiors: []*qdrant.GeoLineString{ring(1, 1, 1, 2, 2, 1, 1, 1)}}}),
 		field(&qdrant.FieldCondition{ValuesCount: &qdrant.ValuesCount{Lt: new(uint64(9)), Gt: new(uint64(1)), Gte: new(uint64(1)), Lte: new(uint64(9))}}),
 		field(&qdrant.FieldCondition{IsEmpty: new(true)}), field(&qdrant.FieldCondition{IsNull: new(true)}),
 		qdrant.NewIsEmpty("k"), qdrant.NewIsNull("k"), qdrant.NewHasID(qdrant.NewIDNum(1), qdrant.NewID("5c56c793-69f3-4fbf-87e6-c4bf54c28c26")),
@@ -96,6 +97,15 @@ func someFilters() []*qdrant.Filter {
 		filters = append(filters, &qdrant.Filter{Must: []*qdrant.Condition{c}})
 	}
 	return filters
+}
+
+// ring takes longitudes and latitudes in turn.
+func ring(degrees ...float64) *qdrant.GeoLineString {
+	line := &qdrant.GeoLineString{}
+	for i := 0; i < len(degrees); i += 2 {
+		line.Points = append(line.Points, &qdrant.GeoPoint{Lon: degrees[i], Lat: degrees[i+1]})
+	}
+	return line
 }
 
 func somePayload() map[string]*qdrant.Value {

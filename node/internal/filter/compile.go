@@ -157,7 +157,7 @@ func (c *compiler) spend(values int) error {
 }
 
 func (c *compiler) field(d *Field) (condition, error) {
-	if n := count(d.Match != nil, d.Range != nil, d.DatetimeRange != nil, d.GeoBox != nil, d.GeoRadius != nil,
+	if n := count(d.Match != nil, d.Range != nil, d.DatetimeRange != nil, d.GeoBox != nil, d.GeoRadius != nil, d.GeoPolygon != nil,
 		d.ValuesCount != nil, d.IsEmpty != nil, d.IsNull != nil); n != 1 {
 		return nil, invalid("a field must be tested for exactly one thing, this one is for %d", n)
 	}
@@ -197,6 +197,11 @@ func (c *compiler) elementTest(d *Field) (func(any) bool, error) {
 		return d.DatetimeRange.compile()
 	case d.GeoBox != nil:
 		return d.GeoBox.compile()
+	case d.GeoPolygon != nil:
+		if err := c.spend(d.GeoPolygon.size()); err != nil {
+			return nil, err
+		}
+		return d.GeoPolygon.compile()
 	}
 	return d.GeoRadius.compile()
 }

@@ -64,6 +64,7 @@ type Field struct {
 	DatetimeRange *DatetimeRange `json:"datetime_range,omitempty"`
 	GeoBox        *GeoBox        `json:"geo_box,omitempty"`
 	GeoRadius     *GeoRadius     `json:"geo_radius,omitempty"`
+	GeoPolygon    *GeoPolygon    `json:"geo_polygon,omitempty"`
 	ValuesCount   *CountRange    `json:"values_count,omitempty"`
 	IsEmpty       *bool          `json:"is_empty,omitempty"`
 	IsNull        *bool          `json:"is_null,omitempty"`
@@ -139,6 +140,14 @@ type Geo struct {
 type GeoBox struct {
 	TopLeft     Geo `json:"top_left"`
 	BottomRight Geo `json:"bottom_right"`
+}
+
+// GeoPolygon is what lies within Exterior and not within or on one of Interiors, without the edge of Exterior. Each is a ring of
+// places, of which the last is the first; its sides are straight on a map of longitudes and latitudes, and do not cross the
+// antimeridian. Where a ring crosses itself, what it winds around belongs to it.
+type GeoPolygon struct {
+	Exterior  []Geo   `json:"exterior"`
+	Interiors [][]Geo `json:"interiors,omitempty"`
 }
 
 // GeoRadius is a circle without its edge; Meters is a great-circle distance.

@@ -135,7 +135,31 @@ func naiveTest(f *filter.Field, v any) bool {
 		across := b.TopLeft.Lon > b.BottomRight.Lon
 		return (east && west || across && (east || west)) && lat > b.BottomRight.Lat && lat < b.TopLeft.Lat
 	}
+	if p := f.GeoPolygon; p != nil {
+		return inRectangle(p.Exterior, lon, lat, true) && !slices.ContainsFunc(p.Interiors, func(ring []filter.Geo) bool { return inRectangle(ring, lon, lat, false) })
+	}
 	return chord(f.GeoRadius.Center, filter.Geo{Lon: lon, Lat: lat}) < f.GeoRadius.Meters
+}
+
+// inRectangle is for rings that rectangle made; strictly leaves the edge out.
+func inRectangle(ring []filter.Geo, lon, lat float64, strictly bool) bool {
+	a, b := ring[0], ring[2]
+	if strictly {
+		return a.Lon < lon && lon < b.Lon && a.Lat < lat && lat < b.Lat
+	}
+	return a.Lon <= lon && lon <= b.Lon && a.Lat <= lat && lat <= b.Lat
+}
+
+// rectangle is a ring around some degrees, either way round.
+func rectangle(t *rapid.T) []filter.Geo {
+	west, south := rapid.IntRange(-180, 179).Draw(t, "west"), rapid.IntRange(-90, 89).Draw(t, "south")
+	a := filter.Geo{Lon: float64(west), Lat: float64(south)}
+	b := filter.Geo{Lon: float64(rapid.IntRange(west+1, 180).Draw(t, "east")), Lat: float64(rapid.IntRange(south+1, 90).Draw(t, "north"))}
+	ring := []filter.Geo{a, {Lon: b.Lon, Lat: a.Lat}, b, {Lon: a.Lon, Lat: b.Lat}, a}
+	if rapid.Bool().Draw(t, "clockwise") {
+		slices.Reverse(ring)
+	}
+	return ring
 }
 
 // chord measures along the surface by way of the straight line between two points of the sphere.
@@ -289,7 +313,7 @@ func drawField(t *rapid.T, path string) *filter.Field {
 	place := func() filter.Geo {
 		return filter.Geo{Lon: rapid.Float64Range(-180, 180).Draw(t, "lon"), Lat: rapid.Float64Range(-90, 90).Draw(t, "lat")}
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "test") {
+	switch rapid.IntRange(0, 10).Draw(t, "test") {
 	case 0:
 		f.IsEmpty = &yes
 	case 1:
@@ -308,6 +332,11 @@ func drawField(t *rapid.T, path string) *filter.Field {
 		f.GeoBox = &filter.GeoBox{TopLeft: filter.Geo{Lon: a.Lon, Lat: max(a.Lat, b.Lat)}, BottomRight: filter.Geo{Lon: b.Lon, Lat: min(a.Lat, b.Lat)}}
 	case 7:
 		f.GeoRadius = &filter.GeoRadius{Center: place(), Meters: rapid.Float64Range(0, 2e7).Draw(t, "metres")}
+	case 8:
+		f.GeoPolygon = &filter.GeoPolygon{Exterior: rectangle(t)}
+		for range rapid.IntRange(0, 2).Draw(t, "holes") {
+			f.GeoPolygon.Interiors = append(f.GeoPolygon.Interiors, rectangle(t))
+		}
 	default:
 		f.Match = drawMatch(t)
 	}

@@ -84,6 +84,8 @@ func (d *Field) String() string {
 		return fmt.Sprintf("%s in box(%v, %v)", d.Key, d.GeoBox.TopLeft, d.GeoBox.BottomRight)
 	case d.GeoRadius != nil:
 		return fmt.Sprintf("%s in circle(%v, %v m)", d.Key, d.GeoRadius.Center, d.GeoRadius.Meters)
+	case d.GeoPolygon != nil:
+		return fmt.Sprintf("%s in polygon(%d corners, %d holes)", d.Key, len(d.GeoPolygon.Exterior), len(d.GeoPolygon.Interiors))
 	case d.IsEmpty != nil:
 		return fmt.Sprintf("empty(%s) = %t", d.Key, *d.IsEmpty)
 	case d.IsNull != nil:

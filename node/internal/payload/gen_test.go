@@ -141,7 +141,7 @@ func drawCondition(t *rapid.T, depth int, inside bool) filter.Condition {
 func drawField(t *rapid.T, path string) *filter.Field {
 	f := &filter.Field{Key: path}
 	yes := rapid.Bool().Draw(t, "yes")
-	switch rapid.IntRange(0, 11).Draw(t, "test") {
+	switch rapid.IntRange(0, 12).Draw(t, "test") {
 	case 0:
 		f.IsEmpty = &yes
 	case 1:
@@ -158,10 +158,20 @@ func drawField(t *rapid.T, path string) *filter.Field {
 		f.GeoBox = &filter.GeoBox{TopLeft: filter.Geo{Lon: a.Lon, Lat: max(a.Lat, b.Lat)}, BottomRight: filter.Geo{Lon: b.Lon, Lat: min(a.Lat, b.Lat)}}
 	case 7:
 		f.GeoRadius = &filter.GeoRadius{Center: drawPlace(t), Meters: pick(t, 0, 1, 1e5, 5e6, 3e7, rapid.Float64Range(0, 2e7).Draw(t, "metres"))}
+	case 8:
+		f.GeoPolygon = &filter.GeoPolygon{Exterior: drawRing(t), Interiors: [][]filter.Geo{drawRing(t)}[:rapid.IntRange(0, 1).Draw(t, "holes")]}
 	default:
 		f.Match = drawMatch(t)
 	}
 	return f
+}
+
+func drawRing(t *rapid.T) []filter.Geo {
+	ring := make([]filter.Geo, rapid.IntRange(3, 6).Draw(t, "corners"))
+	for i := range ring {
+		ring[i] = drawPlace(t)
+	}
+	return append(ring, ring[0])
 }
 
 func drawMatch(t *rapid.T) *filter.Match {

@@ -76,6 +76,8 @@ func (x *places) match(c *filter.Field) (answer, bool) {
 		return exactly(x.within(rectanglesOf(*c.GeoBox), c.GeoBox.Contains)), true
 	case c.GeoRadius != nil:
 		return exactly(x.within(aroundCircle(*c.GeoRadius), c.GeoRadius.Contains)), true
+	case c.GeoPolygon != nil:
+		return exactly(x.within(aroundPolygon(c.GeoPolygon), c.GeoPolygon.Contains())), true
 	}
 	return answer{}, false
 }
@@ -169,6 +171,12 @@ func aroundCircle(c filter.GeoRadius) []rectangle {
 		return []rectangle{r}
 	}
 	return []rectangle{r, beyond}
+}
+
+// aroundPolygon returns what a polygon fits into.
+func aroundPolygon(p *filter.GeoPolygon) []rectangle {
+	southWest, northEast := p.Bounds()
+	return []rectangle{{column(southWest.Lon), row(southWest.Lat), column(northEast.Lon), row(northEast.Lat)}}
 }
 
 // maxRuns is about how many runs of cells cover a rectangle: more would be closer to it, and take longer to look up.

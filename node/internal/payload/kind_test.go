@@ -55,7 +55,7 @@ func testOf(t *rapid.T, kind payload.Kind) *filter.Field {
 		bounds := append([]float64{-1, 0.5, 1<<53 + 2, 1<<63 - 1024, -1<<63 - 2048}, numbers...)
 		f.Range = &filter.Range{LT: maybe(t, bounds...), GT: maybe(t, bounds...), GTE: maybe(t, bounds...), LTE: maybe(t, bounds...)}
 	case payload.Geo:
-		for f.GeoBox == nil && f.GeoRadius == nil {
+		for f.GeoBox == nil && f.GeoRadius == nil && f.GeoPolygon == nil {
 			*f = *drawField(t, "a")
 		}
 	case payload.Datetime:
@@ -197,6 +197,7 @@ func TestIndexesOfSomeSizeAgree(t *testing.T) {
 			field(filter.Field{Key: "k", Match: &filter.Match{Keyword: &word}}), field(filter.Field{Key: "k", Match: &filter.Match{Prefix: &word}}),
 			field(filter.Field{Key: "few", Match: &filter.Match{Integer: &n}}), field(filter.Field{Key: "few", Match: &filter.Match{ExceptInteger: []int64{n}}}),
 			field(filter.Field{Key: "at", GeoBox: &filter.GeoBox{TopLeft: a, BottomRight: b}}),
+			field(filter.Field{Key: "at", GeoPolygon: &filter.GeoPolygon{Exterior: []filter.Geo{a, b, {Lon: low / 20, Lat: high / 50}, a}}}),
 			field(filter.Field{Key: "at", GeoRadius: &filter.GeoRadius{Center: a, Meters: rnd.Float64() * 5e6}}),
 			field(filter.Field{Key: "t", Match: &filter.Match{Text: &filter.Text{Query: word + " 7", Mode: filter.TextAll, Tokenizer: &tokenizer}}}),
 		}

@@ -122,7 +122,7 @@ func helpful(f *filter.Field) []catalog.FieldType {
 		return numbers
 	case f.DatetimeRange != nil:
 		return moments
-	case f.GeoBox != nil || f.GeoRadius != nil:
+	case f.GeoBox != nil || f.GeoRadius != nil || f.GeoPolygon != nil:
 		return places
 	case m == nil:
 		return nil // how many values there are, and whether any

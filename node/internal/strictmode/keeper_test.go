@@ -188,6 +188,8 @@ func TestAFieldNeedsAnIndexOfATypeThatHelps(t *testing.T) {
 		"moment":                 {field(filter.Field{Key: "at", DatetimeRange: &filter.DatetimeRange{}}), ""},
 		"moment, none":           {field(filter.Field{Key: "x", DatetimeRange: &filter.DatetimeRange{}}), "datetime"},
 		"box":                    {field(filter.Field{Key: "place", GeoBox: &filter.GeoBox{}}), ""},
+		"polygon":                {field(filter.Field{Key: "place", GeoPolygon: &filter.GeoPolygon{}}), ""},
+		"polygon, none":          {field(filter.Field{Key: "x", GeoPolygon: &filter.GeoPolygon{}}), "geo"},
 		"circle, none":           {field(filter.Field{Key: "x", GeoRadius: &filter.GeoRadius{}}), "geo"},
 		"count":                  {field(filter.Field{Key: "text", ValuesCount: &filter.CountRange{}}), ""},
 		"count, none":            {field(filter.Field{Key: "none", ValuesCount: &filter.CountRange{}}), "any type"},
