@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,6 +351,52 @@ func TestWritesGoOnWhenTheLastPassDoesNotEnd(t *testing.T) {
 	})
 	w.eventually("writes go on", ws.more(4)) // between attempts, which last longer and longer
 	w.deny(nil)
+	w.rests(id)
+	w.holds(id, ws.end())
+}
+
+// TestWhoNoLongerLeadsLetsTheLastPassGo has the target's primary change while its last pass does not come to its end. It is the next one's
+// to make: the old one would only tell of an attempt in vain.
+func TestWhoNoLongerLeadsLetsTheLastPassGo(t *testing.T) {
+	w := newPatientWorld(t, 2, time.Hour)
+	var broken atomic.Int64 // how many last passes broke off; below 0 none does
+	w.feed = func(_ catalog.PeerID, c *replica.FeedChunk) error {
+		if c.Begin != nil && c.Begin.Sealed != 0 && broken.Add(1) > 0 {
+			return errors.New("the last pass breaks off")
+		}
+		return nil
+	}
+	id := w.create(2, 1, 2)
+	ws := w.write(id, 1, 50)
+	w.reshard(id, 2, 1, 2)
+	var target catalog.ShardRef
+	w.eventually("writes wait for the last pass", func() error {
+		state, _ := w.Watch()
+		for _, mv := range state.Collections[id].Moves {
+			target = catalog.ShardRef{Collection: id, Shard: mv.Target}
+		}
+		if broken.Load() == 0 {
+			return errors.New("none has begun")
+		}
+		return nil
+	})
+	w.eventually("node 1 leads the target", func() error {
+		state, _ := w.Watch()
+		_, sh, _ := state.Shard(target)
+		if sh.Primary == 1 {
+			return nil
+		}
+		return w.apply(catalog.Command{ChangeShard: &catalog.ChangeShard{
+			Ref: target, Version: sh.Version, Promote: &catalog.Promote{Term: sh.Term + 1, Candidate: 1},
+		}}).Err
+	})
+	w.eventually("node 2 has let the move go", func() error {
+		if p := w.node(2).mover.Progress(); len(p) > 0 {
+			return fmt.Errorf("it drives %v", p)
+		}
+		return nil
+	})
+	broken.Store(math.MinInt64)
 	w.rests(id)
 	w.holds(id, ws.end())
 }

@@ -131,9 +131,12 @@ func (d *driver) last(ctx context.Context, l look) error {
 			d.giveUp(err)
 			return d.change(ctx, l, catalog.ChangeMove{Reopen: true})
 		}
-		if o, leads := d.opts.Replicas.Office(d.side.ref); leads {
-			l.Office = o // a part may have been applied
+		state, _ := d.opts.Metadata.Watch()
+		now, leads := d.look(state)
+		if !leads || now.move.Version != l.move.Version {
+			return nil // another primary makes the attempt, or it is over
 		}
+		l = now // a part may have been applied
 	}
 }
 

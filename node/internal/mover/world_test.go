@@ -28,6 +28,7 @@ import (
 type world struct {
 	t    *testing.T
 	dir  string
+	seal time.Duration                                       // mover.Options.SealFor
 	feed func(to catalog.PeerID, c *replica.FeedChunk) error // what happens to a chunk on its way; nil: nothing
 	mu   struct {
 		sync.Mutex
@@ -61,7 +62,13 @@ type envelope struct {
 
 func newWorld(t *testing.T, nodes int) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), stop: make(chan struct{})}
+	return newPatientWorld(t, nodes, 0)
+}
+
+// newPatientWorld makes a world whose last passes have so much time, 0: as much as usual.
+func newPatientWorld(t *testing.T, nodes int, seal time.Duration) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), stop: make(chan struct{}), seal: seal}
 	w.mu.state, w.mu.changed, w.mu.live = catalog.Empty(), make(chan struct{}), make(chan struct{})
 	w.mu.up = map[catalog.PeerID]*node{}
 	for i := range nodes {
@@ -98,7 +105,7 @@ func (w *world) start(id catalog.PeerID) {
 		w.t.Fatal(err)
 	}
 	n.mover, err = mover.New(mover.Options{
-		Self: id, Metadata: w, Replicas: n.manager, Feeds: n, Small: 20, RetryMin: 5 * time.Millisecond, RetryMax: 50 * time.Millisecond, Sweep: 100 * time.Millisecond,
+		Self: id, Metadata: w, Replicas: n.manager, Feeds: n, Small: 20, SealFor: w.seal, RetryMin: 5 * time.Millisecond, RetryMax: 50 * time.Millisecond, Sweep: 100 * time.Millisecond,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -197,11 +197,19 @@ func (p *planner) evenPrimaries() {
 	}
 }
 
+// slotsMove tells whether slots are on their way from or to the shard. Another primary would begin anew with what this one is about, or
+// make a pause of writes longer.
+func (l *look) slotsMove() bool {
+	return slices.ContainsFunc(l.col.Moves, func(m *catalog.Move) bool {
+		return m.Running() && (m.Source == l.ref.Shard || m.Target == l.ref.Shard)
+	})
+}
+
 func (p *planner) handOne(from, to catalog.PeerID) bool {
 	var chosen *look
 	for i := range p.looks {
 		l := &p.looks[i]
-		if l.done || !l.atRest || l.sh.Primary != from || !p.balances(l.ref.Collection) {
+		if l.done || !l.atRest || l.sh.Primary != from || !p.balances(l.ref.Collection) || l.slotsMove() {
 			continue
 		}
 		if heir, has := l.sh.Replica(to); has && p.misplacement(l, heir) == "" && (chosen == nil || l.sh.Handover && !chosen.sh.Handover) {
