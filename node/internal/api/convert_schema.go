@@ -87,15 +87,13 @@ func fieldParamsFrom(p *qdrant.PayloadIndexParams) (out catalog.FieldIndex, err 
 
 var tokenizers = map[qdrant.TokenizerType]token.Kind{
 	qdrant.TokenizerType_Prefix: token.Prefix, qdrant.TokenizerType_Whitespace: token.Whitespace, qdrant.TokenizerType_Word: token.Word,
+	qdrant.TokenizerType_Multilingual: token.Multilingual,
 }
 
 func textParamsFrom(p *qdrant.TextIndexParams) (*catalog.TextParams, error) {
-	kind, built := tokenizers[p.GetTokenizer()]
-	switch {
-	case p.GetTokenizer() == qdrant.TokenizerType_Unknown:
+	kind, known := tokenizers[p.GetTokenizer()]
+	if !known {
 		return nil, invalid("text_index_params: the tokenizer is not given")
-	case !built:
-		return nil, missing("the multilingual tokenizer (use word, whitespace or prefix)", "TextIndexParams.tokenizer")
 	}
 	out := &catalog.TextParams{
 		Tokenizer: kind, Lowercase: p.Lowercase, MinLen: p.MinTokenLen, MaxLen: p.MaxTokenLen,

@@ -60,13 +60,17 @@ func (c *compiler) words(path point.Path, d *Match) (condition, error) {
 		return nil, err
 	}
 	w := &words{path: path, mode: d.Text.Mode, cutter: d.Text.Tokenizer.Cutter()}
-	if w.query = w.cutter.Query(d.Text.Query); len(w.query) > MaxTextWords {
+	w.query = w.cutter.Query(d.Text.Query)
+	if w.mode == TextPhrase {
+		w.query = w.cutter.Phrase(d.Text.Query)
+	}
+	if len(w.query) > MaxTextWords {
 		return nil, invalid("text of %d words: at most %d are allowed", len(w.query), MaxTextWords)
 	}
 	if w.mode != TextPhrase {
 		w.query = distinct(w.query)
 	}
-	if len(w.query) > shortList && d.Text.Tokenizer.Kind != token.Prefix {
+	if kind := d.Text.Tokenizer.Kind; len(w.query) > shortList && kind != token.Prefix && kind != token.Multilingual {
 		w.places = make(map[string]int, len(w.query))
 		for i, q := range w.query {
 			w.places[q] = i

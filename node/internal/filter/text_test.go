@@ -67,3 +67,26 @@ func TestTextIsBounded(t *testing.T) {
 		t.Errorf("at the limit: %v", err)
 	}
 }
+
+// Scripts without spaces are found by any piece of a text, and by phrases that go over into others.
+func TestTextsWithoutSpacesAreFoundByTheirPieces(t *testing.T) {
+	many := token.Tokenizer{Kind: token.Multilingual, Lowercase: true}
+	at := &target{payload: map[string]any{"a": "私は日本語でGoを書く。 한국어도, ภาษาไทย"}}
+	for _, c := range []struct {
+		mode  filter.TextMode
+		query string
+		want  bool
+	}{
+		{filter.TextAll, "日本", true}, {filter.TextAll, "語", true}, {filter.TextAll, "書く 日本語", true}, {filter.TextAll, "本日", false},
+		{filter.TextAll, "日本人", false}, {filter.TextAny, "日本人", true}, {filter.TextAny, "中国人", false}, {filter.TextAny, "本人 xx", false},
+		{filter.TextPhrase, "日本語でgo", true}, {filter.TextPhrase, "日本語 で", true}, {filter.TextPhrase, "日本 で", false}, {filter.TextPhrase, "でGoを書", true}, {filter.TextPhrase, "日本go", false},
+		{filter.TextAll, "한국", true}, {filter.TextPhrase, "ไทย", true}, {filter.TextAll, "。", false}, {filter.TextPhrase, "", false},
+	} {
+		f := textAt("a", c.mode, c.query)
+		f.Must[0].Field.Match.Text.Tokenizer = &many
+		m, err := filter.Compile(f)
+		if err != nil || m.Match(at) != c.want {
+			t.Errorf("%s %q: %v, %v", c.mode, c.query, !c.want, err)
+		}
+	}
+}

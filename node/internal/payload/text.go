@@ -66,6 +66,9 @@ func (x *texts) match(c *filter.Field) (answer, bool) {
 		return answer{}, false
 	}
 	words := x.cutter.Query(c.Match.Text.Query)
+	if c.Match.Text.Mode == filter.TextPhrase {
+		words = x.cutter.Phrase(c.Match.Text.Query)
+	}
 	switch {
 	case len(words) == 0:
 		return exactly(none()), true

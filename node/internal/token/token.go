@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 )
 
@@ -20,6 +22,9 @@ const (
 	Word       Kind = "word"       // runs of letters and digits
 	Whitespace Kind = "whitespace" // what stands between white space
 	Prefix     Kind = "prefix"     // Word, and a query's word is met by every word that begins with it
+	// Multilingual is Word, but marks belong to words, forms that Unicode holds for the same are the same, and scripts that put no
+	// space between words are cut into pairs of characters.
+	Multilingual Kind = "multilingual"
 )
 
 // Limits of a Tokenizer.
@@ -46,8 +51,8 @@ func Default() Tokenizer { return Tokenizer{Kind: Word, Lowercase: true} }
 // Check reports what is wrong with t, as an error of class fault.Invalid.
 func (t Tokenizer) Check() error {
 	switch {
-	case t.Kind != Word && t.Kind != Whitespace && t.Kind != Prefix:
-		return fault.New(fault.Invalid, "tokenizer %.32q is unknown: use word, whitespace or prefix", t.Kind)
+	case t.Kind != Word && t.Kind != Whitespace && t.Kind != Prefix && t.Kind != Multilingual:
+		return fault.New(fault.Invalid, "tokenizer %.32q is unknown: use word, whitespace, prefix or multilingual", t.Kind)
 	case t.MinLen > MaxLength || t.MaxLen > MaxLength:
 		return fault.New(fault.Invalid, "tokenizer: lengths of tokens can be up to %d characters", MaxLength)
 	case t.MaxLen > 0 && t.MaxLen < t.MinLen:
@@ -96,6 +101,10 @@ func (t Tokenizer) Cutter() *Cutter {
 // Words calls yield with the words of text that count, in order, in the form in which they are compared, until yield
 // returns false.
 func (c *Cutter) Words(text string, yield func(word string) bool) {
+	if c.t.Kind == Multilingual {
+		c.multilingual(text, func(word string, _ bool) bool { return yield(word) })
+		return
+	}
 	between := splits(c.t.Kind)
 	for text != "" {
 		start := strings.IndexFunc(text, func(r rune) bool { return !between(r) })
@@ -124,6 +133,9 @@ func splits(k Kind) func(rune) bool {
 }
 
 func (c *Cutter) normal(word string) string {
+	if c.t.Kind == Multilingual {
+		word = norm.NFKC.String(word)
+	}
 	if c.t.Lowercase {
 		word = strings.ToLower(word)
 	}
@@ -147,6 +159,10 @@ func (c *Cutter) counts(word string) bool {
 // Tokens calls yield with what an index files a word under: the word, or each of its prefixes. It stops when yield
 // returns false and reports whether it came to the end.
 func (c *Cutter) Tokens(word string, yield func(token string) bool) bool {
+	if c.t.Kind == Multilingual {
+		first := firstOfPair(word)
+		return (first == "" || yield(first)) && yield(word)
+	}
 	if c.t.Kind != Prefix {
 		return yield(word)
 	}
@@ -169,12 +185,37 @@ func (c *Cutter) longest() int {
 	return MaxPrefix
 }
 
-// Query returns the words of a query in order, as Meets wants them.
+// Query returns the words of a query in order, as Meets wants them. What has them all next to each other is asked for by Phrase.
 func (c *Cutter) Query(text string) (words []string) {
+	if c.t.Kind == Multilingual {
+		c.multilingual(text, func(word string, rest bool) bool {
+			if !rest {
+				words = append(words, word)
+			}
+			return true
+		})
+		return words
+	}
 	c.Words(text, func(word string) bool {
 		words = append(words, c.cut(word))
 		return true
 	})
+	return words
+}
+
+// Phrase returns the words of a query that are to be met by words next to each other.
+func (c *Cutter) Phrase(text string) (words []string) {
+	if c.t.Kind != Multilingual {
+		return c.Query(text)
+	}
+	trailing := false
+	c.multilingual(text, func(word string, rest bool) bool {
+		words, trailing = append(words, word), rest
+		return true
+	})
+	if trailing { // where the phrase ends, more may follow in the text
+		words = words[:len(words)-1]
+	}
 	return words
 }
 
@@ -198,5 +239,5 @@ func (c *Cutter) Meets(word, query string) bool {
 	if c.t.Kind == Prefix {
 		return strings.HasPrefix(word, query)
 	}
-	return word == query
+	return word == query || c.t.Kind == Multilingual && len(query) < len(word) && firstOfPair(word) == query
 }

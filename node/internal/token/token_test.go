@@ -38,6 +38,15 @@ func TestTextIsCutAsDeclared(t *testing.T) {
 		{token.Tokenizer{Kind: token.Word, Lowercase: true, Folding: true}, "Ação Straße Łódź ÆON", []string{"acao", "strasse", "lodz", "aeon"}, nil},
 		{token.Tokenizer{Kind: token.Prefix, MinLen: 2, MaxLen: 4}, "übermut x", []string{"üb", "übe", "über"}, []string{"über"}},
 		{token.Tokenizer{Kind: token.Prefix}, "abc", []string{"a", "ab", "abc"}, []string{"abc"}},
+		{token.Tokenizer{Kind: token.Multilingual, Lowercase: true}, "Hello, wörld! x-1", []string{"hello", "wörld", "x", "1"}, []string{"hello", "wörld", "x", "1"}},
+		{token.Tokenizer{Kind: token.Multilingual}, "日本語", []string{"日", "日本", "本", "本語", "語"}, []string{"日本", "本語"}},
+		{token.Tokenizer{Kind: token.Multilingual}, "語", []string{"語"}, []string{"語"}},
+		{token.Tokenizer{Kind: token.Multilingual, Lowercase: true}, "Go言語2024年", []string{"go", "言", "言語", "語", "2024", "年"}, []string{"go", "言語", "2024", "年"}},
+		{token.Tokenizer{Kind: token.Multilingual}, "ｶﾞｰ ﬁ", []string{"ガ", "ガー", "ー", "fi"}, []string{"ガー", "fi"}},                                     // forms for half a width, ligatures
+		{token.Tokenizer{Kind: token.Multilingual}, "กำปั้น", []string{"กํ", "กํา", "า", "าปั้", "ปั้", "ปั้น", "น"}, []string{"กํา", "าปั้", "ปั้น"}}, // marks stay with what they are of
+		{token.Tokenizer{Kind: token.Multilingual}, "हिन्दी", []string{"हिन्दी"}, []string{"हिन्दी"}},
+		{token.Tokenizer{Kind: token.Multilingual, Folding: true}, "Ação 한국", []string{"Acao", "한", "한국", "국"}, []string{"Acao", "한국"}},
+		{token.Tokenizer{Kind: token.Multilingual, MinLen: 3, Stopwords: []string{"the", "的"}}, "ab the abc 好的", []string{"abc", "好", "好的"}, []string{"abc", "好的"}},
 		{token.Tokenizer{Kind: token.Prefix, MinLen: 3, MaxLen: 3}, "abc ab", []string{"abc"}, []string{"abc"}},
 	} {
 		if err := c.t.Check(); err != nil {
@@ -47,7 +56,7 @@ func TestTextIsCutAsDeclared(t *testing.T) {
 			t.Errorf("%+v cuts %q into %q, want %q", c.t, c.text, got, c.want)
 		}
 		want := c.query
-		if c.t.Kind != token.Prefix {
+		if c.t.Kind != token.Prefix && c.t.Kind != token.Multilingual {
 			want = c.want
 		}
 		if got := c.t.Cutter().Query(c.text); !slices.Equal(got, want) {
@@ -60,11 +69,11 @@ func TestTextIsCutAsDeclared(t *testing.T) {
 func TestTokensAreWhatMeets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tk := token.Tokenizer{
-			Kind: rapid.SampledFrom([]token.Kind{token.Word, token.Whitespace, token.Prefix}).Draw(t, "kind"), Lowercase: rapid.Bool().Draw(t, "lower"),
+			Kind: rapid.SampledFrom([]token.Kind{token.Word, token.Whitespace, token.Prefix, token.Multilingual}).Draw(t, "kind"), Lowercase: rapid.Bool().Draw(t, "lower"),
 			Folding: rapid.Bool().Draw(t, "folding"), MinLen: rapid.SampledFrom([]uint64{0, 1, 2, 3}).Draw(t, "min"), MaxLen: rapid.SampledFrom([]uint64{0, 3, 5}).Draw(t, "max"),
 		}
 		c := tk.Cutter()
-		word := rapid.StringMatching(`[abäB]{1,6}`)
+		word := rapid.StringMatching(`[abäB日本ー]{1,6}`)
 		text, query := word.Draw(t, "text"), word.Draw(t, "query")
 		if rapid.Bool().Draw(t, "begin") {
 			query = text[:rapid.SampledFrom([]int{len(text), 1}).Draw(t, "cut")]
@@ -73,12 +82,45 @@ func TestTokensAreWhatMeets(t *testing.T) {
 			}
 		}
 		filed := tokens(tk, text)
-		for _, q := range c.Query(query) {
+		for _, q := range append(c.Query(query), c.Phrase(query)...) {
 			meets := false
 			c.Words(text, func(w string) bool { meets = meets || c.Meets(w, q); return true })
 			if meets != slices.Contains(filed, q) {
 				t.Fatalf("%+v: %q in %q: meets %v, filed under %q", tk, q, text, meets, filed)
 			}
+		}
+	})
+}
+
+// What stands in a text in one piece is found there, as words and as a phrase, whatever stands around it: for scripts without
+// spaces wherever it begins and ends, for others between what separates words.
+func TestWhatStandsInATextIsFoundThere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := token.Tokenizer{Kind: token.Multilingual, Lowercase: true}.Cutter()
+		piece := rapid.StringMatching(`[日本語かナ한ก]{1,4}|[ab]{1,2} |[ab] [日本]{1,3}|[日本]{2} [ab] `)
+		query, before, after := piece.Draw(t, "query"), rapid.StringMatching(`([日本語かナ한ก]{0,3}|[ab日]{0,2} )`).Draw(t, "before"), rapid.StringMatching(`[日本語かナ한ก]{0,3}| [ab日]{0,2}`).Draw(t, "after")
+		if first := query[0]; first < 0x80 && before != "" {
+			before += " "
+		}
+		text := before + query + after
+		var words []string
+		c.Words(text, func(w string) bool { words = append(words, w); return true })
+		met := func(at int, q string) bool { return at < len(words) && c.Meets(words[at], q) }
+		for _, q := range c.Query(query) {
+			if !slices.ContainsFunc(words, func(w string) bool { return c.Meets(w, q) }) {
+				t.Fatalf("%q is not in %q: no word of %q meets %q", query, text, words, q)
+			}
+		}
+		phrase, found := c.Phrase(query), false
+		for at := range words {
+			all := true
+			for i, q := range phrase {
+				all = all && met(at+i, q)
+			}
+			found = found || all
+		}
+		if !found || len(phrase) == 0 {
+			t.Fatalf("the phrase %q is not in %q", phrase, words)
 		}
 	})
 }
@@ -97,7 +139,7 @@ func TestCuttingIsBounded(t *testing.T) {
 
 func TestTokenizersAreChecked(t *testing.T) {
 	for name, tk := range map[string]token.Tokenizer{
-		"zero": {}, "kind": {Kind: "multilingual"}, "long": {Kind: token.Word, MaxLen: token.MaxLength + 1}, "order": {Kind: token.Word, MinLen: 2, MaxLen: 1},
+		"zero": {}, "kind": {Kind: "letters"}, "long": {Kind: token.Word, MaxLen: token.MaxLength + 1}, "order": {Kind: token.Word, MinLen: 2, MaxLen: 1},
 		"prefix": {Kind: token.Prefix, MaxLen: token.MaxPrefix + 1}, "stop words": {Kind: token.Word, Stopwords: make([]string, token.MaxStopwords+1)},
 		"stop word": {Kind: token.Word, Stopwords: []string{"\xff"}}, "long stop word": {Kind: token.Word, Stopwords: []string{strings.Repeat("x", 256)}},
 	} {
