@@ -146,22 +146,18 @@ func (s *search) scans() bool {
 }
 
 // cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk compares
-// about 2m rows for each candidate that it keeps, and under a filter keeps more.
+// about 2m rows for each candidate that it keeps, and costs more under a filter.
 func (s *search) cheap(count uint64) bool {
 	if int64(count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
 		return true
 	}
 	ef := s.ef()
 	f := hnsw.Filter{Wanted: Part(s.query.Limit, s.query.Params.Share)}
-	kept := min(f.Wide(ef, float64(count)/float64(s.count)), narrowCost*ef)
-	return float64(count) < 2*float64(s.config.M)*float64(kept)
+	return float64(count) < 2*float64(s.config.M)*f.Cost(ef, float64(count)/float64(s.count))
 }
 
 // byCodeBytes: less than so many bytes of vectors are compared whole, rather than by code and the best of them again.
 const byCodeBytes = 6 << 20
-
-// narrowCost is about how many times as much as without a filter a walk costs under one that lets little through.
-const narrowCost = 7
 
 // scan compares the query with all rows from..to-1.
 func (s *search) scan(ctx context.Context, from, to uint32) error {

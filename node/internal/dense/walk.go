@@ -59,7 +59,9 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	case f == nil:
 		return s.walkAll(ctx, n, mark)
 	case f.Upper != nil && f.Accept == nil:
-		return s.walkUnder(ctx, n, hnsw.Filter{Accept: s.taken(mark, f.Upper), Bits: func() []uint64 { return s.takenRows(mark, f) }, Count: f.Expected})
+		return s.walkUnder(ctx, n, hnsw.Filter{
+			Accept: s.taken(mark, f.Upper), Bits: func() []uint64 { return s.takenRows(mark, f) }, Kept: f.Rows != nil, Count: f.Expected,
+		})
 	}
 	return s.walkAndAsk(ctx, n.graph, mark)
 }

@@ -15,8 +15,8 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 	p := newPoints(random(r, n, 16))
 	g := newGraph(t, hnsw.Options{})
 	build(t, g, p, 0, n)
-	const modulus, ef = 8, 10 // few enough for the narrow way
-	last := n / 4 / 64 * 64   // the rows of the last words are beyond the bits
+	const modulus, ef = 32, 10 // few enough for the narrow way
+	last := n / 4 / 64 * 64    // the rows of the last words are beyond the bits
 	live := func(row uint32) bool { return row%modulus == 0 && int(row) < n-last }
 	bits := make([]uint64, (n-last+63)/64)
 	for row := range uint32(n - last) {
@@ -28,7 +28,7 @@ func TestAFilterMayTellItsRowsAsBits(t *testing.T) {
 		asked := &hnsw.Filter{Accept: live, Count: n / modulus, Wanted: 10}
 		want := search(t, g, p, q, 10, ef, asked)
 		told := 0
-		telling := &hnsw.Filter{Count: n / modulus, Wanted: 10,
+		telling := &hnsw.Filter{Count: n / modulus, Wanted: 10, Kept: true,
 			Accept: func(uint32) bool { t.Error("it was asked"); return false },
 			Bits:   func() []uint64 { told++; return bits },
 		}

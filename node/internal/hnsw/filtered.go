@@ -17,14 +17,19 @@ import (
 // The narrow one compares only rows that the filter takes: where a link leads to another, it looks at the links of that
 // one, and so on (as in ACORN: Patel et al., 2024). It begins at rows drawn at random among those that the filter takes,
 // so it finds the way to them wherever they are; but it asks the filter about very many rows.
+//
+// Either is to find as many of the nearest as a walk without a filter does, and which costs less is taken. How many candidates they
+// need for that, and what one costs, was measured (docs/design/search.md).
 const (
-	leastWide = 0.04 // the share of rows taken from which on the wide way is tried
-	mostWide  = 6    // times as many candidates as without a filter: beyond, the narrow way costs less
-	sampled   = 3    // rows beside where a search begins, whose links are to tell whether the wide way leads to anything
-	nearlyAll = 0.75 // the share from which on they need not be asked
-	drawn     = 32   // rows that the narrow way begins at
-	wanted    = 24   // rows to compare that it looks for around each
-	ahead     = 3    // of the rows between, whose links it looks at for that, are on their way from memory
+	leastWide  = 0.04 // the share from which on the wide way is tried: of less, hardly any are among what it keeps
+	askCost    = 3    // times as much costs the narrow way if it is yet to be found out which rows are taken
+	sampled    = 3    // rows beside where a search begins, whose links tell how many are taken there
+	mostNarrow = 7    // times as much as one without a filter costs a candidate of the narrow way at most
+	leastTied  = 0.03 // the share from which on links of links connect what is taken
+	nearlyAll  = 0.75 // the share from which on they need not be asked
+	drawn      = 32   // rows that the narrow way begins at
+	wanted     = 24   // rows to compare that it looks for around each
+	ahead      = 3    // of the rows between, whose links it looks at for that, are on their way from memory
 )
 
 // filtered finds rows that a filter takes.
@@ -33,35 +38,28 @@ func (w *walker) filtered(
 ) ([]Hit, error) {
 	a := acceptor{g: g, filter: filter}
 	share := a.share()
+	wide, narrow := filter.wideCost(ef, share), filter.narrowCost(ef, share)
+	if !filter.Kept {
+		narrow *= askCost
+	} else if wide > narrow {
+		a.tell()
+	}
+	about := w.about(g, &a, from.row(), share)
+	even := about > share/3 && about < 3*share
 	begun := len(hits)
-	if bound := filter.Wide(ef, share); share >= leastWide && bound <= mostWide*ef && w.even(g, &a, from.row(), share) {
-		if err := w.level(ctx, g, s, from, 0, bound, equalFound(bound)); err != nil {
+	if even && wide <= narrow || about >= nearlyAll {
+		around := share
+		if about >= nearlyAll {
+			around = about
+		}
+		enough, err := w.widely(ctx, g, s, from, ef, &a, around, &hits)
+		if enough || err != nil {
 			return hits, err
 		}
-		kept := w.pool.found()
-		least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(filter.Wanted), share*float64(g.Len())))
-		taken := 0
-		for _, c := range kept {
-			if !a.takes(c.row()) {
-				continue
-			}
-			if taken < ef {
-				hits = append(hits, Hit{Row: c.row(), Score: c.score()})
-			}
-			if taken++; taken >= ef && float64(taken) >= least {
-				return hits, nil
-			}
-		}
-		if float64(taken) >= least {
-			return hits, nil
-		}
 	}
-	if filter.Bits != nil {
-		a.bits = filter.Bits()
-	}
+	a.tell()
 	a.bridges = bridges(share)
-	// What is taken may be scattered: more candidates than are wanted find the way among them.
-	if err := w.narrow(ctx, g, s, from.row(), &a, min(max(ef, int(2.5*float64(filter.Wanted))), MaxEf), hits[begun:]); err != nil {
+	if err := w.narrow(ctx, g, s, from.row(), &a, filter.narrow(ef, share, even), hits[begun:]); err != nil {
 		return hits, err
 	}
 	hits = hits[:begun]
@@ -72,11 +70,35 @@ func (w *walker) filtered(
 	return hits, nil
 }
 
-// even reports whether a filter, of which the share of all rows that it takes is known, seems to take about as many around a
-// row. What takes hardly any there, or nearly all, goes with what lies near the query: the narrow way knows better then.
-func (w *walker) even(g *Graph, a *acceptor, row uint32, share float64) bool {
+// widely appends to hits what it finds on the wide way, and reports whether that is about as many as are to be expected where a share
+// of rows is taken.
+func (w *walker) widely(ctx context.Context, g *Graph, s Scorer, from candidate, ef int, a *acceptor, share float64, hits *[]Hit) (bool, error) {
+	bound := a.filter.wide(ef, share)
+	if err := w.level(ctx, g, s, from, 0, bound, equalFound(bound)); err != nil {
+		return false, err
+	}
+	kept := w.pool.found()
+	least := max(min(share*float64(len(kept))/2, float64(ef)), min(1.25*float64(a.filter.Wanted), share*float64(g.Len())))
+	taken := 0
+	for _, c := range kept {
+		if !a.takes(c.row()) {
+			continue
+		}
+		if taken < ef {
+			*hits = append(*hits, Hit{Row: c.row(), Score: c.score()})
+		}
+		if taken++; taken >= ef && float64(taken) >= least {
+			return true, nil
+		}
+	}
+	return float64(taken) >= least, nil
+}
+
+// about is about which part of the rows around one a filter takes, of which the share of all is known. If that is much less or much
+// more, what the filter takes goes with what lies near the query.
+func (w *walker) about(g *Graph, a *acceptor, row uint32, share float64) float64 {
 	if share >= nearlyAll {
-		return true
+		return share
 	}
 	w.behind = read(g.links.list(row, 0), w.aside[:0])
 	taken, all := 0, 0
@@ -92,8 +114,7 @@ func (w *walker) even(g *Graph, a *acceptor, row uint32, share float64) bool {
 			}
 		}
 	}
-	expected := share * float64(all)
-	return float64(taken) > expected/3 && float64(taken) < 3*expected
+	return float64(taken) / max(float64(all), 1)
 }
 
 // bridges is of how many rows that are not taken the narrow way looks at the links, around each row that it expands. The less is
@@ -103,11 +124,50 @@ func bridges(share float64) uint {
 	return uint(min(max(1.6/share, least), most))
 }
 
-// Wide is how many candidates the wide way keeps, where a filter takes a share of all rows. A candidate in share of all is
-// taken, so the k-th that is taken is about the k/share-th of all: for that to be found as surely, not 1/share but the root
-// of it times as many candidates are found to be enough; and among them are to be three quarters more than are wanted.
-func (f *Filter) Wide(ef int, share float64) int {
-	return int(min(max(float64(ef)/math.Sqrt(share)+1, 1.75*float64(f.Wanted)/share), MaxEf))
+// wide is how many candidates the wide way keeps, where a filter takes a share of all rows. A candidate in share of all is
+// taken, so the k-th that is taken is about the k/share-th of all. A walk of w candidates misses the r-th with a chance that grows
+// about as r^0.34 / w^0.85, and so share^-0.4 times as many candidates find it as surely as the k-th; and among them are to be three
+// quarters more than are wanted.
+func (f *Filter) wide(ef int, share float64) int {
+	return int(min(max(1.02*math.Pow(share, -0.4)*float64(ef)+1, 1.75*float64(f.Wanted)/share), MaxEf))
+}
+
+// narrow is how many candidates the narrow way keeps. The fewer rows it walks among, the fewer find as many, as long as links of links
+// connect what is taken. Where a filter does not take as much about the query as elsewhere, what is to be found lies apart from it,
+// and less close together: then it takes more, most where a fifth is taken.
+func (f *Filter) narrow(ef int, share float64, even bool) int {
+	times, more := 1.0, 0.0
+	if !even {
+		more = 1.5 * float64(f.Wanted)
+	}
+	switch {
+	case share < leastTied:
+	case even:
+		times = max(4.0/3*math.Sqrt(math.Sqrt(share)), 0.6)
+	default:
+		times = max(min(3.2*math.Sqrt(share), max(1.6-0.8*share, 1)), 0.6)
+	}
+	// What is taken may be scattered: more candidates than are wanted find the way among them.
+	return int(min(max(times*float64(ef)+more, 2.5*float64(f.Wanted), 1), MaxEf))
+}
+
+// The ways cost about as much as a walk without a filter that keeps so many candidates.
+
+func (f *Filter) wideCost(ef int, share float64) float64 {
+	if share < leastWide {
+		return math.Inf(1)
+	}
+	return float64(f.wide(ef, share))
+}
+
+func (f *Filter) narrowCost(ef int, share float64) float64 {
+	return float64(f.narrow(ef, share, true)) * min(1/math.Sqrt(share), mostNarrow)
+}
+
+// Cost is how many candidates a walk without a filter keeps that costs about as much as one with ef under a filter that takes a share
+// of all rows.
+func (f *Filter) Cost(ef int, share float64) float64 {
+	return min(f.wideCost(ef, share), f.narrowCost(ef, share))
 }
 
 // acceptor says what a search may find.
@@ -115,8 +175,16 @@ type acceptor struct {
 	g      *Graph
 	filter *Filter
 	bits   []uint64 // of the rows that are taken; nil: the filter is asked
+	told   bool     // whether it was asked for those
 
 	bridges uint // that the narrow way looks at around each row
+}
+
+// tell has the filter tell its rows, if it can and has not yet.
+func (a *acceptor) tell() {
+	if a.filter.Bits != nil && !a.told {
+		a.bits, a.told = a.filter.Bits(), true
+	}
 }
 
 func (a *acceptor) takes(row uint32) bool {
@@ -132,7 +200,7 @@ func (a *acceptor) share() float64 {
 	if a.filter.Count < 0 {
 		return 1
 	}
-	return min(float64(a.filter.Count), all) / all
+	return max(min(float64(a.filter.Count), all), 1) / all
 }
 
 // narrow leaves what it finds in the pool. It begins with what was found before, with rows around one, and with rows drawn

@@ -20,6 +20,8 @@ type Filter struct {
 	// Bits, if not nil, returns the rows that Accept accepts, a bit each, or nil. It is called once, by a search that would
 	// have to ask about very many.
 	Bits func() []uint64
+	// Kept says that Bits returns what was found out before.
+	Kept bool
 	// Count is about how many rows of the graph Accept would accept; below 0 it is not known. If they are few, less than
 	// one in a hundred, the graph hardly connects them, and to compare them all is faster.
 	Count int
