@@ -110,7 +110,7 @@ func TestLostWritesBlockOnlyWhatNeedsWrites(t *testing.T) {
 	w.cluster.Freeze(true)
 	r = w.refresh(t, r)
 	plan := w.Plan(t, collectionType, r, minimal(config))
-	wantEqual(t, "changes by healing", plan.Changes(), []string{"replication_factor"})
+	wantEqual(t, "changes by healing", plan.Changes(), []string{"replication_factor", "unfinished"})
 	wantEqual(t, "errors of healing", plan.Diagnostics.Errors(), nil)
 }
 
@@ -143,7 +143,7 @@ func TestMissingCopiesAreToldOfAndWithHealAreAChange(t *testing.T) {
 		t.Errorf("replication_factor is shown as %s, 2 copies are alive", got)
 	}
 	plan = w.Plan(t, collectionType, r, config)
-	wantEqual(t, "changes", plan.Changes(), []string{"heal", "replication_factor"})
+	wantEqual(t, "changes", plan.Changes(), []string{"heal", "replication_factor", "unfinished"})
 	_, diags = w.Apply(t, plan)
 	wantOne(t, "errors while too few peers are there", diags.Errors(), "cannot be made", "2 peers are alive")
 

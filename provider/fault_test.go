@@ -242,6 +242,54 @@ func TestAReshardThatRunsOutOfTimeIsJoinedByTheNextApply(t *testing.T) {
 	w.mustBeSettled(t, r, after)
 }
 
+// What the state shows of a change that was cut short may be what was there before it. To declare that again is a change nevertheless.
+func TestAChangeThatWasCutShortIsTakenBack(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	before := minimal(prototest.Config{"shard_number": 4, "replication_factor": 2})
+	r := w.apply(t, nil, before)
+	for attribute, c := range map[string]struct {
+		to   int
+		left string
+		log  []string
+	}{
+		"shard_number":       {8, "8 shards are declared, there are 4", []string{"reshard docs 4->8", "reshard docs 8->4"}},
+		"replication_factor": {3, "3 replicas are declared, there are 2", []string{"update docs replicas 2->3", "update docs replicas 3->2"}},
+	} {
+		w.cluster.Log()
+		w.cluster.Freeze(true)
+		after := minimal(prototest.Config{"shard_number": 4, "replication_factor": 2, "timeouts": prototest.Config{"update": "500ms"}})
+		after[attribute] = c.to
+		r, _ = w.Apply(t, w.Plan(t, collectionType, r, after))
+		r = w.refresh(t, r)
+		if got := prototest.Get(r.State, "unfinished"); got != c.left {
+			t.Errorf("unfinished: %s", got)
+		}
+		plan := w.Plan(t, collectionType, r, before)
+		wantEqual(t, "changes", plan.Changes(), []string{"unfinished"})
+		wantEqual(t, "errors", plan.Diagnostics.Errors(), nil)
+		w.cluster.Freeze(false)
+		r = w.apply(t, r, before)
+		wantEqual(t, "log", w.cluster.Log(), c.log)
+		w.mustBeSettled(t, r, before)
+	}
+}
+
+func TestAReshardThatWasCutShortGoesOnWhereNoNumberIsDeclared(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 4}))
+	w.cluster.Freeze(true)
+	r, _ = w.Apply(t, w.Plan(t, collectionType, r, minimal(prototest.Config{"shard_number": 8, "timeouts": prototest.Config{"update": "500ms"}})))
+	r = w.refresh(t, r)
+	w.cluster.Log()
+	w.cluster.Freeze(false)
+	r = w.apply(t, r, minimal(nil))
+	wantEqual(t, "log", w.cluster.Log(), nil)
+	if got := prototest.Get(r.State, "shard_number"); got != "8" {
+		t.Errorf("shard_number is %s", got)
+	}
+	w.mustBeSettled(t, r, minimal(nil))
+}
+
 func TestACancelledReshardIsAnErrorAndItsOppositeTurnsItRound(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	before := minimal(prototest.Config{"shard_number": 4})

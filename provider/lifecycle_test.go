@@ -184,7 +184,7 @@ func TestDriftOfEachAttributeIsShownAloneAndUndone(t *testing.T) {
 func TestDriftIsTestedForEveryAttribute(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	shown := map[string]bool{
-		"name": true, "deletion_protection": true, "timeouts": true, "heal": true, "type": true, "comparator": true, // each has one value, or is ours
+		"name": true, "deletion_protection": true, "timeouts": true, "heal": true, "unfinished": true, "type": true, "comparator": true, // each has one value, or is ours
 		"encoding": true, "query_encoding": true, "binary": true, // with the kind
 		"max_vectors": true, // as max_length
 	}

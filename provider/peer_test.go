@@ -131,7 +131,13 @@ func TestADrainThatRunsOutOfTimeIsJoined(t *testing.T) {
 		break
 	}
 	r = w.refreshOf(t, peerType, r)
-	wantEqual(t, "what is left", keep(w.Plan(t, peerType, r, draining).Changes(), "state"), []string{"state"})
+	for path, want := range map[string]string{"state": "draining", "unfinished": "it is being drained, and has 2 replicas left"} {
+		if got := prototest.Get(r.State, path); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	wantEqual(t, "what is left", w.Plan(t, peerType, r, draining).Changes(), []string{"unfinished"})
+	wantEqual(t, "what ends it", w.Plan(t, peerType, r, n3(nil)).Changes(), []string{"state", "unfinished"})
 	w.cluster.Freeze(false)
 	r = w.applyOf(t, peerType, r, draining)
 	w.mustBeSettledOf(t, peerType, r, draining)

@@ -158,6 +158,37 @@ func (w *world) joined(t *testing.T, r *prototest.Resource, change prototest.Con
 	return r
 }
 
+func TestAChangeOfAKeyThatWasCutShortIsTakenBack(t *testing.T) {
+	w := newKeyWorld(t)
+	own := prototest.Config{"shards_number": 1, "replication_factor": 1, "placement": []any{1002, 1003}}
+	before := eu(own)
+	r := w.applyOf(t, keyType, nil, before)
+	for attribute, c := range map[string]struct {
+		to   any
+		left string
+	}{
+		"shards_number":      {4, "4 shards are declared, there are 1"},
+		"replication_factor": {2, "2 replicas are declared, there are 1"},
+	} {
+		w.cluster.Log()
+		w.cluster.Freeze(true)
+		after := eu(own)
+		after[attribute], after["timeouts"] = c.to, prototest.Config{"update": "300ms"}
+		r, _ = w.Apply(t, w.Plan(t, keyType, r, after))
+		r = w.refreshOf(t, keyType, r)
+		if got := prototest.Get(r.State, "unfinished"); got != c.left {
+			t.Errorf("unfinished: %s", got)
+		}
+		wantEqual(t, "changes", w.Plan(t, keyType, r, before).Changes(), []string{"unfinished"})
+		w.cluster.Freeze(false)
+		r = w.applyOf(t, keyType, r, before)
+		if log := w.cluster.Log(); len(log) != 2 {
+			t.Errorf("it was not taken back: %q", log)
+		}
+		w.mustBeSettledOf(t, keyType, r, before)
+	}
+}
+
 func TestThePlanOfAKeyIsPutToTheCluster(t *testing.T) {
 	w := newKeyWorld(t)
 	own := eu(prototest.Config{"shards_number": 2, "replication_factor": 4, "placement": []any{1003, 1002}})

@@ -63,7 +63,7 @@ func hypothesis(ch change, cluster *client.Cluster) client.CollectionChange {
 		ReplicationFactor: uint32Of(ch.plan.ReplicationFactor), WriteConsistencyFactor: uint32Of(ch.plan.WriteConsistencyFactor),
 		CustomSharding: ch.plan.ShardingMethod.ValueString() == customSharding,
 	}
-	if out.ShardNumber == nil {
+	if out.ShardNumber == nil && ch.renews() {
 		peers := uint32(max(1, len(cluster.Peers)))
 		out.ShardNumber = &peers
 	}
@@ -100,12 +100,9 @@ func (ch change) grows(f client.Finding) bool {
 
 // sayMoves tells what a change of a collection in use costs, and what it leads to.
 func (c *collection) sayMoves(ch change, cluster *client.Cluster, p *client.Plan, diags *diag.Diagnostics) {
-	if !c.session.First("moves", ch.plan.Name.ValueString()) {
-		return
-	}
 	at, what := "write_consistency_factor", []string{}
 	note := func(attribute, noun string, before, after types.Int64) {
-		if differs(before, after) {
+		if differs(before, after) && !after.IsUnknown() {
 			at = attribute
 			what = append(what, fmt.Sprintf("%d -> %d %s", before.ValueInt64(), after.ValueInt64(), noun))
 		}
@@ -113,9 +110,12 @@ func (c *collection) sayMoves(ch change, cluster *client.Cluster, p *client.Plan
 	note("write_consistency_factor", "copies for a write to count", ch.state.WriteConsistencyFactor, ch.plan.WriteConsistencyFactor)
 	note("replication_factor", "replicas", ch.state.ReplicationFactor, ch.plan.ReplicationFactor)
 	note("shard_number", "shards", ch.state.ShardNumber, ch.plan.ShardNumber)
+	if len(what) == 0 || !c.session.First("moves", ch.plan.Name.ValueString()) {
+		return // it goes on with what it has begun
+	}
 	text := fmt.Sprintf("Collection %q: %s. %s %s", ch.plan.Name.ValueString(), strings.Join(what, ", "), forecast.Cost(p),
 		quorum.Proof(uint32(ch.plan.ReplicationFactor.ValueInt64()), uint32(ch.plan.WriteConsistencyFactor.ValueInt64())))
-	if differs(ch.state.ShardNumber, ch.plan.ShardNumber) {
+	if differs(ch.state.ShardNumber, ch.plan.ShardNumber) && !ch.plan.ShardNumber.IsUnknown() {
 		text += quorum.ShardAdvice(uint32(ch.plan.ShardNumber.ValueInt64()), uint32(wait.Living(cluster)))
 	}
 	if p.Paused {

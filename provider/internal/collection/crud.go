@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
@@ -104,6 +105,8 @@ func (c *collection) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		if c.overlay(ctx, &observed) {
 			session.MarkUnfinished(ctx, resp.Private, false, &resp.Diagnostics)
 		}
+	} else {
+		observed.Unfinished = types.StringNull()
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, observed)...)
 }
@@ -138,8 +141,8 @@ func (c *collection) Update(ctx context.Context, req resource.UpdateRequest, res
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := c.update(ctx, spec, &resp.Diagnostics)
-	heals := plan.Heal.ValueBool() && !state.Heal.ValueBool()
-	if err == nil && (heals || moves(state, plan)) { // also what was declared before, and is not reached yet
+	joins := !state.Unfinished.IsNull() || plan.Heal.ValueBool() && !state.Heal.ValueBool()
+	if err == nil && (joins || moves(state, plan)) { // also what was declared before, and is not reached yet
 		err = c.reach(ctx, spec, plan.Heal.ValueBool(), &resp.Diagnostics)
 	}
 	if err != nil {

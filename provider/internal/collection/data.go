@@ -61,7 +61,7 @@ func (d *data) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *d
 
 func (d *data) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	attrs := shown(resourceSchema(ctx).Attributes)
-	for _, ours := range []string{"timeouts", "deletion_protection", "heal", "write_consistency"} {
+	for _, ours := range []string{"timeouts", "deletion_protection", "heal", "unfinished", "write_consistency"} {
 		delete(attrs, ours)
 	}
 	attrs["name"] = schema.StringAttribute{Required: true, MarkdownDescription: "Name of the collection, or an alias of it."}

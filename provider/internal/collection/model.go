@@ -51,6 +51,7 @@ type model struct {
 	Metadata               types.Map      `tfsdk:"metadata"`
 	DeletionProtection     types.Bool     `tfsdk:"deletion_protection"`
 	Heal                   types.Bool     `tfsdk:"heal"`
+	Unfinished             types.String   `tfsdk:"unfinished"`
 	Timeouts               timeouts.Value `tfsdk:"timeouts"`
 }
 

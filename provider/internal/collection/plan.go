@@ -76,6 +76,7 @@ func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	defer cancel()
 	change := change{state: state, plan: plan}
 	if state != nil && plan != nil {
+		keepsGoing(ctx, change, req, resp)
 		change.replaces = replaces(*state, *plan)
 		c.decide(ctx, &change, resp)
 	}
@@ -88,6 +89,17 @@ func (c *collection) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	c.check(ctx, change, &resp.Diagnostics)
+}
+
+// keepsGoing leaves the number of shards to what the cluster is on its way to, where none is declared and the state shows how far that is.
+func keepsGoing(ctx context.Context, ch change, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var own types.Int64
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("shard_number"), &own)...)
+	if !own.IsNull() || ch.state.Unfinished.IsNull() {
+		return
+	}
+	ch.plan.ShardNumber = types.Int64Unknown()
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("shard_number"), ch.plan.ShardNumber)...)
 }
 
 // change is a plan for one collection: to create, change, replace or, with a nil plan, destroy it.

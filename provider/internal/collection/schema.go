@@ -24,6 +24,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
 )
 
 // The node's limits, so that what it would refuse fails at plan time.
@@ -58,6 +60,7 @@ func resourceSchema(ctx context.Context) schema.Schema {
 	attrs["optimizers"] = optimizersAttribute()
 	attrs["strict_mode"] = strictAttribute()
 	attrs["wal"] = walAttribute()
+	attrs["unfinished"] = session.UnfinishedAttribute()
 	attrs["timeouts"] = timeoutsAttribute(ctx)
 	return schema.Schema{
 		Version: 0,

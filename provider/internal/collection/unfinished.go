@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -13,8 +14,8 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
-// overlay puts what is there in the place of what is declared, and reports whether the two are the same. What cannot be
-// found out counts as not the same, and stays as declared.
+// overlay puts what is there in the place of what is declared, notes what is left, and reports whether the two are the same. What cannot be
+// found out counts as not the same, and stays as it was.
 func (c *collection) overlay(ctx context.Context, m *model) bool {
 	placements, err := c.session.Client.Placement(ctx, m.Name.ValueString())
 	if errors.Is(err, client.ErrNotOstraka) {
@@ -25,18 +26,33 @@ func (c *collection) overlay(ctx context.Context, m *model) bool {
 		return false
 	}
 	p := placements[0]
-	if len(p.Shards) == 0 {
-		return true
+	var left []string
+	if len(p.Shards) > 0 {
+		shards, replicas := wait.Reached(p)
+		if m.ShardingMethod.ValueString() == autoSharding {
+			left = overlayNumber(&m.ShardNumber, shards, "shards", left)
+		}
+		left = overlayNumber(&m.ReplicationFactor, replicas, "replicas", left)
 	}
-	shards, replicas := wait.Reached(p)
-	same := true
-	if m.ShardingMethod.ValueString() == autoSharding && int64(shards) != m.ShardNumber.ValueInt64() {
-		m.ShardNumber, same = types.Int64Value(int64(shards)), false
+	m.Unfinished = leftText(left)
+	return len(left) == 0
+}
+
+// overlayNumber puts the number that is there in the place of the declared one, and adds to what is left if they differ.
+func overlayNumber(declared *types.Int64, there uint32, of string, left []string) []string {
+	if int64(there) == declared.ValueInt64() {
+		return left
 	}
-	if int64(replicas) != m.ReplicationFactor.ValueInt64() {
-		m.ReplicationFactor, same = types.Int64Value(int64(replicas)), false
+	left = append(left, fmt.Sprintf("%d %s are declared, there are %d", declared.ValueInt64(), of, there))
+	*declared = types.Int64Value(int64(there))
+	return left
+}
+
+func leftText(left []string) types.String {
+	if len(left) == 0 {
+		return types.StringNull()
 	}
-	return same
+	return types.StringValue(strings.Join(left, "; "))
 }
 
 // overlayPlain is overlay by what a plain Qdrant shows.
@@ -45,12 +61,9 @@ func (c *collection) overlayPlain(ctx context.Context, m *model) bool {
 	if err != nil {
 		return false
 	}
-	replicas := wait.ReachedByHand(setup, uint32(m.ReplicationFactor.ValueInt64()))
-	if int64(replicas) == m.ReplicationFactor.ValueInt64() {
-		return true
-	}
-	m.ReplicationFactor = types.Int64Value(int64(replicas))
-	return false
+	left := overlayNumber(&m.ReplicationFactor, wait.ReachedByHand(setup, uint32(m.ReplicationFactor.ValueInt64())), "replicas", nil)
+	m.Unfinished = leftText(left)
+	return len(left) == 0
 }
 
 // overlayReached is overlay also after ctx has ended.

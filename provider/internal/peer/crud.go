@@ -117,7 +117,11 @@ func (p *peer) declare(ctx context.Context, plan model, have client.Peer) (reach
 	if lookErr != nil {
 		return observe(plan, have), errors.Join(err, lookErr)
 	}
-	return observe(plan, now), err
+	reached = observe(plan, now)
+	if err != nil && drains && now.State == client.PeerDraining {
+		reached.Unfinished = leftOn(now)
+	}
+	return reached, err
 }
 
 // update asks until the change is made, and stays with a drain until it ends.
@@ -161,6 +165,11 @@ func observe(prior model, p client.Peer) model {
 	return out
 }
 
+// leftOn says how far from empty a peer is that is being drained.
+func leftOn(p client.Peer) types.String {
+	return types.StringValue(fmt.Sprintf("it is being drained, and has %d replicas left", p.Replicas))
+}
+
 func failed(summary string, err error, diags *diag.Diagnostics) {
 	switch {
 	case errors.Is(err, client.ErrNotOstraka):
@@ -192,10 +201,11 @@ func (p *peer) Read(ctx context.Context, req resource.ReadRequest, resp *resourc
 		failed("Cannot read peer "+state.Name.ValueString(), err, &resp.Diagnostics)
 	default:
 		observed := observe(state, found)
+		observed.Unfinished = types.StringNull()
 		if session.IsUnfinished(ctx, req.Private) {
 			unfinished := found.State == client.PeerDraining && found.Replicas > 0
-			if unfinished { // on its way there: the next apply goes on waiting
-				observed.State = types.StringValue(string(client.PeerActive))
+			if unfinished { // the next apply goes on waiting, or ends it
+				observed.Unfinished = leftOn(found)
 			}
 			session.MarkUnfinished(ctx, resp.Private, unfinished, &resp.Diagnostics)
 		}
@@ -226,11 +236,7 @@ func (p *peer) Update(ctx context.Context, req resource.UpdateRequest, resp *res
 		failed("Cannot change peer "+plan.Name.ValueString(), err, &resp.Diagnostics)
 		reached.OnDestroy, reached.Timeouts = state.OnDestroy, state.Timeouts
 	}
-	unfinished := err != nil && plan.State.ValueString() == string(client.PeerDraining)
-	if unfinished {
-		reached.State = state.State
-	}
-	session.MarkUnfinished(ctx, resp.Private, unfinished, &resp.Diagnostics)
+	session.MarkUnfinished(ctx, resp.Private, err != nil && plan.State.ValueString() == string(client.PeerDraining), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, reached)...)
 }
 

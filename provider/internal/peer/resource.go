@@ -64,13 +64,14 @@ var (
 )
 
 type model struct {
-	Name      types.String   `tfsdk:"name"`
-	ID        types.Int64    `tfsdk:"id"`
-	Zone      types.String   `tfsdk:"zone"`
-	Labels    types.Map      `tfsdk:"labels"`
-	State     types.String   `tfsdk:"state"`
-	OnDestroy types.String   `tfsdk:"on_destroy"`
-	Timeouts  timeouts.Value `tfsdk:"timeouts"`
+	Name       types.String   `tfsdk:"name"`
+	ID         types.Int64    `tfsdk:"id"`
+	Zone       types.String   `tfsdk:"zone"`
+	Labels     types.Map      `tfsdk:"labels"`
+	State      types.String   `tfsdk:"state"`
+	OnDestroy  types.String   `tfsdk:"on_destroy"`
+	Unfinished types.String   `tfsdk:"unfinished"`
+	Timeouts   timeouts.Value `tfsdk:"timeouts"`
 }
 
 type identity struct {
@@ -126,7 +127,8 @@ func resourceSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "What destroying the resource does to the peer: `remove` drains and removes it, `forget` leaves it as it is. Default: `remove`.",
 				Validators:          []validator.String{stringvalidator.OneOf(remove, forget)},
 			},
-			"timeouts": timeoutsAttribute(ctx),
+			"unfinished": session.UnfinishedAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }

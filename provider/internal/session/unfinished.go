@@ -5,10 +5,35 @@ import (
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
 // unfinishedKey marks, in the private part of a state, a change that ended before the cluster had made all of it.
 const unfinishedKey = "unfinished"
+
+// UnfinishedAttribute shows what is left of a change that was cut short. It is planned to be nothing: so whatever is declared next is a
+// change, also if it is what is there so far, while the cluster is on its way to something else.
+func UnfinishedAttribute() schema.Attribute {
+	return schema.StringAttribute{
+		Computed: true,
+		MarkdownDescription: "What the cluster has not reached yet of a change that was cut short, by a time-out or Ctrl-C, or of copies that are to heal. The next apply " +
+			"waits for it, or turns it round where something else is declared by then. Null otherwise.",
+		PlanModifiers: []planmodifier.String{nothing{}},
+	}
+}
+
+// nothing plans null.
+type nothing struct{}
+
+func (nothing) Description(context.Context) string { return "Is reached." }
+
+func (n nothing) MarkdownDescription(ctx context.Context) string { return n.Description(ctx) }
+
+func (nothing) PlanModifyString(_ context.Context, _ planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+	resp.PlanValue = types.StringNull()
+}
 
 // Private is the private part of a state, as the framework gives it.
 type Private interface {
@@ -17,7 +42,7 @@ type Private interface {
 }
 
 // IsUnfinished reports whether the last change of a resource ended before the cluster had made all of it. Its state then shows
-// what was reached, so that the next plan is not empty and its apply goes on waiting.
+// what is left of it, so that the next plan is not empty and its apply goes on waiting.
 func IsUnfinished(ctx context.Context, p Private) bool {
 	value, diags := p.GetKey(ctx, unfinishedKey)
 	return !diags.HasError() && string(value) == "true"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -94,10 +95,13 @@ func (s *shardKey) create(ctx context.Context, plan model, spec client.ShardKeyS
 	return false
 }
 
-// observe returns prior with what the cluster says of the key, or, with reached, with what has been reached of it; false when there is none.
-// Unfinished says that shards or copies are not there as declared.
+// observe returns prior with what the cluster says of the key, or, with reached, with what has been reached of it, and what is left; false when
+// there is none. Unfinished says that shards or copies are not there as declared.
 func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m model, exists, unfinished bool, err error) {
 	m = prior
+	if !reached {
+		m.Unfinished = types.StringNull()
+	}
 	keys, err := s.session.Client.ListShardKeys(ctx, prior.Collection.ValueString())
 	if client.IsNotFound(err) || err == nil && !slices.Contains(keys, prior.key()) {
 		return m, false, false, nil
@@ -125,6 +129,7 @@ func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m mo
 		there := reachedBy(k, placements[0])
 		unfinished = k.TargetShardNumber != k.ShardNumber || k.ReplicationFactor != there.ReplicationFactor || !slices.Equal(k.Placement, there.Placement)
 		if reached {
+			m.Unfinished = left(k, there)
 			k = there
 		}
 		m.ShardsNumber, m.ReplicationFactor = types.Int64Value(int64(k.TargetShardNumber)), types.Int64Value(int64(k.ReplicationFactor))
@@ -138,6 +143,24 @@ func (s *shardKey) observe(ctx context.Context, prior model, reached bool) (m mo
 		}
 	}
 	return m, true, unfinished, nil
+}
+
+// left says what is not there as declared.
+func left(declared, there client.ShardKeyPlacement) types.String {
+	var texts []string
+	if a, b := declared.TargetShardNumber, there.TargetShardNumber; a != b {
+		texts = append(texts, fmt.Sprintf("%d shards are declared, there are %d", a, b))
+	}
+	if a, b := declared.ReplicationFactor, there.ReplicationFactor; a != b {
+		texts = append(texts, fmt.Sprintf("%d replicas are declared, there are %d", a, b))
+	}
+	if !slices.Equal(declared.Placement, there.Placement) {
+		texts = append(texts, "replicas are on peers on which they are not to be")
+	}
+	if len(texts) == 0 {
+		return types.StringNull()
+	}
+	return types.StringValue(strings.Join(texts, "; "))
 }
 
 // reachedBy is a key's declaration with what there is: as many shards and copies, on the peers that it may be on or still is.
@@ -247,7 +270,12 @@ func (s *shardKey) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	base := plan
-	if ch := (change{state: &state, plan: plan}); ch.any() {
+	ch, joins, err := s.since(ctx, state, plan)
+	if err != nil {
+		resp.Diagnostics.AddError("Cannot read shard key "+plan.id(), err.Error())
+		return
+	}
+	if ch.any() || joins {
 		if err := s.change(ctx, ch, &resp.Diagnostics); err != nil {
 			resp.Diagnostics.AddError("Cannot change shard key "+plan.id(), err.Error()+"\n\nIt goes on in the cluster; the next apply joins it.")
 			base.DeletionProtection, base.Timeouts = state.DeletionProtection, state.Timeouts
@@ -255,6 +283,19 @@ func (s *shardKey) Update(ctx context.Context, req resource.UpdateRequest, resp 
 	}
 	unfinished := s.readBack(ctx, base, &resp.Diagnostics, func(m model) diag.Diagnostics { return resp.State.Set(ctx, m) })
 	session.MarkUnfinished(ctx, resp.Private, unfinished && resp.Diagnostics.HasError(), &resp.Diagnostics)
+}
+
+// since is the change from what the cluster is on its way to, if that is not what the state shows. Joins says that it is on its way.
+func (s *shardKey) since(ctx context.Context, state, plan model) (ch change, joins bool, err error) {
+	if state.Unfinished.IsNull() {
+		return change{state: &state, plan: plan}, false, nil
+	}
+	declared, _, _, err := s.observe(ctx, state, false)
+	if declared.ShardsNumber.Equal(state.ShardsNumber) || plan.ShardsNumber.IsUnknown() {
+		return change{state: &declared, plan: plan}, true, err
+	}
+	declared.ShardsNumber = types.Int64Null() // shards move: to ask for a number joins that, or turns it round
+	return change{state: &declared, plan: plan}, true, err
 }
 
 func (s *shardKey) change(ctx context.Context, ch change, diags *diag.Diagnostics) error {

@@ -48,11 +48,14 @@ func (s *shardKey) modify(ctx context.Context, state, plan model, req resource.M
 		s.protect(ctx, state, "replace", &resp.Diagnostics)
 		return
 	}
-	var own types.Int64
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("replication_factor"), &own)...)
-	if own.IsNull() && ch.any() { // it is the collection's, which may change in the same apply
-		ch.plan.ReplicationFactor = types.Int64Unknown()
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("replication_factor"), ch.plan.ReplicationFactor)...)
+	// What is not declared is the collection's, which may change in the same apply; of what is unfinished the state shows how far it is.
+	for attribute, planned := range map[string]*types.Int64{"replication_factor": &ch.plan.ReplicationFactor, "shards_number": &ch.plan.ShardsNumber} {
+		var own types.Int64
+		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(attribute), &own)...)
+		if own.IsNull() && (!state.Unfinished.IsNull() || ch.any() && attribute == "replication_factor") {
+			*planned = types.Int64Unknown()
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root(attribute), *planned)...)
+		}
 	}
 	s.check(ctx, ch, &resp.Diagnostics)
 }

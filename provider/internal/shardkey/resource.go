@@ -73,6 +73,7 @@ type model struct {
 	ReplicationFactor  types.Int64    `tfsdk:"replication_factor"`
 	Placement          types.Set      `tfsdk:"placement"`
 	DeletionProtection types.Bool     `tfsdk:"deletion_protection"`
+	Unfinished         types.String   `tfsdk:"unfinished"`
 	Timeouts           timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -146,7 +147,8 @@ func resourceSchema(ctx context.Context) schema.Schema {
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
 				MarkdownDescription: "Refuse, already at plan time, to destroy or replace the key while it holds points. Kept in Terraform's state only.",
 			},
-			"timeouts": timeoutsAttribute(ctx),
+			"unfinished": session.UnfinishedAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
