@@ -6,6 +6,10 @@ import "github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 type Config struct {
 	// M is how many links a row has in the graph; 0 means that there is no graph, and every search is exact.
 	M int
+	// PayloadM is how many links a row has in each graph of the rows of one value (Values); 0 means that there are none of those.
+	PayloadM int
+	// AllValues lets values of all fields have graphs, and not those of tenants alone.
+	AllValues bool
 	// EfConstruct is how many candidates a row's links are chosen from; searches that do not say take as many.
 	EfConstruct int
 	// IndexingBytes is how large the vectors are from which on there is a graph; 0 means never.

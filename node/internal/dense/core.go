@@ -22,7 +22,7 @@ type core struct {
 	form    *form
 	dir     string // where the vectors' file lies; "": they are in memory
 	files   []string
-	users   atomic.Int64
+	users   users
 	vectors *arena.Arena
 	blocks  atomic.Pointer[[]*block] // grown by copying: a reader's list holds at least what its snapshot counts
 	rowOf   labelMap                 // the newest row of each label
@@ -33,6 +33,7 @@ type core struct {
 
 	net    atomic.Pointer[net] // nil: there is no graph yet
 	linked atomic.Uint32       // the rows below are in the graph, or died before they came in
+	subs   subs                // graphs of the rows of one payload value
 }
 
 // rowsPerBlock is a multiple of wordRows.
@@ -56,29 +57,16 @@ func (x *Index) newCore(config *Config) (c *core, err error) {
 		return nil, errors.Join(err, c.removeFiles())
 	}
 	c.blocks.Store(&[]*block{})
-	c.users.Store(1)
+	c.users.n.Store(1)
 	return c, nil
-}
-
-// acquire adds a user. It fails when there was none any more.
-func (c *core) acquire() bool {
-	for {
-		n := c.users.Load()
-		if n == 0 {
-			return false
-		}
-		if c.users.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
 }
 
 // release ends the use of one user.
 func (c *core) release() error {
-	if c.users.Add(-1) > 0 {
+	if !c.users.leave() {
 		return nil
 	}
-	err := c.vectors.Close()
+	err := errors.Join(c.subs.close(), c.vectors.Close())
 	if n := c.net.Load(); n != nil {
 		err = errors.Join(err, n.close())
 	}

@@ -34,6 +34,7 @@ type Options struct {
 	Dir      string       // of the index's own, for vectors on the disk; "": there is none, and they are in memory
 	Pool     *Pool        // shared by the indexes of a node; nil: one of its own
 	Idle     func()       // called when something was built and nothing is left to be; nil: nobody wants to know
+	Values   Values       // that graphs of their own may be made for; nil: there are none
 }
 
 // Index holds at most one vector per label. Labels are small numbers that the caller gives to points; one that is given
@@ -46,16 +47,22 @@ type Index struct {
 	dir  string
 	live atomic.Uint32 // files that were made
 
+	values   Values
+	reviews  atomic.Uint64
+	leastSub int64
+	subStep  uint64
+
 	state atomic.Pointer[state] // what new snapshots see
 	full  atomic.Pointer[Config]
 	whole atomic.Bool // bytes do not do for these vectors
 
 	mu struct { // held by changes, and by who puts another core in place
 		sync.Mutex
-		core   *core
-		seq    uint64 // of the last Publish
-		count  int    // labels with a vector, as staged
-		closed bool
+		core    *core
+		seq     uint64 // of the last Publish
+		count   int    // labels with a vector, as staged
+		changes uint64 // of labels' vectors or values, as staged
+		closed  bool
 	}
 	worker worker
 	kept   kept
@@ -67,6 +74,8 @@ type state struct {
 	rows  uint32 // of the core; those behind are not published
 	seq   uint64
 	count int
+
+	changes uint64
 }
 
 // New makes an empty index.
@@ -84,7 +93,7 @@ func New(o Options) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{form: f, log: o.Logger, idle: o.Idle, pool: o.Pool, dir: o.Dir}
+	x := &Index{form: f, log: o.Logger, idle: o.Idle, pool: o.Pool, dir: o.Dir, values: o.Values, leastSub: leastSub, subStep: subStep}
 	x.full.Store(&o.Config)
 	x.worker.init()
 	if err := removeLive(o.Dir); o.Dir != "" && err != nil {
@@ -126,6 +135,7 @@ func (x *Index) Put(label uint32, v []float32) error {
 	if !x.mu.core.kill(label, x.mu.seq+1) {
 		x.mu.count++
 	}
+	x.mu.changes++
 	return x.mu.core.add(label, v)
 }
 
@@ -137,7 +147,23 @@ func (x *Index) Remove(label uint32) {
 	defer x.mu.Unlock()
 	if x.mu.core.kill(label, x.mu.seq+1) {
 		x.mu.count--
+		x.mu.changes++
 	}
+}
+
+// Moved stages that so many labels may have other values than before.
+func (x *Index) Moved(labels int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.mu.changes += uint64(labels)
+}
+
+// Review has the index look which values are to have graphs. It is called once these can be asked for, and when there are others.
+func (x *Index) Review() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reviews.Add(1)
+	x.wakeLocked()
 }
 
 // Publish lets new snapshots see everything that was staged, in one step. It is quick.
@@ -150,8 +176,11 @@ func (x *Index) Publish() {
 }
 
 func (x *Index) publishLocked() {
-	x.state.Store(&state{core: x.mu.core, rows: x.mu.core.next, seq: x.mu.seq, count: x.mu.count})
+	x.state.Store(&state{core: x.mu.core, rows: x.mu.core.next, seq: x.mu.seq, count: x.mu.count, changes: x.mu.changes})
 }
+
+// Stop ends the work in the background, for good.
+func (x *Index) Stop() { x.worker.close() }
 
 // Close waits for the work in the background and gives the memory back, as soon as the snapshots are released.
 func (x *Index) Close() error {

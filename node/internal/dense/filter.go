@@ -22,6 +22,8 @@ type Filter struct {
 	Accept func(label uint32) (bool, error)
 	// Expected is about how many labels match.
 	Expected int
+	// Values are some that all labels in Upper have, or nearly all: the graph of one may be walked.
+	Values []Value
 	// Rows keeps what a search makes of Upper, for others of the same Upper. nil: nothing is kept.
 	Rows *Rows
 }

@@ -40,13 +40,9 @@ func (x *Index) linkAll() error {
 // link puts the rows up to a number into the core's graph.
 func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error {
 	for from := c.linked.Load(); from < to; from = c.linked.Load() {
-		step, most := uint32(linkStep), threads
-		searched := !x.pool.quiet(&x.worker.searches)
-		if x.worker.searched.Store(searched); searched {
-			step, most = searchedStep, min(threads, max(1, cap(x.pool.slots)-1))
-		}
-		end := min(to, from+step)
-		if err := x.linkSome(ctx, c, from, end, most, searched); err != nil {
+		p := x.pace(threads)
+		end := min(to, from+p.step)
+		if err := x.linkSome(ctx, c, from, end, p); err != nil {
 			return err
 		}
 		c.linked.Store(end)
@@ -57,15 +53,45 @@ func (x *Index) link(ctx context.Context, c *core, to uint32, threads int) error
 	return nil
 }
 
-// linkSome links rows side by side. Those that died already are left out. After each row, searches have their turn if there are any.
-func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads int, searched bool) error {
+// pace is how rows are linked for a while.
+type pace struct {
+	step     uint32 // so many
+	threads  int    // so many at a time
+	searched bool   // after each row, searches have their turn
+}
+
+// pace looks whether somebody searches.
+func (x *Index) pace(threads int) pace {
+	searched := !x.pool.quiet(&x.worker.searches)
+	if x.worker.searched.Store(searched); searched {
+		return pace{step: searchedStep, threads: min(threads, max(1, cap(x.pool.slots)-1)), searched: true}
+	}
+	return pace{step: linkStep, threads: threads}
+}
+
+// linkSome links rows side by side. Those that died already are left out.
+func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, p pace) error {
 	n := c.net.Load()
 	if n.codes != nil {
 		if err := n.codes.Grow(int(to)); err != nil {
 			return err
 		}
 	}
-	threads, err := x.pool.take(ctx, min(threads, int(to-from)))
+	return x.sideBySide(ctx, from, to, p, func() (insert func(row uint32) error, done func()) {
+		space, whole := n.builder()
+		buffer := c.form.buffer()
+		return func(row uint32) error {
+			if b, at := c.place(row); b.died[at].Load() != 0 {
+				return nil
+			}
+			return n.insert(row, space, buffer)
+		}, func() { n.done(space, whole) }
+	})
+}
+
+// sideBySide inserts from..to-1 in threads of the pool, each of which begins with what begin returns.
+func (x *Index) sideBySide(ctx context.Context, from, to uint32, p pace, begin func() (insert func(uint32) error, done func())) error {
+	threads, err := x.pool.take(ctx, min(p.threads, int(to-from)))
 	if err != nil {
 		return err
 	}
@@ -76,23 +102,20 @@ func (x *Index) linkSome(ctx context.Context, c *core, from, to uint32, threads 
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			space, whole := n.builder()
-			buffer := c.form.buffer()
-			defer n.done(space, whole)
-			turn := newTurn(searched)
+			insert, done := begin()
+			defer done()
+			turn := newTurn(p.searched)
 			defer turn.close()
 			for errs[i] == nil {
-				row := next.Add(1) - 1
-				if row >= to {
+				at := next.Add(1) - 1
+				if at >= to {
 					return
 				}
 				if errs[i] = ctx.Err(); errs[i] != nil {
 					return
 				}
-				if b, at := c.place(row); b.died[at].Load() == 0 {
-					errs[i] = n.insert(row, space, buffer)
-					turn.give()
-				}
+				errs[i] = insert(at)
+				turn.give()
 			}
 		})
 	}

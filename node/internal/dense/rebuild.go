@@ -44,6 +44,7 @@ type move struct {
 	from, to *core
 	order    []uint32 // rows of from in the order in which they are looked at; those behind come as they are
 	done     uint32   // rows of from that were looked at
+	grouped  bool     // the graphs of values were built
 	rows     []uint32 // by row of to: the row of from that it is a copy of
 }
 
@@ -79,16 +80,22 @@ func (m *move) run() error {
 			return err
 		}
 		now := x.state.Load()
-		if now.rows-m.done <= smallCopy {
-			return m.finish()
-		}
-		if err := m.copy(min(now.rows, m.done+moveStep), now.seq); err != nil {
-			return err
-		}
-		if m.to.net.Load() != nil {
-			if err := x.link(x.worker.ctx, m.to, m.to.next, x.full.Load().threads()); err != nil {
+		switch {
+		case now.rows-m.done > smallCopy:
+			if err := m.copy(min(now.rows, m.done+moveStep), now.seq); err != nil {
 				return err
 			}
+			if m.to.net.Load() != nil {
+				if err := x.link(x.worker.ctx, m.to, m.to.next, x.full.Load().threads()); err != nil {
+					return err
+				}
+			}
+		case !m.grouped:
+			if err := m.group(now); err != nil {
+				return err
+			}
+		default:
+			return m.finish()
 		}
 		// Searches compare what is not in the old graph one by one: that must not become much.
 		if m.from.net.Load() != nil && now.rows-m.from.linked.Load() > linkStep {
@@ -97,6 +104,18 @@ func (m *move) run() error {
 			}
 		}
 	}
+}
+
+// group builds a part of the graphs of values, of what was copied so far.
+func (m *move) group(now *state) error {
+	s := &state{core: m.to, rows: m.to.next, seq: now.seq, count: now.count, changes: now.changes}
+	if !m.x.subsDue(s) {
+		m.grouped = true
+		return nil
+	}
+	err := m.x.stepSubs(s)
+	m.grouped = m.to.subs.growing == nil && len(m.to.subs.todo) == 0 // what changed since comes later
+	return err
 }
 
 // finish copies the rest while changes wait, and puts the new core in place.
@@ -119,7 +138,7 @@ func (m *move) finish() error {
 		}
 	}
 	x.mu.core = m.to
-	x.state.Store(&state{core: m.to, rows: published, seq: now.seq, count: now.count})
+	x.state.Store(&state{core: m.to, rows: published, seq: now.seq, count: now.count, changes: now.changes})
 	return nil
 }
 

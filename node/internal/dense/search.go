@@ -2,6 +2,7 @@ package dense
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -116,14 +117,24 @@ const wordRows = 64
 // ctxEvery is how many groups of rows are done between two looks at the context.
 const ctxEvery = 32
 
-func (s *search) run(ctx context.Context) error {
+func (s *search) run(ctx context.Context) (err error) {
 	n := s.core.net.Load()
-	if f := s.query.Filter; f != nil && f.Upper != nil && s.cheap(f.Upper.GetCardinality()) {
-		much := int64(f.Upper.GetCardinality())*int64(s.core.form.bytes()) > byCodeBytes
-		if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
-			return s.amongCodes(ctx, n, f.Upper)
+	if f := s.query.Filter; f != nil && f.Upper != nil {
+		count := f.Upper.GetCardinality()
+		w := s.newWithin()
+		if w != nil {
+			defer func() { err = errors.Join(err, w.release()) }()
 		}
-		return s.among(ctx, f.Upper)
+		if s.cheap(count, w) || n == nil && w == nil && count <= uint64(s.count)/scanAll {
+			much := int64(count)*int64(s.core.form.bytes()) > byCodeBytes
+			if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
+				return s.amongCodes(ctx, n, f.Upper)
+			}
+			return s.among(ctx, f.Upper)
+		}
+		if w != nil && (n == nil || w.cost <= s.walkCost(float64(count)/float64(s.count), s.config.M)) {
+			return s.walkWithin(ctx, w)
+		}
 	}
 	if n == nil || s.query.Params.Exact || s.scans() {
 		return s.scan(ctx, 0, s.rows)
@@ -137,6 +148,9 @@ func (s *search) run(ctx context.Context) error {
 	return s.walk(ctx, n, mark)
 }
 
+// scanAll: without a graph, one in so many of all rows are better picked out than passed by.
+const scanAll = 2
+
 // scanShare: a walk that keeps so large a share of all rows as candidates costs as much as comparing with all of them.
 const scanShare = 16
 
@@ -145,15 +159,24 @@ func (s *search) scans() bool {
 	return int64(s.count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || s.ef() > s.count/scanShare
 }
 
-// cheap reports whether so many vectors, all that a filter lets through, are better compared one by one. A walk compares
-// about 2m rows for each candidate that it keeps, and costs more under a filter.
-func (s *search) cheap(count uint64) bool {
+// cheap reports whether so many vectors, all that a filter lets through, are better compared one by one than by a walk.
+func (s *search) cheap(count uint64, w *within) bool {
 	if int64(count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || count <= uint64(s.query.Limit) {
 		return true
 	}
+	cost := s.walkCost(float64(count)/float64(s.count), s.config.M)
+	if w != nil && (s.config.M == 0 || w.cost < cost) {
+		cost = w.cost
+	}
+	return float64(count) < cost
+}
+
+// walkCost is about how many rows a walk compares, in a graph of which a filter lets a share through. It compares about 2m for each
+// candidate that it keeps, and costs more under a filter.
+func (s *search) walkCost(share float64, m int) float64 {
 	ef := s.ef()
 	f := hnsw.Filter{Wanted: Part(s.query.Limit, s.query.Params.Share)}
-	return float64(count) < 2*float64(s.config.M)*f.Cost(ef, float64(count)/float64(s.count))
+	return 2 * float64(m) * f.Cost(ef, share)
 }
 
 // byCodeBytes: less than so many bytes of vectors are compared whole, rather than by code and the best of them again.

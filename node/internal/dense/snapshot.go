@@ -23,7 +23,7 @@ func (x *Index) Snapshot() Snapshot {
 // snapshot is Snapshot of an index that may have been closed: then there is none.
 func (x *Index) snapshot() (s Snapshot, ok bool) {
 	for {
-		if s := x.state.Load(); s.core.acquire() {
+		if s := x.state.Load(); s.core.users.acquire() {
 			return Snapshot{x: x, state: s}, true
 		}
 		x.mu.Lock() // another core is in place now, unless it was the last

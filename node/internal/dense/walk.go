@@ -63,7 +63,19 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 			Accept: s.taken(mark, f.Upper), Bits: func() []uint64 { return s.takenRows(mark, f) }, Kept: f.Rows != nil, Count: f.Expected,
 		})
 	}
-	return s.walkAndAsk(ctx, n.graph, mark)
+	to := s.rows
+	if s.query.Params.IndexedOnly {
+		to = mark
+	}
+	return s.walkAndAsk(asking{
+		of: s.count, mark: mark,
+		walk: func(ef int) (err error) {
+			s.walked, err = n.graph.Search(ctx, s.scorer, ef, nil, s.walked[:0])
+			return err
+		},
+		beside: func() error { return s.scan(ctx, mark, to) },
+		all:    func() error { return s.scan(ctx, 0, to) },
+	})
 }
 
 // walkAll walks through all rows alike, keeps as many more as have died since they were linked, and leaves those out.
@@ -100,20 +112,26 @@ func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) (err erro
 	return s.visitWalked(s.rows)
 }
 
-// walkAndAsk walks through all rows alike and asks the filter about the nearest, until enough are accepted. It keeps
-// ever more; when that becomes as much work as comparing with every vector, it does that.
-func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (err error) {
-	for ef := 2 * s.ef(); ef < min(s.count/scanShare, hnsw.MaxEf); ef *= 4 {
-		if s.walked, err = g.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
+// asking is a walk through so many rows alike, and comparisons with what it does not reach, or with everything.
+type asking struct {
+	of          int
+	walk        func(ef int) error
+	mark        uint32 // the rows below are those that it reaches
+	beside, all func() error
+}
+
+// walkAndAsk asks the filter about the nearest, until enough are accepted. It keeps ever more; when that becomes as much work as
+// comparing with every vector, it does that.
+func (s *search) walkAndAsk(a asking) error {
+	for ef := 2 * s.ef(); ef < min(a.of/scanShare, hnsw.MaxEf); ef *= 4 {
+		if err := a.walk(ef); err != nil {
 			return err
 		}
 		s.best.Clear()
-		if !s.query.Params.IndexedOnly {
-			if err := s.scan(ctx, mark, s.rows); err != nil {
-				return err
-			}
+		if err := a.beside(); err != nil {
+			return err
 		}
-		if err := s.visitWalked(mark); err != nil {
+		if err := s.visitWalked(a.mark); err != nil {
 			return err
 		}
 		if s.best.Full() {
@@ -121,11 +139,7 @@ func (s *search) walkAndAsk(ctx context.Context, g *hnsw.Graph, mark uint32) (er
 		}
 	}
 	s.best.Clear()
-	to := s.rows
-	if s.query.Params.IndexedOnly {
-		to = mark
-	}
-	return s.scan(ctx, 0, to)
+	return a.all()
 }
 
 // visitWalked visits the rows that a walk met, after comparing the query with them again if the walk's scores are

@@ -124,6 +124,8 @@ func (x *Index) nextLocked() (job func() error, judging bool) {
 		return x.linkAll, false
 	case n != nil && n.unjudged(c.linked.Load()):
 		return x.judge, true
+	case x.subsDue(x.state.Load()):
+		return x.workOnSubs, false
 	}
 	return nil, false
 }
@@ -173,7 +175,7 @@ func (x *Index) progressLocked() {
 // Status is how far an index is.
 type Status struct {
 	Vectors int
-	Indexed int   // of them, those in the graph
+	Indexed int   // of them, those in the graph; where there is none, those in graphs of values
 	Busy    bool  // something is being built
 	Problem error // why building was given up
 }
@@ -186,6 +188,8 @@ func (x *Index) Status() Status {
 	st := Status{Vectors: s.count, Busy: x.buildsLocked(), Problem: x.worker.failure}
 	if s.core.net.Load() != nil {
 		st.Indexed = max(0, s.count-s.core.livingBetween(min(s.core.linked.Load(), s.rows), s.rows))
+	} else {
+		st.Indexed = min(s.count, int(s.core.subs.indexed.Load()))
 	}
 	return st
 }
@@ -196,7 +200,7 @@ func (x *Index) buildsLocked() bool {
 		return x.worker.busy
 	}
 	next, judging := x.nextLocked()
-	return next != nil && !judging
+	return next != nil && !judging || x.subsDue(x.state.Load()) // which comes after
 }
 
 // Settled waits until nothing is left to be done in the background.
