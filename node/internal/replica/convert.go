@@ -1,7 +1,9 @@
 package replica
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
@@ -61,12 +63,14 @@ func commandOf(ref catalog.ShardRef, c replication.Change) catalog.Command {
 // SchemaOf returns what a shard must know of its collection.
 func SchemaOf(c *catalog.Collection) shard.Schema {
 	schema := shard.Schema{Vectors: make(map[string]shard.VectorSchema, len(c.Config.Vectors)+len(c.Config.SparseVectors))}
+	schema.Values, schema.Tenants = valuesOf(c)
 	for name, p := range c.Config.Vectors {
 		v := shard.VectorSchema{Size: int(p.Size), Distance: p.Distance, Datatype: p.Datatype}
 		if p.Multi {
 			v.Kind = shard.Multi
 		} else {
 			v.Index = indexOf(&c.Config, &p)
+			v.Index.PayloadM, v.Index.AllValues = graphsOfValues(p.HNSW.Over(c.Config.HNSW), &schema)
 		}
 		schema.Vectors[c.Config.Inner(name)] = v
 	}
@@ -80,6 +84,28 @@ func SchemaOf(c *catalog.Collection) shard.Schema {
 		schema.Fields[path] = FieldOf(index)
 	}
 	return schema
+}
+
+// valuesOf returns the fields whose values may have graphs of their own: those of which exact values are looked up, unless that
+// was declined (enable_hnsw). Those by which tenants are told apart come first, then they are in the order of their paths.
+func valuesOf(c *catalog.Collection) (paths []string, tenants int) {
+	no := func(flag *bool) bool { return flag != nil && !*flag }
+	for _, path := range slices.Sorted(maps.Keys(c.PayloadSchema)) {
+		index := c.PayloadSchema[path]
+		var p catalog.FieldParams
+		if index.Params != nil {
+			p = *index.Params
+		}
+		switch {
+		case !FieldOf(index).Faceted() || no(p.EnableHNSW) || no(p.Lookup):
+		case p.IsTenant != nil && *p.IsTenant:
+			paths = slices.Insert(paths, tenants, path)
+			tenants++
+		default:
+			paths = append(paths, path)
+		}
+	}
+	return paths, tenants
 }
 
 // FieldOf returns the payload index that is declared.
@@ -96,6 +122,20 @@ func indexOf(c *catalog.Config, p *catalog.VectorParams) dense.Config {
 		IndexingBytes: clamped(c.Optimizers.IndexingThreshold, kib), FullScanBytes: clamped(h.FullScanThreshold, kib),
 		OnDisk: p.OnDisk != nil && *p.OnDisk, GraphOnDisk: h.OnDisk, Codes: codesOf(c, p), DeletedThreshold: c.Optimizers.DeletedThreshold, VacuumMinVectors: int(min(c.Optimizers.VacuumMinVectorNumber, math.MaxInt32)),
 	}
+}
+
+// graphsOfValues returns how many links graphs of payload values have, 0 if there are none, and whether those of all fields have some. As many as the
+// graph of all, which is the default, means those of tenants alone, which somebody told apart on purpose: under other filters that
+// graph serves as well, and nobody is to pay for others in memory and time who has not asked for them.
+func graphsOfValues(h catalog.HNSW, s *shard.Schema) (links int, all bool) {
+	m := h.M
+	if h.PayloadM != nil {
+		m = *h.PayloadM
+	}
+	if all = m != h.M; all && len(s.Values) == 0 || !all && s.Tenants == 0 {
+		return 0, false
+	}
+	return int(m), all
 }
 
 // codesOf returns the codes of a vector: its own quantization, else the collection's, else what the index chooses.

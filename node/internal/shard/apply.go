@@ -252,6 +252,7 @@ func (s *Shard) publish(changed []*draft, applied uint64, moves *move.State) err
 			t.note(d.id, applied)
 		}
 	}
+	s.movedLocked(changed)
 	publishAll(s.mu.spaces)
 	s.mu.applied, s.mu.moves = applied, moves
 	if s.mu.pending <= applied {

@@ -103,6 +103,7 @@ func (s *Shard) build(ctx context.Context, b *payload.Build, v *kv.View) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.Done()
+	s.reviewLocked()
 	return nil
 }
 

@@ -21,12 +21,14 @@ import (
 type Schema struct {
 	Vectors map[string]VectorSchema // of every kind; "" is the unnamed vector
 	Fields  payload.Schema          // the payload indexes
+	Values  []string                // those of them whose values may have graphs of their own
+	Tenants int                     // how many of Values, the first, tell tenants apart
 }
 
 // Mark tells schemas apart that are not the same; it is the same on all nodes of one version, and never 0.
 func (s Schema) Mark() uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%+v %v", s.Vectors, s.Fields) // maps are printed in the order of their keys
+	_, _ = fmt.Fprintf(h, "%+v %v %v %d", s.Vectors, s.Fields, s.Values, s.Tenants) // maps are printed in the order of their keys
 	return max(1, h.Sum64())
 }
 

@@ -310,7 +310,9 @@ func (q *searcher) filter() *dense.Filter {
 		q.excludeFromPlan()
 	}
 	_, about, _ := q.plan.Estimate()
-	f := &dense.Filter{Lower: q.plan.Lower, Accept: q.accept, Expected: int(about), Rows: q.kept}
+	f := &dense.Filter{
+		Lower: q.plan.Lower, Accept: q.accept, Expected: int(about), Rows: q.kept, Values: valuesOf(q.req.Filter, q.r.schema.Values),
+	}
 	if q.plan.Bounded() {
 		f.Upper = q.plan.Upper
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -120,7 +121,13 @@ func (s *Shard) open() error {
 	if err := s.load(); err != nil {
 		return err
 	}
-	return s.loadFields()
+	if err := s.loadFields(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reviewLocked()
+	return nil
 }
 
 // SetSchema makes the shard follow its collection: vectors that are new get an index, others lose theirs, and indexes that
@@ -159,10 +166,18 @@ func (s *Shard) setSchema(schema Schema) (err error) {
 	if err := s.setFields(schema.Fields); err != nil {
 		return err
 	}
+	for name, sp := range s.mu.spaces {
+		if spaces[name] != sp {
+			sp.stop() // its worker may want the lock
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.mu.spaces
+	old, before := s.mu.spaces, s.mu.schema
 	s.mu.schema, s.mu.mark, s.mu.spaces, shown = schema, schema.Mark(), spaces, true
+	if len(fresh) > 0 || before.Tenants != schema.Tenants || !slices.Equal(before.Values, schema.Values) {
+		s.reviewLocked()
+	}
 	var errs []error
 	for name, sp := range old {
 		if spaces[name] != sp {

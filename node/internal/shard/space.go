@@ -34,6 +34,7 @@ func (s *Shard) newSpace(name string, schema VectorSchema) (sp *space, err error
 		sp.dense, err = dense.New(dense.Options{
 			Size: schema.Size, Distance: schema.Distance, Datatype: schema.Datatype, Config: schema.Index, Logger: s.log.With("generation", s.gen, "vector", name),
 			Idle: s.keeper.due, Pool: s.pool, Dir: s.indexDir(name),
+			Values: values{s},
 		})
 	}
 	if err != nil {
@@ -98,6 +99,13 @@ func (sp *space) len() int {
 		return sp.multi.Len()
 	}
 	return sp.dense.Len()
+}
+
+// stop ends what runs in the background. What is there can still be searched.
+func (sp *space) stop() {
+	if sp.dense != nil {
+		sp.dense.Stop()
+	}
 }
 
 func (sp *space) close() error {
