@@ -3,7 +3,7 @@ resource "ostraka_collection" "shop" {
   vectors = { "" = { size = 384, distance = "Cosine" } }
 }
 
-# Nearly every request filters by one tenant: its points are kept together.
+# Nearly every request filters by one tenant: one of many points has a graph of its own.
 resource "ostraka_payload_index" "tenant" {
   collection = ostraka_collection.shop.name
   field      = "tenant"

@@ -240,8 +240,9 @@ const (
 	textFullScan    = "Below this size, in KiB of vectors, a search scans instead of using the graph."
 	textThreads     = "Threads that build the graph; 0 lets the server choose."
 	textGraphOnDisk = "Keep the graph on disk instead of in memory."
-	textPayloadM    = "Links per node of the additional graphs that follow payload indexes. Kept as declared and shown; the node makes no such graphs, as its searches " +
-		"under a filter do without."
+	textPayloadM    = "Links per node of the graphs of single payload values, each of the points that have the value; 0 makes none. Values of indexes with " +
+		"`is_tenant` have one from `full_scan_threshold` on; where this is another number than `m`, as with `m = 0`, those of all keyword, UUID, integer and boolean " +
+		"indexes do. A search whose filter asks for the value walks that graph."
 )
 
 func vectorHNSWAttributes() map[string]schema.Attribute {

@@ -92,7 +92,7 @@ func flag(text string, fallback bool) schema.BoolAttribute {
 func settings(kind client.IndexKind) map[string]schema.Attribute {
 	out := map[string]schema.Attribute{
 		"on_disk":     flag("Keep the index on disk instead of in memory.", false),
-		"enable_hnsw": flag("Let graphs of vectors follow the field's values.", true),
+		"enable_hnsw": flag("Let the field's values have graphs of their own, as the collection's `payload_m` says.", true),
 	}
 	switch kind {
 	case client.KeywordIndex:
@@ -114,7 +114,7 @@ func settings(kind client.IndexKind) map[string]schema.Attribute {
 }
 
 const (
-	textTenant    = "Nearly all requests filter by one value of this field: points of one value are kept together."
+	textTenant    = "Nearly all requests filter by one value of this field: values of many points have graphs of their own, as the collection's `payload_m` says."
 	textPrincipal = "Nearly all requests filter by a range of this field: points are kept in its order."
 )
 
