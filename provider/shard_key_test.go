@@ -173,9 +173,8 @@ func TestAChangeOfAKeyThatWasCutShortIsTakenBack(t *testing.T) {
 		w.cluster.Log()
 		w.cluster.Freeze(true)
 		after := eu(own)
-		after[attribute], after["timeouts"] = c.to, prototest.Config{"update": "300ms"}
-		r, _ = w.Apply(t, w.Plan(t, keyType, r, after))
-		r = w.refreshOf(t, keyType, r)
+		after[attribute] = c.to
+		r = w.cutShort(t, keyType, r, after)
 		if got := prototest.Get(r.State, "unfinished"); got != c.left {
 			t.Errorf("unfinished: %s", got)
 		}
