@@ -40,6 +40,37 @@ DATA bitsOfHalf<>+14(SB)/1, $0x03
 DATA bitsOfHalf<>+15(SB)/1, $0x04
 GLOBL bitsOfHalf<>(SB), RODATA|NOPTR, $16
 
+// func unpackAVX2(row unsafe.Pointer, to unsafe.Pointer, n int)
+// Requires: AVX, AVX2
+TEXT ·unpackAVX2(SB), NOSPLIT, $0-24
+	MOVQ         row+0(FP), AX
+	MOVQ         to+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x0f0f0f0f, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	LEAQ         (CX)(DX*1), BX
+	XORQ         SI, SI
+
+bytes:
+	CMPQ    SI, DX
+	JGE     end
+	VMOVDQU (AX)(SI*1), Y2
+	VPAND   Y2, Y0, Y1
+	VPANDN  Y2, Y0, Y2
+	VPSLLW  $0x04, Y1, Y3
+	VPOR    Y1, Y3, Y1
+	VMOVDQU Y1, (CX)(SI*1)
+	VPSRLW  $0x04, Y2, Y3
+	VPOR    Y2, Y3, Y2
+	VMOVDQU Y2, (BX)(SI*1)
+	ADDQ    $0x20, SI
+	JMP     bytes
+
+end:
+	VZEROUPPER
+	RET
+
 // func dotFloat32AVX2(query unsafe.Pointer, row unsafe.Pointer, n int) float32
 // Requires: AVX, AVX2, FMA3
 TEXT ·dotFloat32AVX2(SB), NOSPLIT, $0-28

@@ -21,7 +21,10 @@ func available() []kernels {
 	if !x86.HasAVX2 || !x86.HasFMA || !x86.HasF16C || !x86.HasPOPCNT {
 		return all
 	}
-	use("AVX2", (*kernels).useAVX2)
+	use("AVX2", func(k *kernels) {
+		k.useAVX2()
+		k.unpack = unpackAVX2
+	})
 	if !x86.HasAVX512F || !x86.HasAVX512BW || !x86.HasAVX512DQ || !x86.HasAVX512VL || !x86.HasBMI2 {
 		return all
 	}
@@ -40,3 +43,6 @@ func prefetch(from unsafe.Pointer, n int)
 
 //go:noescape
 func ahead(rows *unsafe.Pointer, count, n int)
+
+//go:noescape
+func unpackAVX2(row, to unsafe.Pointer, n int)

@@ -1,5 +1,7 @@
 package vec
 
+import "unsafe"
+
 // kernels is a set of kernels of one kind of processor.
 type kernels struct {
 	name string
@@ -11,6 +13,8 @@ type kernels struct {
 	dotInt8                               Kernel[int8, uint8, int32]
 	dotUint8, euclidUint8, manhattanUint8 Kernel[uint8, uint8, uint32]
 	hamming                               Kernel[uint64, uint64, uint32]
+
+	unpack func(row, to unsafe.Pointer, n int)
 }
 
 // active is the best set that this processor can run; it never changes.

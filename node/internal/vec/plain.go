@@ -27,6 +27,7 @@ func plain[Q, R any, S Sum](compare func(query []Q, row []R) S) Kernel[Q, R, S] 
 func plainKernels() kernels {
 	return kernels{
 		name:             "plain",
+		unpack:           plainUnpack,
 		dotFloat32:       plain(plainDot),
 		euclidFloat32:    plain(plainEuclid),
 		manhattanFloat32: plain(plainManhattan),

@@ -450,3 +450,40 @@ func aheadX86(c *build.Context) {
 	c.Label("end")
 	c.RET()
 }
+
+// unpackX86 writes the function that Unpack describes.
+func unpackX86(c *build.Context) {
+	c.Function("unpackAVX2")
+	c.Attributes(attr.NOSPLIT)
+	c.Signature(gotypes.NewSignature(nil, types.NewSignatureType(nil, nil, nil, types.NewTuple(
+		param("row", pointer), param("to", pointer), param("n", types.Typ[types.Int]),
+	), nil, false)))
+	row, to, n := loadParam(c, "row"), loadParam(c, "to"), loadParam(c, "n")
+	upper, at, word := c.GP64(), c.GP64(), c.GP32()
+	halves, low, high, moved := c.YMM(), c.YMM(), c.YMM(), c.YMM()
+	c.MOVL(operand.U32(0x0f0f0f0f), word)
+	c.VMOVD(word, halves.AsX())
+	c.VPBROADCASTD(halves.AsX(), halves)
+	c.LEAQ(operand.Mem{Base: to, Index: n, Scale: 1}, upper)
+	c.XORQ(at, at)
+	c.Label("bytes")
+	c.CMPQ(at, n)
+	c.JGE(operand.LabelRef("end"))
+	c.VMOVDQU(operand.Mem{Base: row, Index: at, Scale: 1}, high)
+	c.VPAND(high, halves, low)
+	c.VPANDN(high, halves, high)
+	c.VPSLLW(operand.U8(4), low, moved)
+	c.VPOR(low, moved, low)
+	c.VMOVDQU(low, operand.Mem{Base: to, Index: at, Scale: 1})
+	c.VPSRLW(operand.U8(4), high, moved)
+	c.VPOR(high, moved, high)
+	c.VMOVDQU(high, operand.Mem{Base: upper, Index: at, Scale: 1})
+	c.ADDQ(operand.U8(unpackBytes), at)
+	c.JMP(operand.LabelRef("bytes"))
+	c.Label("end")
+	c.VZEROUPPER()
+	c.RET()
+}
+
+// unpackBytes is how many bytes of a row are unpacked at a time.
+const unpackBytes = 32

@@ -49,7 +49,7 @@ func generate() (map[string][]byte, error) {
 		data    func(*build.Context)
 	}{
 		{"avx512", append(floatKernels(true), wideByteKernels()...), hintsX86},
-		{"avx2", append(floatKernels(false), narrowKernels()...), narrowData},
+		{"avx2", append(floatKernels(false), narrowKernels()...), func(c *build.Context) { narrowData(c); unpackX86(c) }},
 	} {
 		asm, err := assemble(set.kernels, "amd64,!purego", set.data)
 		if err != nil {
