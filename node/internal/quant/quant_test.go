@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/arena"
@@ -207,6 +208,8 @@ func codecs(t testing.TB, d vec.Distance, size int, sample [][]float32) map[stri
 	add("half", half, err)
 	scalar, err := quant.TrainScalar(d, size, 0.999, sample)
 	add("scalar", scalar, err)
+	packed, err := quant.TrainPacked(d, size, 0.999, sample)
+	add("packed", packed, err)
 	for _, compression := range quant.Compressions() {
 		if raced && compression != 64 {
 			continue // training takes long
@@ -221,6 +224,58 @@ func codecs(t testing.TB, d vec.Distance, size int, sample [][]float32) map[stri
 		}
 	}
 	return all
+}
+
+// A packed row is compared as the row of bytes that it stands for, to the last bit, and holds the nearest that it can.
+func TestPackedRowsStandForBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for _, d := range distances {
+		for _, size := range []int{1, 7, 8, 15, 16, 17, 64, 101} {
+			bounds := [][]float32{make([]float32, size), make([]float32, size)}
+			bounds[1][0] = 255
+			plain, err := quant.TrainScalar(d, size, 1, bounds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			packed, err := quant.TrainPacked(d, size, 1, bounds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, near := make([][]float32, 150), make([][]float32, 150)
+			for i := range all {
+				all[i], near[i] = make([]float32, size), make([]float32, size)
+				for j := range size {
+					near[i][j] = float32(17 * r.IntN(16))
+					all[i][j] = near[i][j] + 16*r.Float32() - 8
+				}
+			}
+			query := make([]float32, size)
+			for j := range query {
+				query[j] = float32(r.IntN(256))
+			}
+			rows := make([]uint32, len(all))
+			for i := range rows {
+				rows[i] = uint32((i * 7) % len(all))
+			}
+			got, want := make([]float32, len(all)), make([]float32, len(all))
+			p, b := packed.NewScorer(encode(t, packed, all)), plain.NewScorer(encode(t, plain, near))
+			p.Query(query)
+			b.Query(query)
+			p.Score(rows, got)
+			b.Score(rows, want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, size %d: %v, want %v", d, size, got, want)
+			}
+			p.Between(3, rows, got)
+			b.Between(3, rows, want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, size %d, between rows: %v, want %v", d, size, got, want)
+			}
+			if most := size/2 + 36; packed.Bytes() > most {
+				t.Errorf("%s, size %d: %d bytes, want at most %d", d, size, packed.Bytes(), most)
+			}
+		}
+	}
 }
 
 func TestCodecsAreReadAsTheyWereWritten(t *testing.T) {

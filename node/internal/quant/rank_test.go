@@ -63,7 +63,7 @@ func least(name string) float64 {
 	switch {
 	case name == "full", name == "half", name == "scalar", name == "product 4":
 		return 0.99
-	case name == "product 8":
+	case name == "product 8", name == "packed":
 		return 0.97
 	case name == "product 16":
 		return 0.9

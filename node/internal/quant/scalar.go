@@ -20,6 +20,7 @@ type Scalar struct {
 	distance    vec.Distance
 	size        int
 	least, step float32 // component = least + step * byte
+	packed      bool    // rows are half as long (packed.go)
 }
 
 // TrainScalar chooses bounds that leave out a share of 1-quantile of the sample's components, the smallest and the
@@ -77,26 +78,47 @@ func bounds(sample [][]float32, quantile float32) (least, most float32) {
 	return some[cut], some[len(some)-1-cut]
 }
 
+// Packed reports whether rows hold half a byte of each component.
+func (c *Scalar) Packed() bool { return c.packed }
+
 func (c *Scalar) sums() bool { return c.distance.LargerIsBetter() }
 
-// Bytes is one for each component, and four for a sum where it is needed.
+// Bytes is one for each component, or half of one, and four for a sum where it is needed.
 func (c *Scalar) Bytes() int {
-	if c.sums() {
+	switch {
+	case c.sums():
 		return c.sumAt() + 4
+	case c.packed:
+		return packedBytes(c.size)
 	}
 	return c.size
 }
 
 // sumAt is where a row's sum stands: aligned if the row is.
-func (c *Scalar) sumAt() int { return (c.size + 3) &^ 3 }
+func (c *Scalar) sumAt() int {
+	if c.packed {
+		return packedBytes(c.size)
+	}
+	return (c.size + 3) &^ 3
+}
 
 // Encode rounds each component to the nearest step.
 func (c *Scalar) Encode(vector []float32, row []byte) {
-	sum := c.encode(vector, row[:c.size])
+	sum := c.write(vector, row)
 	if c.sums() {
-		clear(row[c.size:c.sumAt()])
 		binary.NativeEndian.PutUint32(row[c.sumAt():], sum)
 	}
+}
+
+// write writes a row without its sum, which it returns.
+func (c *Scalar) write(vector []float32, row []byte) (sum uint32) {
+	if c.packed {
+		return c.pack(vector, row[:packedBytes(c.size)])
+	}
+	if c.sums() {
+		clear(row[c.size:c.sumAt()])
+	}
+	return c.encode(vector, row[:c.size])
 }
 
 func (c *Scalar) encode(vector []float32, row []byte) (sum uint32) {
@@ -118,19 +140,19 @@ func (c *Scalar) encode(vector []float32, row []byte) (sum uint32) {
 // NewScorer makes a scorer of rows.
 func (c *Scalar) NewScorer(rows *arena.Arena) Scorer {
 	if c.sums() {
-		return &scalarDot{codec: c, rows: rows, signed: vec.ForInt8(), unsigned: vec.ForUint8(vec.Dot), query: make([]int8, c.size)}
+		return &scalarDot{codec: c, rows: c.rowsIn(rows), signed: vec.ForInt8(), unsigned: vec.ForUint8(vec.Dot), query: make([]int8, c.size)}
 	}
 	factor := c.step
 	if c.distance == vec.Euclid {
 		factor *= c.step
 	}
-	return &scalarDifference{codec: c, rows: rows, kernel: vec.ForUint8(c.distance), factor: factor, query: make([]byte, c.size)}
+	return &scalarDifference{codec: c, rows: c.rowsIn(rows), kernel: vec.ForUint8(c.distance), factor: factor, query: make([]byte, c.size)}
 }
 
 // scalarDifference scores Euclid and Manhattan: the query is bytes too.
 type scalarDifference struct {
 	codec  *Scalar
-	rows   *arena.Arena
+	rows   *scalarRows
 	kernel vec.Kernel[uint8, uint8, uint32]
 	factor float32
 	query  []byte
@@ -145,15 +167,15 @@ func (s *scalarDifference) Score(rows []uint32, out []float32) {
 
 func (s *scalarDifference) Between(row uint32, rows []uint32, out []float32) {
 	t := s.rows.Table()
-	s.compare(t, arena.Slice[byte](t, row, s.codec.size), rows, out)
+	s.compare(t, s.rows.bytes(t, row), rows, out)
 }
 
-func (s *scalarDifference) Hint(rows []uint32) { hint(s.rows, rows, s.codec.Bytes()) }
+func (s *scalarDifference) Hint(rows []uint32) { hint(s.rows.Arena, rows, s.codec.Bytes()) }
 
 func (s *scalarDifference) compare(t *vec.Table, query []byte, rows []uint32, out []float32) {
 	for len(rows) > 0 {
 		n := min(len(rows), batch)
-		s.kernel.Gather(query, t, rows[:n], s.sums[:n])
+		gather(s.kernel, s.rows, query, t, rows[:n], s.sums[:n])
 		for i, sum := range s.sums[:n] {
 			out[i] = s.factor * float32(sum)
 		}
@@ -165,7 +187,7 @@ func (s *scalarDifference) compare(t *vec.Table, query []byte, rows []uint32, ou
 // row, the dot product is scale*step*sum(k*b) + least*sum(q).
 type scalarDot struct {
 	codec          *Scalar
-	rows           *arena.Arena
+	rows           *scalarRows
 	signed         vec.Kernel[int8, uint8, int32]
 	unsigned       vec.Kernel[uint8, uint8, uint32]
 	query          []int8
@@ -194,7 +216,7 @@ func (s *scalarDot) Score(rows []uint32, out []float32) {
 	t := s.rows.Table()
 	for len(rows) > 0 {
 		n := min(len(rows), batch)
-		s.signed.Gather(s.query, t, rows[:n], s.sums[:n])
+		gather(s.signed, s.rows, s.query, t, rows[:n], s.sums[:n])
 		for i, sum := range s.sums[:n] {
 			out[i] = s.offset + s.factor*float32(sum)
 		}
@@ -205,12 +227,12 @@ func (s *scalarDot) Score(rows []uint32, out []float32) {
 // Between multiplies out the two rows' components.
 func (s *scalarDot) Between(row uint32, rows []uint32, out []float32) {
 	t, c := s.rows.Table(), s.codec
-	code, own := arena.Slice[byte](t, row, c.size), s.sum(t, row)
+	code, own := s.rows.bytes(t, row), s.sum(t, row)
 	product, single := -c.step*c.step, -c.least*c.step
 	fixed := -c.least*c.least*float32(c.size) + single*own
 	for len(rows) > 0 {
 		n := min(len(rows), batch)
-		s.unsigned.Gather(code, t, rows[:n], s.products[:n])
+		gather(s.unsigned, s.rows, code, t, rows[:n], s.products[:n])
 		for i, sum := range s.products[:n] {
 			out[i] = fixed + single*s.sum(t, rows[i]) + product*float32(sum)
 		}
@@ -218,7 +240,7 @@ func (s *scalarDot) Between(row uint32, rows []uint32, out []float32) {
 	}
 }
 
-func (s *scalarDot) Hint(rows []uint32) { hint(s.rows, rows, s.codec.Bytes()) }
+func (s *scalarDot) Hint(rows []uint32) { hint(s.rows.Arena, rows, s.codec.Bytes()) }
 
 func (s *scalarDot) sum(t *vec.Table, row uint32) float32 {
 	return float32(*(*uint32)(unsafe.Add(t.At(row), s.codec.sumAt())))
@@ -228,10 +250,14 @@ func (s *scalarDot) sum(t *vec.Table, row uint32) float32 {
 func (c *Scalar) Marshal(to []byte) []byte {
 	body := binary.LittleEndian.AppendUint32(nil, math.Float32bits(c.least))
 	body = binary.LittleEndian.AppendUint32(body, math.Float32bits(c.step))
-	return seal(to, kindScalar, c.distance, c.size, body)
+	k := kindScalar
+	if c.packed {
+		k = kindPacked
+	}
+	return seal(to, k, c.distance, c.size, body)
 }
 
-func unmarshalScalar(d vec.Distance, size int, body []byte) (Codec, error) {
+func unmarshalScalar(d vec.Distance, size int, body []byte, packed bool) (Codec, error) {
 	if len(body) != 8 {
 		return nil, fault.New(fault.Corrupt, "scalar codec has %d bytes", len(body))
 	}
@@ -240,5 +266,7 @@ func unmarshalScalar(d vec.Distance, size int, body []byte) (Codec, error) {
 	if least-least != 0 || !(step > 0) || step-step != 0 {
 		return nil, fault.New(fault.Corrupt, "scalar codec from %v by %v", least, step)
 	}
-	return newScalar(d, size, least, step), nil
+	c := newScalar(d, size, least, step)
+	c.packed = packed
+	return c, nil
 }

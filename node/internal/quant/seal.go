@@ -27,6 +27,7 @@ const (
 	kindBytes   kind = 4
 	kindProduct kind = 5
 	kindBinary  kind = 6
+	kindPacked  kind = 7 // as kindScalar
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -65,8 +66,8 @@ func Unmarshal(b []byte) (Codec, error) {
 	switch kind(b[5]) {
 	case kindFull:
 		return unmarshalFull(d, int(size), body)
-	case kindScalar:
-		return unmarshalScalar(d, int(size), body)
+	case kindScalar, kindPacked:
+		return unmarshalScalar(d, int(size), body, kind(b[5]) == kindPacked)
 	case kindHalf:
 		return unmarshalHalf(d, int(size), body)
 	case kindBytes:
