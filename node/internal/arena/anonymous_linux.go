@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // chunkBytes is long enough for huge pages to cover nearly all of a chunk, and short enough to reserve for few rows.
@@ -88,6 +89,8 @@ func (m *anonymous) part(chunk, from, to int) []byte {
 func (m *anonymous) sync() error { return nil }
 
 func (m *anonymous) forget() {}
+
+func (m *anonymous) fetch([]uint32, *vec.Table) {}
 
 func (m *anonymous) close() error {
 	var first error

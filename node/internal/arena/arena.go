@@ -122,6 +122,10 @@ func (a *Arena) Sync() error { return a.memory.sync() }
 // Readers and writers may go on meanwhile. It does nothing for anonymous memory.
 func (a *Arena) Forget() { a.memory.forget() }
 
+// Fetch has the system read rows that a file holds and memory does not, all at a time and without waiting for them. It changes nothing
+// but time, and does nothing for anonymous memory.
+func (a *Arena) Fetch(rows []uint32) { a.memory.fetch(rows, a.table.Load()) }
+
 // Close gives the memory back. Nobody may use a row any more.
 func (a *Arena) Close() error {
 	a.capacity.Store(0)
@@ -142,6 +146,8 @@ type memory interface {
 	sync() error
 	// forget may run beside reserve.
 	forget()
+	// fetch is Arena.Fetch of rows of a table.
+	fetch(rows []uint32, t *vec.Table)
 	close() error
 }
 

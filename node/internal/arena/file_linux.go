@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
 // filePage is what file offsets and lengths of mappings are multiples of: the largest page that Linux is built with.
@@ -64,6 +65,45 @@ func (m *file) forget() {
 	for _, chunk := range m.chunks {
 		_ = unix.Madvise(chunk, unix.MADV_DONTNEED) // the answer does not matter
 	}
+}
+
+// fetch has the system read rows without waiting: all at a time, where touching them one after the other would wait for each. If the first and
+// the last of them are in memory, so are the others, it is taken: to ask about each costs more than to compare it.
+func (m *file) fetch(rows []uint32, t *vec.Table) {
+	if len(rows) < 2 || there(t, rows[0]) && there(t, rows[len(rows)-1]) {
+		return
+	}
+	eachRun(rows, t, func(first uint32, n int) {
+		_ = unix.Madvise(pagesOf(t.At(first), n*t.Stride), unix.MADV_WILLNEED) // the answer does not matter
+	})
+}
+
+// eachRun visits rows that follow one another, in the list as in memory, together.
+func eachRun(rows []uint32, t *vec.Table, visit func(first uint32, n int)) {
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n] == rows[n-1]+1 && rows[n]>>t.Shift == rows[0]>>t.Shift {
+			n++
+		}
+		visit(rows[0], n)
+		rows = rows[n:]
+	}
+}
+
+// there reports whether the page that a row begins in is in memory, or cannot be asked about.
+func there(t *vec.Table, row uint32) bool {
+	var in byte
+	page := pagesOf(t.At(row), 1)
+	_, _, failed := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(unsafe.SliceData(page))), uintptr(len(page)), uintptr(unsafe.Pointer(&in)))
+	return failed != 0 || in&1 != 0
+}
+
+var pageSize = os.Getpagesize()
+
+// pagesOf are some bytes, from the beginning of their first page on.
+func pagesOf(at unsafe.Pointer, n int) []byte {
+	before := int(uintptr(at) % uintptr(pageSize))
+	return unsafe.Slice((*byte)(unsafe.Add(at, -before)), before+n)
 }
 
 func (m *file) sync() error {

@@ -2,7 +2,11 @@
 
 package arena
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
+)
 
 // chunkBytes is small: Go zeroes what is not used all the same.
 const chunkBytes = 512 << 10
@@ -26,6 +30,8 @@ func (h *heap) commit(int) (int, error) { return len(h.chunks) * h.size, nil }
 func (h *heap) sync() error { return nil }
 
 func (h *heap) forget() {}
+
+func (h *heap) fetch([]uint32, *vec.Table) {}
 
 func (h *heap) close() error {
 	h.chunks = nil
