@@ -19,8 +19,11 @@ const (
 
 func (s *search) rescored(n *net) int {
 	most := max(rescoreFactor*s.query.Limit, rescoreLeast)
-	if n.config.Codes.coarse() {
+	switch {
+	case n.config.Codes.coarse():
 		most = max(most, s.ef())
+	case n.config.Codes.Kind == Automatic:
+		most = max(most, s.held(n))
 	}
 	if o := s.query.Params.Oversampling; o > 1 {
 		most = max(most, int(min(o*float64(s.query.Limit), hnsw.MaxEf)))
@@ -83,7 +86,7 @@ func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err err
 	}
 	s.cutWalked(most)
 	s.exact = s.query.Params.KeepScores
-	return s.visitWalked(s.rows)
+	return s.visitWalked(s.rows, most)
 }
 
 // compareCodes compares the query with rows by their codes, and notes those that are nearer than bound. An estimate that overflowed

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
@@ -35,18 +36,20 @@ func shapes(seed uint64, size int) map[string]func() []float32 {
 	}
 }
 
-// pair is an index as it is by default, and one that is walked on whole vectors.
+// pair is an index as it is by default, in memory or on the disk, and one that is walked on whole vectors.
 type pair struct {
 	bytes, whole *dense.Index
 	queries      [][]float32
 	exact        [][]dense.Hit
 }
 
-func newPair(t *testing.T, d vec.Distance, size int) *pair {
+func newPair(t *testing.T, d vec.Distance, size int, onDisk bool) *pair {
 	config := graphConfig
 	config.Threads = 1 // the same graph in every run
+	config.OnDisk = onDisk
 	// One thread has to do for everything: who holds it while waiting for another would wait for ever.
-	p := &pair{bytes: newIndex(t, dense.Options{Size: size, Distance: d, Config: config, Pool: dense.NewPool(1)})}
+	p := &pair{bytes: newIndex(t, dense.Options{Size: size, Distance: d, Config: config, Pool: dense.NewPool(1), Dir: t.TempDir()})}
+	config.OnDisk = false
 	config.Codes.Kind = dense.Whole
 	p.whole = newIndex(t, dense.Options{Size: size, Distance: d, Config: config})
 	return p
@@ -115,7 +118,7 @@ func TestBytesFindWhatWholeVectorsFind(t *testing.T) {
 			for _, name := range []string{"even", "centres", "heavy"} {
 				for _, size := range []int{12, 48} {
 					draw := shapes(uint64(size), size)[name]
-					p := newPair(t, d, size)
+					p := newPair(t, d, size, false)
 					p.fill(t, d, 0, count, draw)
 					p.ask(t, d, queries, draw)
 					for _, ef := range []int{10, 16, 32, 64, 128} {
@@ -136,15 +139,67 @@ func TestBytesFindWhatWholeVectorsFind(t *testing.T) {
 	}
 }
 
-// Vectors come that lie so close to one another that bytes cannot tell them apart: the index notices.
-func TestBytesGiveWay(t *testing.T) {
+// Vectors on the disk have codes of half the length, are compared again only as far as it takes, and are found all the same, after a
+// restart too.
+func TestHalvesOfBytesFindWhatWholeVectorsFind(t *testing.T) {
+	count, queries, allowed := uint32(2000), 200, 0.01
+	if raced {
+		count, queries, allowed = 400, 30, 0.03
+	}
+	for _, d := range distances {
+		const size = 48
+		draw := shapes(size, size)["even"]
+		p := newPair(t, d, size, true)
+		p.fill(t, d, 0, count, draw)
+		p.ask(t, d, queries, draw)
+		if got := p.bytes.CodeBytes(); got < size/2 || got > size/2+12 {
+			t.Errorf("%s: codes of %d bytes for %d components", d, got, size)
+		}
+		wider := p.bytes.Wider()
+		for _, ef := range []int{16, 64} {
+			if bytes, whole := p.recall(t, p.bytes, ef), p.recall(t, p.whole, ef); bytes < whole-allowed {
+				t.Errorf("%s, ef %d, wider %d: recall %.4f, on whole vectors %.4f", d, ef, wider, bytes, whole)
+			}
+		}
+		p.restart(t, d, size)
+		if again := p.bytes.Wider(); again != wider || p.bytes.CodeBytes() < size/2 || p.bytes.CodeBytes() > size/2+12 {
+			t.Errorf("%s: after a restart codes of %d bytes, of which %d more hold the nearest, not %d", d, p.bytes.CodeBytes(), again, wider)
+		}
+		if bytes, whole := p.recall(t, p.bytes, 64), p.recall(t, p.whole, 64); bytes < whole-allowed {
+			t.Errorf("%s, after a restart: recall %.4f, on whole vectors %.4f", d, bytes, whole)
+		}
+		p.close(t)
+	}
+}
+
+// restart saves the index as it is by default, and goes on with another that was loaded from the files.
+func (p *pair) restart(t *testing.T, d vec.Distance, size int) {
+	t.Helper()
+	dir := t.TempDir()
+	save(t, p.bytes, dir, 1)
+	closeIndex(t, p.bytes)
+	config := graphConfig
+	config.Threads, config.OnDisk = 1, true
+	p.bytes = newIndex(t, dense.Options{Size: size, Distance: d, Config: config, Pool: dense.NewPool(1), Dir: t.TempDir()})
+	if _, err := p.bytes.Load(dir, func(id point.ID, _ uint64) (uint32, bool) { return uint32(id.Number()), true }); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, p.bytes)
+}
+
+// Vectors come that lie so close to one another that codes cannot tell them apart: the index notices.
+func TestCodesGiveWay(t *testing.T) {
 	const size = 8
 	few, many := uint32(1000), uint32(6000)
 	if raced {
 		few, many = 200, 1200
 	}
-	for _, d := range []vec.Distance{vec.Euclid, vec.Cosine} {
-		p := newPair(t, d, size)
+	for _, c := range []struct {
+		d      vec.Distance
+		onDisk bool
+	}{{vec.Euclid, false}, {vec.Cosine, false}, {vec.Euclid, true}} {
+		d := c.d
+		p := newPair(t, d, size, c.onDisk)
 		rnd := rand.New(rand.NewPCG(3, 3))
 		wide := func() []float32 {
 			v := make([]float32, size)

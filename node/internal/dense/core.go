@@ -106,6 +106,16 @@ func (c *core) forget() {
 	}
 }
 
+// fetch has the system read rows from..to-1, wordRows at most, if they lie in a file.
+func (c *core) fetch(from, to uint32) {
+	var rows [wordRows]uint32
+	n := min(int(to-from), wordRows)
+	for i := range n {
+		rows[i] = from + uint32(i)
+	}
+	c.vectors.Fetch(rows[:n])
+}
+
 func (c *core) removeFiles() (err error) {
 	for _, name := range c.files {
 		err = errors.Join(err, removeIfThere(name))

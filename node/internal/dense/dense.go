@@ -52,9 +52,9 @@ type Index struct {
 	leastSub int64
 	subStep  uint64
 
-	state atomic.Pointer[state] // what new snapshots see
-	full  atomic.Pointer[Config]
-	whole atomic.Bool // bytes do not do for these vectors
+	state    atomic.Pointer[state] // what new snapshots see
+	full     atomic.Pointer[Config]
+	coarsest atomic.Uint32 // form that may do for these vectors (net.go)
 
 	mu struct { // held by changes, and by who puts another core in place
 		sync.Mutex
@@ -115,7 +115,7 @@ func (x *Index) SetConfig(c Config) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if before := x.full.Swap(&c); before.Codes != c.Codes {
-		x.whole.Store(false)
+		x.coarsest.Store(packedForm)
 	}
 	x.forgiveLocked()
 	x.wakeLocked()

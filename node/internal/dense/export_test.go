@@ -123,3 +123,14 @@ func (s Snapshot) CheckSubs() (subs map[Value]Sub, wrong []string) {
 	}
 	return subs, wrong
 }
+
+// CodeBytes is how long a row's code is; 0: the graph is walked on whole vectors.
+func (x *Index) CodeBytes() int {
+	if n := x.mu.core.net.Load(); n.codec != nil {
+		return n.codec.Bytes()
+	}
+	return 0
+}
+
+// Wider is how many more than ten candidates by code hold the ten nearest.
+func (x *Index) Wider() int { return int(x.mu.core.net.Load().wider.Load()) }

@@ -220,7 +220,7 @@ func parseState(f io.Reader, length int64) (*saved, error) {
 		s.judged, s.wider = r.number(), r.number()
 	}
 	// Each row takes a byte at least: what does not fit into the file is damage, and must not be made room for.
-	if r.err != nil || codec > maxCodec || int64(codec)+int64(s.rows) > length || s.linked > s.rows || s.wider > mostDisplaced {
+	if r.err != nil || codec > maxCodec || int64(codec)+int64(s.rows) > length || s.linked > s.rows || s.wider > mostPacked {
 		return nil, damaged("%d rows, %d linked, codec of %d bytes, in %d bytes", s.rows, s.linked, codec, length)
 	}
 	s.codec = bytes.Clone(r.bytes(int(codec)))

@@ -18,6 +18,7 @@ import (
 const (
 	judgedNear    = 10  // the true nearest
 	mostDisplaced = 20  // that they may come so much later by codes
+	mostPacked    = 54  // by packed ones, which save memory and not time
 	missedShare   = 300 // all but one in so many
 	judgedGrowth  = 4
 	judgedQueries = 128
@@ -45,8 +46,13 @@ func (x *Index) judge() error {
 	if ok {
 		return nil
 	}
-	x.log.Info("bytes do not tell these vectors apart: the graph is built anew", "vectors", linked, "whole", first)
-	x.whole.Store(first)
+	switch {
+	case packed(n.codec):
+		x.coarsest.Store(byteForm)
+	case first:
+		x.coarsest.Store(wholeForm)
+	}
+	x.log.Info("codes do not tell these vectors apart: the graph is built anew", "vectors", linked, "packed", packed(n.codec), "first", first)
 	x.mu.Lock()
 	x.worker.judging = false
 	x.mu.Unlock()
@@ -69,17 +75,21 @@ func (x *Index) verdict(c *core, n *net, linked uint32) (wider int, ok bool, err
 	byCode, exact := n.scorer(false), n.scorer(true)
 	defer n.done(byCode, false)
 	defer n.done(exact, true)
-	return displaced(x.worker.ctx, byCode, exact, queries, living)
+	most := mostDisplaced
+	if packed(n.codec) {
+		most = mostPacked
+	}
+	return displaced(x.worker.ctx, byCode, exact, c.vectors.Fetch, queries, living, most)
 }
 
-// displacement is displaced of a sample among itself.
-func displacement(codec quant.Codec, d vec.Distance, size int, sample [][]float32) (wider int, ok bool, err error) {
+// displacement is displaced of a sample among itself: whether that is no more than most.
+func displacement(codec quant.Codec, d vec.Distance, size int, sample [][]float32, most int) (ok bool, err error) {
 	if len(sample) < leastJudged {
-		return mostDisplaced, true, nil
+		return true, nil
 	}
 	whole, err := quant.NewFull(d, size)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	rows := make([]uint32, len(sample))
 	for i := range rows {
@@ -87,20 +97,24 @@ func displacement(codec quant.Codec, d vec.Distance, size int, sample [][]float3
 	}
 	byCode, done, err := scorerOf(codec, sample)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	exact, done2, err := scorerOf(whole, sample)
 	if err != nil {
-		return 0, false, err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, done2()) }()
 	var queries [][]float32
 	for i := 0; i < len(sample); i += max(1, len(sample)/judgedQueries) {
 		queries = append(queries, sample[i])
 	}
-	return displaced(context.Background(), byCode, exact, queries, rows)
+	_, ok, err = displaced(context.Background(), byCode, exact, unfetched, queries, rows, most)
+	return ok, err
 }
+
+// unfetched is for rows that are in memory.
+func unfetched([]uint32) {}
 
 // scorerOf encodes vectors.
 func scorerOf(codec quant.Codec, vectors [][]float32) (s quant.Scorer, done func() error, err error) {
@@ -118,17 +132,17 @@ func scorerOf(codec quant.Codec, vectors [][]float32) (s quant.Scorer, done func
 }
 
 // displaced returns how many candidates more than the true nearest are to be kept by codes for those to be among them,
-// and whether that is not too many.
-func displaced(ctx context.Context, byCode, exact quant.Scorer, queries [][]float32, rows []uint32) (wider int, ok bool, err error) {
-	nearest, err := nearestBy(ctx, exact, queries, rows, judgedNear)
+// and whether that is no more than most. fetch is arena.Arena.Fetch of whole vectors.
+func displaced(ctx context.Context, byCode, exact quant.Scorer, fetch func([]uint32), queries [][]float32, rows []uint32, most int) (wider int, ok bool, err error) {
+	nearest, err := nearestBy(ctx, exact, fetch, queries, rows, judgedNear)
 	if err != nil {
 		return 0, false, err
 	}
-	byCodes, err := nearestBy(ctx, byCode, queries, rows, judgedNear+mostDisplaced)
+	byCodes, err := nearestBy(ctx, byCode, unfetched, queries, rows, judgedNear+most)
 	if err != nil {
 		return 0, false, err
 	}
-	var missed [mostDisplaced + 1]int
+	missed := make([]int, most+1)
 	total := 0
 	for i, near := range nearest {
 		coded := byCodes[i]
@@ -150,16 +164,17 @@ func displaced(ctx context.Context, byCode, exact quant.Scorer, queries [][]floa
 			return w, true, nil
 		}
 	}
-	return mostDisplaced, false, nil
+	return most, false, nil
 }
 
 // nearestBy returns, for each query, the k rows of the best scores, best first. Rows are read once, and compared with all queries
 // while they are at hand: they may lie in a file that has no room in memory.
-func nearestBy(ctx context.Context, s quant.Scorer, queries [][]float32, rows []uint32, k int) ([][]hnsw.Hit, error) {
+func nearestBy(ctx context.Context, s quant.Scorer, fetch func([]uint32), queries [][]float32, rows []uint32, k int) ([][]hnsw.Hit, error) {
 	var scores [wordRows * ctxEvery]float32
 	best := make([][]hnsw.Hit, len(queries))
 	for len(rows) > 0 {
 		n := min(len(rows), len(scores))
+		fetch(rows[:n])
 		for i, q := range queries {
 			if ctx.Err() != nil {
 				return nil, fmt.Errorf("judge codes: %w", ctx.Err())

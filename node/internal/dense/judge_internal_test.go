@@ -37,7 +37,14 @@ func TestJudgingReadsAllRowsOnce(t *testing.T) {
 		rows[i] = uint32(i)
 	}
 	s := new(onALine)
-	got, err := nearestBy(context.Background(), s, [][]float32{{0}, {5000.25}, {9999}}, rows, 3)
+	fetched := 0
+	fetch := func(next []uint32) {
+		if int(next[0]) != fetched || s.last >= next[0] && fetched > 0 {
+			t.Errorf("rows from %d on are fetched after %d, when %d was read", next[0], fetched, s.last)
+		}
+		fetched += len(next)
+	}
+	got, err := nearestBy(context.Background(), s, fetch, [][]float32{{0}, {5000.25}, {9999}}, rows, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,12 +57,15 @@ func TestJudgingReadsAllRowsOnce(t *testing.T) {
 			t.Errorf("query %d: %v, want %v", i, got[i], want)
 		}
 	}
+	if fetched != len(rows) {
+		t.Errorf("%d rows were fetched", fetched)
+	}
 	if s.turns != 0 {
 		t.Errorf("the reading turned back %d times", s.turns)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := nearestBy(ctx, s, [][]float32{{0}}, rows, 3); err == nil {
+	if _, err := nearestBy(ctx, s, unfetched, [][]float32{{0}}, rows, 3); err == nil {
 		t.Error("it goes on although nobody waits")
 	}
 }

@@ -28,7 +28,7 @@ type net struct {
 func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net, err error) {
 	n := &net{config: config, core: c}
 	n.wider.Store(mostDisplaced)
-	if n.codec, err = x.learn(from, config.Codes, rows); err != nil {
+	if n.codec, err = x.learn(from, &config, rows); err != nil {
 		return nil, err
 	}
 	if n.codec != nil {
@@ -132,11 +132,11 @@ const (
 )
 
 // learn makes the codec that a graph is to be walked on, nil for whole vectors.
-func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
-	if codes.Kind == Whole {
-		return nil, nil
-	}
+func (x *Index) learn(c *core, config *Config, rows uint32) (quant.Codec, error) {
+	codes := &config.Codes
 	switch codes.Kind {
+	case Whole:
+		return nil, nil
 	case Scalar:
 		return quant.TrainScalar(x.form.distance, x.form.size, codes.Quantile, c.sample(rows, largeSample))
 	case Product:
@@ -144,25 +144,54 @@ func (x *Index) learn(c *core, codes Codes, rows uint32) (quant.Codec, error) {
 		return quant.TrainProduct(x.worker.ctx, x.form.distance, x.form.size, int(codes.Compression), sample, x.full.Load().threads(), productSeed)
 	case Binary:
 		return quant.TrainBinary(x.form.distance, x.form.size, codes.Bits, codes.Query, c.sample(rows, largeSample))
-	case Automatic, Whole:
+	case Automatic:
 	}
-	if x.whole.Load() || x.form.datatype == vec.ByteType { // bytes were tried, or would be as long
+	return x.learnBytes(c.sample(rows, sampleRows), config.OnDisk && x.dir != "")
+}
+
+// learnBytes makes the codec that nobody declared: of bytes, or, for vectors on the disk, which nobody would put there who had
+// memory to spare, of half as much.
+func (x *Index) learnBytes(sample [][]float32, onDisk bool) (quant.Codec, error) {
+	d, size, coarsest := x.form.distance, x.form.size, x.coarsest.Load()
+	if coarsest == wholeForm || x.form.datatype == vec.ByteType { // codes were tried, or would be as long
 		return nil, nil
 	}
-	sample := c.sample(rows, sampleRows)
-	codec, err := quant.TrainScalar(x.form.distance, x.form.size, automaticQuantile, sample)
+	if onDisk && coarsest == packedForm {
+		codec, err := quant.TrainPacked(d, size, packedQuantile, sample)
+		if err != nil {
+			return nil, err
+		}
+		if ok, err := displacement(codec, d, size, sample, mostPacked); err != nil || ok {
+			return codec, err
+		}
+	}
+	codec, err := quant.TrainScalar(d, size, automaticQuantile, sample)
 	if err != nil {
 		return nil, err
 	}
-	_, ok, err := displacement(codec, x.form.distance, x.form.size, sample)
-	if err != nil || !ok {
+	if ok, err := displacement(codec, d, size, sample, mostDisplaced); err != nil || !ok {
 		return nil, err
 	}
 	return codec, nil
 }
 
-// automaticQuantile leaves out what would make the steps of all components coarse.
-const automaticQuantile = 0.999
+// The forms that a graph may be walked on if nobody declared one, the coarsest first.
+const (
+	packedForm uint32 = iota
+	byteForm
+	wholeForm
+)
+
+func packed(c quant.Codec) bool {
+	s, ok := c.(*quant.Scalar)
+	return ok && s.Packed()
+}
+
+// These leave out what would make the steps of all components coarse: of 16 steps more than of 256.
+const (
+	automaticQuantile = 0.999
+	packedQuantile    = 0.99
+)
 
 // sample returns about most rows that live, evenly spread.
 func (c *core) sample(rows, most uint32) (sample [][]float32) {

@@ -149,6 +149,9 @@ func saveRows(name string, s *state, from uint32, sums []uint32) (_ []uint32, er
 	sums = append([]uint32(nil), sums[:from/rowsPerBlock]...)
 	sum := uint32(0)
 	for row := from / rowsPerBlock * rowsPerBlock; row < s.rows; row++ {
+		if row%wordRows == 0 {
+			s.core.fetch(row, s.rows)
+		}
 		b := s.core.row(row)
 		sum = crc32.Update(sum, castagnoli, b)
 		if row%rowsPerBlock == rowsPerBlock-1 || row == s.rows-1 {

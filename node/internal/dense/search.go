@@ -217,6 +217,7 @@ func (s *search) compareRange(from, to uint32) error {
 
 // compare visits the first n of a group, whose vectors memory fetches ahead.
 func (s *search) compare(n int) error {
+	s.core.vectors.Fetch(s.group[:n])
 	s.whole.Score(s.group[:n], s.sums[:n])
 	for i, row := range s.group[:n] {
 		if err := s.visit(Hit{Label: s.core.label(row), Score: scoreOf(s.core.form.distance, s.sums[i])}); err != nil {

@@ -37,9 +37,21 @@ func (s *search) efOn(n *net) int {
 	if s.exact || n.config.Codes.Kind != Automatic {
 		return ef
 	}
+	return min(max(ef, s.held(n))+ef/efShare+efMore, hnsw.MaxEf)
+}
+
+// held is how many of the first by code hold the nearest.
+func (s *search) held(n *net) int {
 	limit := Part(s.query.Limit, s.query.Params.Share)
-	least := limit + (int(n.wider.Load())*limit+judgedNear-1)/judgedNear
-	return min(max(ef, least)+ef/efShare+efMore, hnsw.MaxEf)
+	return limit + (int(n.wider.Load())*limit+judgedNear-1)/judgedNear
+}
+
+// compared is how many of what a walk found are compared with whole vectors: no more than it takes if those have to be read.
+func (s *search) compared(n *net) int {
+	if s.exact || n.config.Codes.Kind != Automatic || s.core.dir == "" {
+		return hnsw.MaxEf
+	}
+	return s.held(n) + efMore
 }
 
 // What a walk on codes keeps more than it is asked for: a share, and a few.
@@ -90,7 +102,7 @@ func (s *search) walkAll(ctx context.Context, n *net, mark uint32) (err error) {
 	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
 		return s.walkUnder(ctx, n, hnsw.Filter{Accept: func(row uint32) bool { return row < mark && s.visible(row) }, Count: s.count})
 	}
-	return s.visitWalked(mark)
+	return s.visitWalked(mark, s.compared(n))
 }
 
 // found counts what a walk met that the snapshot shows.
@@ -109,7 +121,7 @@ func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) (err erro
 	if s.walked, err = n.graph.Search(ctx, s.scorer, s.efOn(n), &f, s.walked[:0]); err != nil {
 		return err
 	}
-	return s.visitWalked(s.rows)
+	return s.visitWalked(s.rows, s.compared(n))
 }
 
 // asking is a walk through so many rows alike, and comparisons with what it does not reach, or with everything.
@@ -131,7 +143,7 @@ func (s *search) walkAndAsk(a asking) error {
 		if err := a.beside(); err != nil {
 			return err
 		}
-		if err := s.visitWalked(a.mark); err != nil {
+		if err := s.visitWalked(a.mark, hnsw.MaxEf); err != nil {
 			return err
 		}
 		if s.best.Full() {
@@ -142,13 +154,16 @@ func (s *search) walkAndAsk(a asking) error {
 	return a.all()
 }
 
-// visitWalked visits the rows that a walk met, after comparing the query with them again if the walk's scores are
+// visitWalked visits the first rows that a walk met, after comparing the query with them again if the walk's scores are
 // estimates.
-func (s *search) visitWalked(mark uint32) error {
+func (s *search) visitWalked(mark uint32, most int) error {
 	n := 0
 	for _, h := range s.walked {
 		if h.Row >= mark || !s.visible(h.Row) {
 			continue
+		}
+		if most--; most < 0 {
+			break
 		}
 		if s.exact {
 			if err := s.visit(Hit{Label: s.core.label(h.Row), Score: scoreOf(s.core.form.distance, h.Score)}); err != nil {

@@ -77,7 +77,7 @@ func (s *search) walkWithin(ctx context.Context, w *within) (err error) {
 	if err := walk(s.efOn(n), &f); err != nil {
 		return err
 	}
-	return s.visitWalked(w.mark)
+	return s.visitWalked(w.mark, s.compared(n))
 }
 
 // placesToRows turns what a walk met into rows, without those that came to the graph after it was shown.
