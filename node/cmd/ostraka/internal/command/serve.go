@@ -1,9 +1,10 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -57,7 +58,7 @@ func serve(w World, cmd *cobra.Command) error {
 	for _, text := range o.Warnings {
 		logger.Warn("a setting looks wrong", "warning", text)
 	}
-	limitGarbage(w, o.MemoryLimit)
+	defer limitGarbage(cmd.Context(), w, o.MemoryLimit)()
 	err = server.Run(cmd.Context(), server.Options{
 		DataDir: o.DataDir, Name: o.Name, Zone: o.Zone, Version: w.Version, Commit: w.Commit,
 		HTTPAddr: o.HTTPAddr, GRPCAddr: o.GRPCAddr, PeerAddr: o.PeerAddr,
@@ -72,15 +73,19 @@ func serve(w World, cmd *cobra.Command) error {
 	return nil
 }
 
-// limitGarbage has the runtime give back what is no longer used before data are refused for its sake.
-func limitGarbage(w World, limit int64) {
+// limitGarbage has the runtime give back what is no longer used before data are refused for its sake, until end is called.
+func limitGarbage(ctx context.Context, w World, limit int64) (end func()) {
 	if w.Lookup != nil {
 		if _, set := w.Lookup("GOMEMLIMIT"); set {
-			return
+			return func() {}
 		}
 	}
-	if limit = overload.MemoryLimit(limit); limit > 0 {
-		debug.SetMemoryLimit(limit / 10 * 9)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { overload.LimitGarbage(ctx, overload.MemoryLimit(limit)) })
+	return func() {
+		cancel()
+		wg.Wait()
 	}
 }
 
