@@ -12,6 +12,7 @@ import (
 const (
 	garbageEvery = time.Second
 	garbageLeast = 16 << 20 // beside what is alive and a quarter more: with less it would do nothing but collect
+	garbageStep  = 4 << 20  // a change of less is not worth stopping everything for a moment
 )
 
 // LimitGarbage has Go's collector keep this process below a limit as long as the context lasts, whatever else the process takes. 0 is
@@ -22,10 +23,14 @@ func LimitGarbage(ctx context.Context, limit int64) {
 	}
 	ticker := time.NewTicker(garbageEvery)
 	defer ticker.Stop()
+	told := int64(0)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	for {
 		metrics.Read(live)
-		debug.SetMemoryLimit(garbageLimit(limit, ownBytes()-goBytes(), int64(live[0].Value.Uint64())))
+		if now := garbageLimit(limit, ownBytes()-goBytes(), int64(live[0].Value.Uint64())); max(now-told, told-now) >= garbageStep {
+			debug.SetMemoryLimit(now)
+			told = now
+		}
 		select {
 		case <-ctx.Done():
 			return
