@@ -1,6 +1,9 @@
 package dense
 
-import "github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+import (
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+)
 
 // Config says how an index is kept. All of it can be changed while the index is in use (SetConfig).
 type Config struct {
@@ -30,6 +33,9 @@ type Config struct {
 	DeletedThreshold float64
 	VacuumMinVectors int
 }
+
+// degree is what a graph makes of a declared number of links, which may be one that it cannot have.
+func degree(m int) int { return min(max(m, hnsw.MinM), hnsw.MaxM) }
 
 // wantsGraph reports whether so many vectors of a form are to be in a graph.
 func (c *Config) wantsGraph(count int, f *form) bool {

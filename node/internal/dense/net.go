@@ -38,7 +38,7 @@ func (x *Index) newNet(c *core, config Config, from *core, rows uint32) (_ *net,
 	}
 	file, err := x.newFile(c, config.GraphOnDisk)
 	if err == nil {
-		n.graph, err = hnsw.New(hnsw.Options{M: max(config.M, hnsw.MinM), EfConstruct: max(config.EfConstruct, 1), File: file})
+		n.graph, err = hnsw.New(hnsw.Options{M: degree(config.M), EfConstruct: max(config.EfConstruct, 1), File: file})
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.close())

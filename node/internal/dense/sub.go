@@ -62,7 +62,7 @@ func (x *Index) newSub(c *core, s shape) (_ *sub, err error) {
 	if b.file, err = x.newFile(c, x.full.Load().GraphOnDisk); err != nil {
 		return nil, err
 	}
-	b.graph, err = hnsw.New(hnsw.Options{M: min(max(s.m, hnsw.MinM), hnsw.MaxM), EfConstruct: max(s.efConstruct, 1), File: b.file})
+	b.graph, err = hnsw.New(hnsw.Options{M: degree(s.m), EfConstruct: max(s.efConstruct, 1), File: b.file})
 	return b, err
 }
 
