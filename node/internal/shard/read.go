@@ -111,7 +111,9 @@ func (s *Shard) Get(ctx context.Context, req GetRequest) ([]point.Record, error)
 // stored begins the target of a point by its id; ok tells whether there is one.
 func (r *reader) stored(id point.ID) (t storedTarget, ok bool, err error) {
 	rec, ok, err := r.view.Payload(r.s.gen, id)
-	return r.target(rec), ok, err
+	t = r.target(rec)
+	t.id = id // also of a point that has no record
+	return t, ok, err
 }
 
 // target is the point of a payload record, whose bytes stay as they are for as long as it is used.
