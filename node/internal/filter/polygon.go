@@ -65,7 +65,7 @@ func (p *GeoPolygon) Contains() func(Geo) bool {
 }
 
 func (p *GeoPolygon) contains(g Geo) bool {
-	if windings(p.Exterior, g) == 0 {
+	if n, _ := wind(p.Exterior, g); n == 0 {
 		return false
 	}
 	for _, ring := range p.Interiors {
@@ -76,17 +76,8 @@ func (p *GeoPolygon) contains(g Geo) bool {
 	return true
 }
 
-// windings returns how often a ring winds around a place, 0 for one on its edge.
-func windings(ring []Geo, g Geo) int {
-	n, edge := wind(ring, g)
-	if edge {
-		return 0
-	}
-	return n
-}
-
-// wind counts, with their direction, the sides that cross the line from a place to the east; it ends where the place lies on a
-// side.
+// wind returns how often a ring winds around a place, 0 for one on its edge: it counts, with their direction, the sides that cross the
+// line from the place to the east.
 func wind(ring []Geo, g Geo) (n int, edge bool) {
 	for i := range len(ring) - 1 {
 		a, b := ring[i], ring[i+1]
