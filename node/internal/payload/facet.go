@@ -115,21 +115,32 @@ func (s *Set) Facets(path string, within *roaring.Bitmap, yield func(Facet)) (un
 		unsure.And(within)
 		within = roaring.AndNot(within, unsure)
 	}
-	counted := func(v any, n uint64) {
-		if n > 0 {
-			yield(Facet{v, n})
-		}
-	}
+	f.facets(within, 1, yield)
+	return unsure, true
+}
+
+// facets calls yield with the values that at least so many labels in within (nil: all) have, by the index alone.
+func (f *field) facets(within *roaring.Bitmap, least uint64, yield func(Facet)) {
 	switch x := f.index.(type) {
 	case *keywords:
-		x.counts(within, func(text string, n uint64) { counted(x.decode(text), n) })
+		x.counts(within, func(text string, n uint64) {
+			if n >= least {
+				yield(Facet{x.decode(text), n})
+			}
+		})
 	case *integers:
-		x.counts(within, func(key int64, n uint64) { counted(key, n) })
+		x.counts(within, func(key int64, n uint64) {
+			if n >= least {
+				yield(Facet{key, n})
+			}
+		})
 	case *bools:
-		counted(false, common(x.no.bm, within))
-		counted(true, common(x.yes.bm, within))
+		for _, v := range [...]Facet{{false, common(x.no.bm, within)}, {true, common(x.yes.bm, within)}} {
+			if v.Count >= least {
+				yield(v)
+			}
+		}
 	}
-	return unsure, true
 }
 
 func common(bm, within *roaring.Bitmap) uint64 {
