@@ -192,7 +192,7 @@ func (e *edit) beginMove(c *Collection, b BeginMove) (MoveID, error) {
 		if slots.Meets(&other) {
 			return 0, refuse("move %d is about some of these slots already", m.ID)
 		}
-		if m.Running() && (m.about(b.Source) || m.about(b.Target)) {
+		if m.Running() && (m.About(b.Source) || m.About(b.Target)) {
 			return 0, refuse("move %d is about one of the shards %d and %d already", m.ID, b.Source, b.Target)
 		}
 	}
@@ -203,7 +203,8 @@ func (e *edit) beginMove(c *Collection, b BeginMove) (MoveID, error) {
 	return m.ID, nil
 }
 
-func (m *Move) about(id ShardID) bool { return m.Source == id || m.Target == id }
+// About reports whether slots move from or to a shard.
+func (m *Move) About(id ShardID) bool { return m.Source == id || m.Target == id }
 
 // flip changes the owner. It asks for the unsafe promotions of both shards and not for their versions: what does not lose
 // entries may happen meanwhile, and a flip is not to wait for it.
@@ -256,7 +257,7 @@ func (e *edit) dropShard(ref ShardRef) error {
 		return refuse("shard %d of collection %d owns slots", ref.Shard, ref.Collection)
 	case g.Excess() == 0:
 		return refuse("collection %d is to have %d shards%s and has %d", ref.Collection, g.Number, g.Of(), len(g.Shards))
-	case slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.Running() && m.about(ref.Shard) }):
+	case slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.Running() && m.About(ref.Shard) }):
 		return refuse("slots are to move to or from shard %d of collection %d", ref.Shard, ref.Collection)
 	}
 	c = e.collection(ref.Collection)
@@ -265,7 +266,7 @@ func (e *edit) dropShard(ref ShardRef) error {
 	c.Shards = slices.Delete(c.Shards, i, i+1)
 	delete(e.shards, ref)
 	for _, m := range c.Moves { // what was to be cleaned up is gone
-		if m.about(ref.Shard) {
+		if m.About(ref.Shard) {
 			next := e.move(c.ID, m.ID)
 			next.SourceDone, next.TargetDone = next.SourceDone || m.Source == ref.Shard, next.TargetDone || m.Target == ref.Shard
 		}

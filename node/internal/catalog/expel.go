@@ -158,7 +158,7 @@ func survivor(s *State, sh *Shard, id PeerID, alive func(PeerID) bool) PeerID {
 // loseShard prepares what becomes of a shard that may lose something.
 func loseShard(s *State, ref ShardRef, sh *Shard, placer *Placer, keep PeerID) (Loss, error) {
 	c := s.Collections[ref.Collection]
-	if slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.Source == ref.Shard || m.Target == ref.Shard }) {
+	if slices.ContainsFunc(c.Moves, func(m *Move) bool { return m.About(ref.Shard) }) {
 		return Loss{}, refuse("points move from or to shard %d of `%s`: cancel the change of its number of shards first", ref.Shard, c.Name)
 	}
 	if keep != 0 {

@@ -128,7 +128,7 @@ func (e *edit) fillable(c *Collection, from, to Group) error {
 // checkUnfilled refuses to change the shards of a group while one is filled from it, or it itself.
 func (c *Collection) checkUnfilled(g Group, what string) error {
 	for _, m := range c.Moves {
-		if m.Fill == 0 || !slices.ContainsFunc(g.Shards, func(sh *Shard) bool { return m.about(sh.ID) }) {
+		if m.Fill == 0 || !slices.ContainsFunc(g.Shards, func(sh *Shard) bool { return m.About(sh.ID) }) {
 			continue
 		}
 		if m.Running() {

@@ -138,7 +138,7 @@ func (p *movePlan) keep() {
 }
 
 func (p *movePlan) busy(id ShardID) bool {
-	return slices.ContainsFunc(p.g.Moves, func(m *Move) bool { return m.Running() && m.about(id) })
+	return slices.ContainsFunc(p.g.Moves, func(m *Move) bool { return m.Running() && m.About(id) })
 }
 
 // begin pairs those that give with those that get, both in the order of their ids.

@@ -27,7 +27,7 @@ func StandingOf(s *catalog.State, col *catalog.Collection, sh *catalog.Shard) *S
 	st := &Standing{Epoch: col.Epoch, Since: sh.Epoch, Owned: sh.Owned(), Floor: sh.MinIndex(), shard: sh.ID, last: s.NextMove}
 	st.All = st.Owned.Len() == slot.Count
 	for _, m := range col.Moves {
-		if m.Source == sh.ID || m.Target == sh.ID {
+		if m.About(sh.ID) {
 			st.moves = append(st.moves, m)
 		}
 	}

@@ -201,7 +201,7 @@ func (p *planner) evenPrimaries() {
 // make a pause of writes longer.
 func (l *look) slotsMove() bool {
 	return slices.ContainsFunc(l.col.Moves, func(m *catalog.Move) bool {
-		return m.Running() && (m.Source == l.ref.Shard || m.Target == l.ref.Shard)
+		return m.Running() && m.About(l.ref.Shard)
 	})
 }
 
