@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"github.com/ostraka/terraform-provider-ostraka/client"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/session"
 	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
@@ -34,7 +34,7 @@ func (c *collection) overlay(ctx context.Context, m *model) bool {
 		}
 		left = overlayNumber(&m.ReplicationFactor, replicas, "replicas", left)
 	}
-	m.Unfinished = leftText(left)
+	m.Unfinished = session.Left(left)
 	return len(left) == 0
 }
 
@@ -48,13 +48,6 @@ func overlayNumber(declared *types.Int64, there uint32, of string, left []string
 	return left
 }
 
-func leftText(left []string) types.String {
-	if len(left) == 0 {
-		return types.StringNull()
-	}
-	return types.StringValue(strings.Join(left, "; "))
-}
-
 // overlayPlain is overlay by what a plain Qdrant shows.
 func (c *collection) overlayPlain(ctx context.Context, m *model) bool {
 	setup, err := c.session.Client.Setup(ctx, m.Name.ValueString())
@@ -62,7 +55,7 @@ func (c *collection) overlayPlain(ctx context.Context, m *model) bool {
 		return false
 	}
 	left := overlayNumber(&m.ReplicationFactor, wait.ReachedByHand(setup, uint32(m.ReplicationFactor.ValueInt64())), "replicas", nil)
-	m.Unfinished = leftText(left)
+	m.Unfinished = session.Left(left)
 	return len(left) == 0
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -22,6 +23,14 @@ func UnfinishedAttribute() schema.Attribute {
 			"waits for it, or turns it round where something else is declared by then. Null otherwise.",
 		PlanModifiers: []planmodifier.String{nothing{}},
 	}
+}
+
+// Left is the value of UnfinishedAttribute where some things are left, each said in a text.
+func Left(texts []string) types.String {
+	if len(texts) == 0 {
+		return types.StringNull()
+	}
+	return types.StringValue(strings.Join(texts, "; "))
 }
 
 // nothing plans null.

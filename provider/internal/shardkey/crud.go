@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -157,10 +156,7 @@ func left(declared, there client.ShardKeyPlacement) types.String {
 	if !slices.Equal(declared.Placement, there.Placement) {
 		texts = append(texts, "replicas are on peers on which they are not to be")
 	}
-	if len(texts) == 0 {
-		return types.StringNull()
-	}
-	return types.StringValue(strings.Join(texts, "; "))
+	return session.Left(texts)
 }
 
 // reachedBy is a key's declaration with what there is: as many shards and copies, on the peers that it may be on or still is.
