@@ -131,6 +131,35 @@ func (b *brake) wait() {
 	}
 }
 
+// hold stops a disk until the test lets it go on or ends: a held disk would keep its peer from being closed.
+func (c *cluster) hold(b *brake) (release func()) {
+	b.Lock()
+	release = sync.OnceFunc(b.Unlock)
+	c.t.Cleanup(release)
+	return release
+}
+
+// unblocks returns what closes a channel that something waits for, which happens when the test ends at the latest.
+func unblocks(t *testing.T, waits chan struct{}) (release func()) {
+	release = sync.OnceFunc(func() { close(waits) })
+	t.Cleanup(release)
+	return release
+}
+
+// receive waits for what has to come.
+func receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	select {
+	case got := <-from:
+		return got
+	case <-deadline.C:
+		t.Fatalf("waited in vain until %s", what)
+		panic("unreachable")
+	}
+}
+
 // stop takes a peer away, with everything in flight to it.
 func (c *cluster) stop(id catalog.PeerID) {
 	c.t.Helper()
@@ -331,10 +360,13 @@ func (c *cluster) write(ref catalog.ShardRef, op []byte) uint64 {
 	return index
 }
 
-// eventually tries until f succeeds, for 20 s at most.
+// patience is how long a test waits for what has to happen.
+const patience = 20 * time.Second
+
+// eventually tries until f succeeds, for a while.
 func (c *cluster) eventually(what string, f func() error) {
 	c.t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
 		err := f()

@@ -88,7 +88,7 @@ func TestAnOldPrimaryConfirmsNothing(t *testing.T) {
 		waiting <- err
 	}()
 	// The primary asks for a promotion when it hears of that, and is fenced by it: who waits is sent away at once.
-	if err := <-waiting; !fault.Is(err, fault.NotPrimary) {
+	if err := receive(t, "the read is answered", waiting); !fault.Is(err, fault.NotPrimary) {
 		t.Errorf("got %v, want NotPrimary", err)
 	}
 	c.eventually("the next primary confirms", func() error {
@@ -115,7 +115,7 @@ func TestConfirmEndsWithItsContextAndItsReplica(t *testing.T) {
 		waiting <- err
 	}()
 	c.stop(1)
-	if err := <-waiting; err == nil || fault.Is(err, fault.Timeout) {
+	if err := receive(t, "the read is answered", waiting); err == nil || fault.Is(err, fault.Timeout) {
 		t.Errorf("after the replica was closed: %v", err)
 	}
 	c.mu.Lock()

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"context"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/catalog"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/replication"
 )
@@ -54,6 +56,22 @@ func (m *Manager) Occupy(ref catalog.ShardRef, enough func(replication.Status) b
 		panic(err)
 	}
 	return is
+}
+
+// Follows reports whether the primary of a shard follows what a collection's declaration says, and has nothing to apply.
+func (m *Manager) Follows(ref catalog.ShardRef, col *catalog.Collection) bool {
+	m.mu.RLock()
+	s := *m.mu.slots[ref]
+	m.mu.RUnlock()
+	if s.col != col || s.runner == nil {
+		return false
+	}
+	var follows bool
+	err := s.runner.spread(context.Background(), func(now replication.Status) bool {
+		follows = s.runner.standing == s.standing && s.runner.wanted == nil && !s.runner.applying && s.runner.appliedTo == now.CommitIndex
+		return true
+	})
+	return err == nil && follows
 }
 
 // Still reports whether none of the replicas here has anything outstanding.

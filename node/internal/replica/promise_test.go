@@ -61,7 +61,7 @@ func TestAReplicaAcknowledgesWhatIsDurable(t *testing.T) {
 	c.write(ref, upsert(1))
 	c.equal(ref, 1, 2)
 	c.frozen.Store(true) // nobody is demoted
-	held.Lock()
+	release := c.hold(&held)
 	sh := c.shard(ref)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -74,13 +74,12 @@ func TestAReplicaAcknowledgesWhatIsDurable(t *testing.T) {
 	defer timer.Stop()
 	select {
 	case err := <-answered:
-		held.Unlock()
 		t.Fatalf("a write is answered (%v) while one of two disks does not have it", err)
 	case <-timer.C:
 	}
-	held.Unlock()
+	release()
 	c.frozen.Store(false)
-	<-answered // with whatever: how long the disk took is nobody's promise
+	receive(t, "the write is answered", answered) // with whatever: how long the disk took is nobody's promise
 	c.write(ref, upsert(3))
 	c.equal(ref, 1, 2)
 }

@@ -179,7 +179,7 @@ func TestASnapshotGoesOnAfterARestartOfEitherSide(t *testing.T) {
 				return nil
 			}
 			c.start(3)
-			<-held
+			receive(t, "the first chunks come", held)
 			c.stop(victim)
 			c.start(victim)
 			sent.Store(1 << 40)
@@ -200,7 +200,8 @@ func TestASnapshotGoesOnAtTheNextPrimary(t *testing.T) {
 	c.equal(ref, 1, 2, 3)
 	c.away(ref, 3, 200)
 	var sent atomic.Int64
-	held, release := make(chan struct{}), make(chan struct{})
+	held, released := make(chan struct{}), make(chan struct{})
+	release := unblocks(t, released)
 	c.line = func(_ catalog.PeerID, chunk *replica.SnapshotChunk) error {
 		if sent.Add(int64(len(chunk.Data))); sent.Load() > 10_000 {
 			select {
@@ -208,12 +209,12 @@ func TestASnapshotGoesOnAtTheNextPrimary(t *testing.T) {
 			default:
 				close(held)
 			}
-			<-release
+			<-released
 		}
 		return nil
 	}
 	c.start(3)
-	<-held
+	receive(t, "the first chunks come", held)
 	c.promoteTo(ref, 2)
 	c.eventually("the transfer names the next primary", func() error {
 		for _, tr := range c.mu.up[3].manager.Transfers() {
@@ -221,11 +222,7 @@ func TestASnapshotGoesOnAtTheNextPrimary(t *testing.T) {
 				return nil
 			}
 		}
-		select {
-		case <-release:
-		default:
-			close(release)
-		}
+		release()
 		if c.state(ref, 3).State == catalog.Active {
 			return nil
 		}
@@ -524,16 +521,17 @@ func TestATransferEndsWhenItsShardIsGone(t *testing.T) {
 	c.away(ref, 2, 100)
 	held := make(chan struct{})
 	var once sync.Once
-	release := make(chan struct{})
+	released := make(chan struct{})
+	release := unblocks(t, released)
 	c.line = func(_ catalog.PeerID, chunk *replica.SnapshotChunk) error {
 		if len(chunk.Data) > 0 {
 			once.Do(func() { close(held) })
-			<-release
+			<-released
 		}
 		return nil
 	}
 	c.start(2)
-	<-held
+	receive(t, "the first chunks come", held)
 	name := "c"
 	if r := c.apply(catalog.Command{DeleteCollection: &name}); r.Err != nil {
 		t.Fatal(r.Err)
@@ -548,7 +546,7 @@ func TestATransferEndsWhenItsShardIsGone(t *testing.T) {
 		}
 		return err
 	})
-	close(release)
+	release()
 	c.eventually("nothing is left of what was received", func() error {
 		gens, err := c.mu.up[2].store.Generations()
 		if err == nil && len(gens)+len(c.mu.up[2].manager.Transfers()) != 0 {

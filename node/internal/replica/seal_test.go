@@ -40,11 +40,18 @@ func TestASealThatWasJustAppliedIsLookedForWhereItStands(t *testing.T) {
 		c.frozen.Store(false)
 		return errors.New("they are not")
 	})
-	held.Lock()
-	defer held.Unlock()
+	c.hold(held)
 	end := replication.Index(c.lastIndex(1, ref))
 	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 1, Seal: true}})
+	state, _ := c.Watch()
+	c.eventually("the primary does nothing but wait for the seal", func() error {
+		if !m.Follows(ref, state.Collections[ref.Collection]) {
+			return errors.New("it does not")
+		}
+		return nil
+	})
 	released := make(chan struct{})
+	release := unblocks(t, released)
 	occupied := m.Occupy(ref, func(s replication.Status) bool { return s.CommitIndex > end }, released)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -54,24 +61,24 @@ func TestASealThatWasJustAppliedIsLookedForWhereItStands(t *testing.T) {
 		for ctx.Err() == nil && feed(ctx, last, func(uint64) {}) != nil { // the shard may learn of the phase later than it waits for it
 		}
 	}()
-	<-occupied
+	receive(t, "the primary is occupied", occupied)
 	c.eventually("the seal is applied", func() error {
 		if _, ok := m.Moves(ref).Seal(id); !ok {
 			return errors.New("it is not")
 		}
 		return nil
 	})
-	free := time.AfterFunc(time.Second, func() { close(released) }) // should the answer wait for the replica
+	free := time.AfterFunc(time.Second, release) // should the answer wait for the replica
 	looked := false
 	err := feed(ctx, last, func(uint64) {
-		if looked = true; free.Stop() {
-			close(released)
-		}
+		looked = true
+		free.Stop()
+		release()
 		time.AfterFunc(200*time.Millisecond, cancel)
 	})
 	if err == nil || !looked {
 		t.Errorf("one replica of three has applied the seal, and the last pass has ended: %v, begun: %t", err, looked)
 	}
 	cancel()
-	<-ended
+	receive(t, "the other pass ends", ended)
 }

@@ -145,7 +145,7 @@ func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
 		answer <- err
 	}()
 	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 2, Flip: &catalog.FlipMove{}}})
-	if err := <-answer; err != nil {
+	if err := receive(t, "the reader is answered", answer); err != nil {
 		t.Errorf("a reader of the new epoch: %v", err)
 	}
 	if _, err := count(ctx, ref, 1); !fault.Is(err, fault.StaleEpoch) || fault.Hint(err, move.HintWait) != "" {
@@ -181,9 +181,7 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 	})
 	c.must(catalog.Command{ChangeMove: &catalog.ChangeMove{Collection: ref.Collection, Move: id, Version: 1, Seal: true}})
 	c.frozen.Store(true) // those that do not answer stay active
-	for _, b := range brakes {
-		b.Lock()
-	}
+	release := map[catalog.PeerID]func(){2: c.hold(brakes[2]), 3: c.hold(brakes[3])}
 	last := replica.FeedRequest{Cursor: cursor, Seal: 2}
 	c.eventually("everything comes", func() error {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -199,7 +197,7 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 		return nil
 	})
 	whole = func() {}
-	brakes[2].Unlock()
+	release[2]()
 	c.eventually("two have", func() error {
 		_, all, _, err := pass(context.Background(), last)
 		if err == nil && !all {
@@ -207,5 +205,4 @@ func TestALastPassEndsOnceTheSealIsWhereQuorumReadsLook(t *testing.T) {
 		}
 		return err
 	})
-	brakes[3].Unlock()
 }

@@ -49,7 +49,7 @@ func TestAWriteIsNotAcknowledgedByTheCommitOfItsSuccessor(t *testing.T) {
 				PrevIndex: last, PrevTerm: replication.Term(sh.Term), Commit: last + 1,
 				Entries: []replication.Entry{{Term: replication.Term(sh.Term + 1), Index: last + 1, Data: upsert(901)}},
 			})
-			if err := <-answer; fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
+			if err := receive(t, "the write is answered", answer); fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
 				t.Errorf("the write was answered %v, want an unknown outcome", err)
 			}
 		})
@@ -70,7 +70,7 @@ func TestAWriteIsNotAcknowledgedByAPrimaryThatNeverLed(t *testing.T) {
 	c.frozen.Store(true) // nobody is demoted
 
 	last := replication.Index(c.status(2).LastIndex)
-	held.Lock()
+	release := c.hold(held)
 	sh := c.shard(ref)
 	c.apply(catalog.Command{ChangeShard: &catalog.ChangeShard{Ref: ref, Version: sh.Version, Promote: &catalog.Promote{Term: sh.Term + 1, Candidate: 2}}})
 	answer := make(chan error, 1)
@@ -101,8 +101,8 @@ func TestAWriteIsNotAcknowledgedByAPrimaryThatNeverLed(t *testing.T) {
 			{Term: later, Index: last + 1, Kind: replication.TermStart}, {Term: later, Index: last + 2, Data: upsert(901)},
 		},
 	})
-	held.Unlock()
-	if err := <-answer; fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
+	release()
+	if err := receive(t, "the write is answered", answer); fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
 		t.Errorf("the write was answered %v, want an unknown outcome", err)
 	}
 }

@@ -77,11 +77,11 @@ func TestAPrimaryThatGivesWayAnswersWhatItHasTakenFirst(t *testing.T) {
 		t.Run(fmt.Sprintf("W=%d", quorum), func(t *testing.T) {
 			c, ref, held := braked(t, quorum, 500*time.Millisecond) // it gives way after four ticks at the latest
 			last := c.status(1).LastIndex
-			held.Lock()
+			release := c.hold(held)
 			first := c.later(ref, 900)
 			c.inLog(ref, last+1)
 			if quorum == 1 { // the write is answered, and nobody else has it: nobody else could lead
-				if err := <-first; err != nil {
+				if err := receive(t, "the first write is answered", first); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -100,16 +100,16 @@ func TestAPrimaryThatGivesWayAnswersWhatItHasTakenFirst(t *testing.T) {
 				t.Errorf("a write that came meanwhile was answered: %v", err)
 			case <-time.After(15 * time.Millisecond): // less than it waits at most
 			}
-			held.Unlock()
+			release()
 			if quorum == 2 {
-				if err := <-first; err != nil {
+				if err := receive(t, "the first write is answered", first); err != nil {
 					t.Errorf("the write that it had taken: %v", err)
 				}
 			}
-			if err := <-fenced; err != nil {
+			if err := receive(t, "the fence is answered", fenced); err != nil {
 				t.Error(err)
 			}
-			if err := <-second; !fault.Is(err, fault.NotPrimary) || fault.Hint(err, fault.HintOutcome) != "" {
+			if err := receive(t, "the second write is answered", second); !fault.Is(err, fault.NotPrimary) || fault.Hint(err, fault.HintOutcome) != "" {
 				t.Errorf("the write that came meanwhile was answered %v, want NotPrimary", err)
 			}
 			if st := c.status(1); st.LastIndex != last+1 {
@@ -122,14 +122,13 @@ func TestAPrimaryThatGivesWayAnswersWhatItHasTakenFirst(t *testing.T) {
 func TestAPrimaryGivesWayInTheEndWhateverItWaitsFor(t *testing.T) {
 	c, ref, held := braked(t, 2, 100*time.Millisecond)
 	last := c.status(1).LastIndex
-	held.Lock()
-	defer held.Unlock()
+	c.hold(held)
 	first := c.later(ref, 900)
 	c.inLog(ref, last+1)
-	if err := <-c.yield(ref); err != nil {
+	if err := receive(t, "the fence is answered", c.yield(ref)); err != nil {
 		t.Error(err)
 	}
-	if err := <-first; fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
+	if err := receive(t, "the first write is answered", first); fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
 		t.Errorf("the write that found no quorum was answered %v", err)
 	}
 }
@@ -170,11 +169,11 @@ func TestWhatWaitsForAPrimaryThatGivesWayEndsWithIt(t *testing.T) {
 		return nil
 	})
 	c.stop(1)
-	if err := <-first; fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
+	if err := receive(t, "the first write is answered", first); fault.Hint(err, fault.HintOutcome) != fault.OutcomeUnknown {
 		t.Errorf("the first write: %v", err)
 	}
 	for what, answer := range map[string]<-chan error{"fence": fenced, "second write": second} {
-		if err := <-answer; !fault.Is(err, fault.Unavailable) || fault.Hint(err, fault.HintOutcome) != "" {
+		if err := receive(t, what+" is answered", answer); !fault.Is(err, fault.Unavailable) || fault.Hint(err, fault.HintOutcome) != "" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
