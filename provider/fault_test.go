@@ -79,7 +79,7 @@ func TestACreationWhoseReplicasAreLateIsKeptWithAWarning(t *testing.T) {
 	w.cluster.SetAlive(1) // when it is created there is one peer,
 	w.cluster.Freeze(true)
 	w.cluster.Inject(fakecluster.Fault{Method: "Cluster/GetPlacement", Times: 1, Do: func() { w.cluster.SetAlive(3) }}) // then all
-	config := minimal(prototest.Config{"replication_factor": 2, "timeouts": prototest.Config{"create": "700ms"}})
+	config := minimal(prototest.Config{"replication_factor": 2, "timeouts": prototest.Config{"create": "3s"}})
 	plan := w.Plan(t, collectionType, w.None(collectionType), config)
 	r, diags := w.Apply(t, plan)
 	wantEqual(t, "errors", diags.Errors(), nil)
@@ -171,10 +171,9 @@ func TestAnUpdateThatRunsOutOfTimeSaysHowFarItGot(t *testing.T) {
 	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 2}))
 	w.cluster.Freeze(true)
 	after := minimal(prototest.Config{
-		"shard_number": 2, "replication_factor": 2, "write_consistency": "strong", "timeouts": prototest.Config{"update": "700ms"},
+		"shard_number": 2, "replication_factor": 2, "write_consistency": "strong",
 	})
-	r, diags := w.Apply(t, w.Plan(t, collectionType, r, after))
-	wantOne(t, "errors", diags.Errors(), "waiting for the placement", "0 of 2 shards", "shard 1: 2 replicas declared, 1 active")
+	r = w.cutShort(t, collectionType, r, after, "waiting for the placement", "0 of 2 shards", "shard 1: 2 replicas declared, 1 active")
 	// What was reached is shown until the rest is there, so that the next apply has something to wait for.
 	for range 2 {
 		if got := prototest.Get(r.State, "replication_factor"); got != "1" {
@@ -227,10 +226,8 @@ func TestAReshardThatRunsOutOfTimeIsJoinedByTheNextApply(t *testing.T) {
 	r := w.apply(t, nil, minimal(prototest.Config{"shard_number": 4}))
 	w.cluster.Log()
 	w.cluster.Freeze(true)
-	after := minimal(prototest.Config{"shard_number": 8, "timeouts": prototest.Config{"update": "500ms"}})
-	r, diags := w.Apply(t, w.Plan(t, collectionType, r, after))
-	wantOne(t, "errors", diags.Errors(), "cut into 8 shards instead of 4", "reshard 4 -> 8 shards, 6 of 10", "goes on from there")
-	r = w.refresh(t, r)
+	after := minimal(prototest.Config{"shard_number": 8})
+	r = w.cutShort(t, collectionType, r, after, "cut into 8 shards instead of 4", "reshard 4 -> 8 shards, 6 of 10", "goes on from there")
 	if got := prototest.Get(r.State, "shard_number"); got != "4" {
 		t.Errorf("shard_number is %s, there are 4", got)
 	}
@@ -243,14 +240,22 @@ func TestAReshardThatRunsOutOfTimeIsJoinedByTheNextApply(t *testing.T) {
 	w.mustBeSettled(t, r, after)
 }
 
-// cutShort gives a change that the cluster does not make so little time that it only begins, and returns what a refresh shows then.
-func (w *world) cutShort(t *testing.T, typ string, r *prototest.Resource, config prototest.Config) *prototest.Resource {
+// cutShort gives a change that the cluster does not make so little time that it only begins, which it fails with an error of these
+// parts, and returns what a refresh shows then. Afterwards config has time enough.
+func (w *world) cutShort(t *testing.T, typ string, r *prototest.Resource, config prototest.Config, failure ...string) *prototest.Resource {
 	t.Helper()
 	for patience := 300 * time.Millisecond; ; patience *= 2 { // on a machine that is busy, time may run out before it has begun
 		config["timeouts"] = prototest.Config{"update": patience.String()}
-		r, _ = w.Apply(t, w.Plan(t, typ, r, config))
+		var diags prototest.Diagnostics
+		r, diags = w.Apply(t, w.Plan(t, typ, r, config))
 		r = w.refreshOf(t, typ, r)
-		if prototest.Get(r.State, "unfinished") != "null" || patience > time.Minute {
+		begun := len(failure) > 0 || prototest.Get(r.State, "unfinished") != "null"
+		for _, part := range failure {
+			begun = begun && len(keep(diags.Errors(), part)) > 0
+		}
+		if begun || patience > 20*time.Second {
+			wantOne(t, "errors", diags.Errors(), failure...)
+			config["timeouts"] = prototest.Config{"update": "1m"}
 			return r
 		}
 	}

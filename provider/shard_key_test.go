@@ -146,11 +146,8 @@ func TestAChangeOfAKeysCopiesThatRunsOutOfTimeIsJoined(t *testing.T) {
 func (w *world) joined(t *testing.T, r *prototest.Resource, change prototest.Config, attribute string, failure ...string) *prototest.Resource {
 	t.Helper()
 	w.cluster.Freeze(true)
-	change["timeouts"] = prototest.Config{"update": "300ms"}
 	after := eu(change)
-	r, diags := w.Apply(t, w.Plan(t, keyType, r, after))
-	wantOne(t, "errors", diags.Errors(), failure...)
-	r = w.refreshOf(t, keyType, r)
+	r = w.cutShort(t, keyType, r, after, failure...)
 	wantEqual(t, "what is left", keep(w.Plan(t, keyType, r, after).Changes(), attribute), []string{attribute})
 	w.cluster.Freeze(false)
 	r = w.applyOf(t, keyType, r, after)
