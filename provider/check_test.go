@@ -169,8 +169,8 @@ func TestADeadPeerDoesNotBlockUnrelatedChanges(t *testing.T) {
 	plan := w.Plan(t, collectionType, r, minimal(prototest.Config{"replication_factor": 2}))
 	wantEqual(t, "errors of a shrinking", plan.Diagnostics.Errors(), nil)
 	bigger := minimal(prototest.Config{"replication_factor": 3, "sharding_method": "custom"})
-	wantOne(t, "errors of a replacement", w.Plan(t, collectionType, r, bigger).Diagnostics.Errors(), "1 peers are alive")
-	wantOne(t, "warnings of a shrinking", keep(plan.Diagnostics.Warnings(), "Replicas exceed"), "1 peers are alive")
+	wantOne(t, "errors of a replacement", w.Plan(t, collectionType, r, bigger).Diagnostics.Errors(), "1 peer is alive")
+	wantOne(t, "warnings of a shrinking", keep(plan.Diagnostics.Warnings(), "Replicas exceed"), "1 peer is alive")
 }
 
 func TestOneReplicaIsWarnedOfOncePerCollectionAndOnlyWhenItChanges(t *testing.T) {

@@ -133,7 +133,7 @@ func (c *collection) checkPeers(ch change, cluster *client.Cluster, diags *diag.
 	}
 	const summary = "More replicas than peers"
 	name, at := ch.plan.Name.ValueString(), path.Root("replication_factor")
-	text := fmt.Sprintf("Collection %q declares %d replicas of each shard, each on another peer, but %d peers are alive.", name, replicas, alive)
+	text := fmt.Sprintf("Collection %q declares %d replicas of each shard, each on another peer, but %s.", name, replicas, wait.Alive(alive))
 	switch {
 	case c.session.Checks == session.Error:
 		diags.AddAttributeError(at, summary, text+" Start more nodes, lower replication_factor, or set plan_checks = \"warn\" in the "+

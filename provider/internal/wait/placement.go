@@ -157,9 +157,17 @@ func shardProblem(s client.ShardPlacement) string {
 	return fmt.Sprintf("shard %d: %s", s.ID, text)
 }
 
+// Alive says how many peers are alive.
+func Alive(peers int) string {
+	if peers == 1 {
+		return "1 peer is alive"
+	}
+	return fmt.Sprintf("%d peers are alive", peers)
+}
+
 func shortage(declared int, p client.CollectionPlacement, alive int) string {
-	text := fmt.Sprintf("replication_factor is %d, but %d peers are alive. Every shard has a replica on each of them; the "+
-		"cluster makes the missing replicas by itself when peers join.", declared, alive)
+	text := fmt.Sprintf("replication_factor is %d, but %s. Every shard has a replica on each that there is; the "+
+		"cluster makes the missing replicas by itself when peers join.", declared, Alive(alive))
 	if len(p.Warnings) > 0 {
 		text += "\n\nThe cluster says:\n- " + strings.Join(p.Warnings, "\n- ")
 	}
