@@ -97,16 +97,26 @@ func textParamsFrom(p *qdrant.TextIndexParams) (*catalog.TextParams, error) {
 	}
 	out := &catalog.TextParams{
 		Tokenizer: kind, Lowercase: p.Lowercase, MinLen: p.MinTokenLen, MaxLen: p.MaxTokenLen,
-		Stopwords: p.GetStopwords().GetCustom(), Phrases: p.PhraseMatching, Folding: p.AsciiFolding,
+		Stopwords: p.GetStopwords().GetCustom(), StopLanguages: p.GetStopwords().GetLanguages(), Phrases: p.PhraseMatching, Folding: p.AsciiFolding,
 	}
 	if len(out.Stopwords) == 0 {
 		out.Stopwords = nil
 	}
-	if s := p.GetStemmer(); s != nil {
-		if s.GetDisabled() == nil {
-			return nil, invalid("text_index_params: the stemmer is given, but empty")
-		}
+	if len(out.StopLanguages) == 0 {
+		out.StopLanguages = nil
+	}
+	if p.GetStemmer() == nil {
+		return out, nil
+	}
+	switch s := p.GetStemmer().GetStemmingParams().(type) {
+	case *qdrant.StemmingAlgorithm_Disabled:
 		out.NoStemming = true
+	case *qdrant.StemmingAlgorithm_Snowball:
+		if out.Stemmer = s.Snowball.GetLanguage(); out.Stemmer == "" {
+			return nil, invalid("text_index_params: the stemmer's language is not given")
+		}
+	default:
+		return nil, invalid("text_index_params: the stemmer is given, but empty")
 	}
 	return out, nil
 }
@@ -183,11 +193,14 @@ func textParamsTo(p *catalog.FieldParams) *qdrant.TextIndexParams {
 	}
 	out.Lowercase, out.MinTokenLen, out.MaxTokenLen = t.Lowercase, t.MinLen, t.MaxLen
 	out.PhraseMatching, out.AsciiFolding = t.Phrases, t.Folding
-	if len(t.Stopwords) > 0 {
-		out.Stopwords = &qdrant.StopwordsSet{Custom: t.Stopwords}
+	if len(t.Stopwords)+len(t.StopLanguages) > 0 {
+		out.Stopwords = &qdrant.StopwordsSet{Custom: t.Stopwords, Languages: t.StopLanguages}
 	}
-	if t.NoStemming {
+	switch {
+	case t.NoStemming:
 		out.Stemmer = &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Disabled{Disabled: &qdrant.DisabledStemmer{}}}
+	case t.Stemmer != "":
+		out.Stemmer = &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Snowball{Snowball: &qdrant.SnowballParams{Language: t.Stemmer}}}
 	}
 	return out
 }

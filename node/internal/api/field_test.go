@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,10 @@ import (
 func (l *local) schema(name string) map[string]*qdrant.PayloadSchemaInfo {
 	l.t.Helper()
 	return l.info(name).GetPayloadSchema()
+}
+
+func snowball(language string) *qdrant.StemmingAlgorithm {
+	return &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Snowball{Snowball: &qdrant.SnowballParams{Language: language}}}
 }
 
 // What is declared is shown, and what is shown declares the same.
@@ -30,6 +35,10 @@ func TestPayloadIndexesAreShownAsDeclared(t *testing.T) {
 			Stemmer:   &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Disabled{Disabled: &qdrant.DisabledStemmer{}}},
 		}),
 		qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Multilingual, Lowercase: yes}),
+		qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{
+			Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Languages: []string{"German", "en"}, Custom: []string{"the"}}, Stemmer: snowball("En"),
+		}),
+		qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Languages: []string{"english"}}}),
 		qdrant.NewPayloadIndexParamsBool(&qdrant.BoolIndexParams{OnDisk: yes, EnableHnsw: yes}),
 		qdrant.NewPayloadIndexParamsDatetime(&qdrant.DatetimeIndexParams{OnDisk: yes, IsPrincipal: yes, EnableHnsw: yes}),
 		qdrant.NewPayloadIndexParamsUUID(&qdrant.UuidIndexParams{IsTenant: yes, OnDisk: yes, EnableHnsw: yes}),
@@ -91,8 +100,8 @@ func TestBadPayloadIndexesAreRefused(t *testing.T) {
 		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{})}, codes.InvalidArgument, "tokenizer is not given"},
 		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: 5})}, codes.InvalidArgument, "5 is not a known value"},
 		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, MinTokenLen: new(uint64(3)), MaxTokenLen: new(uint64(2))})}, codes.InvalidArgument, "max_token_len"},
-		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Languages: []string{"english"}}})}, codes.Unimplemented, "stop words by language"},
-		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, Stemmer: &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Snowball{Snowball: &qdrant.SnowballParams{Language: "english"}}}})}, codes.Unimplemented, "stemming"},
+		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, Stemmer: &qdrant.StemmingAlgorithm{}})}, codes.InvalidArgument, "the stemmer is given, but empty"},
+		{&qdrant.CreateFieldIndexCollection{FieldName: "f", FieldIndexParams: text(&qdrant.TextIndexParams{Tokenizer: qdrant.TokenizerType_Word, Stemmer: snowball("")})}, codes.InvalidArgument, "language is not given"},
 	} {
 		c.request.CollectionName = "c"
 		l := prepared(t)
@@ -102,6 +111,15 @@ func TestBadPayloadIndexesAreRefused(t *testing.T) {
 		}
 	}
 	l := prepared(t)
+	for want, p := range map[string]*qdrant.TextIndexParams{
+		`no stop words of language "klingon"`: {Stopwords: &qdrant.StopwordsSet{Languages: []string{"english", "klingon"}}},
+		`no stop words of language ""`:        {Stopwords: &qdrant.StopwordsSet{Languages: []string{""}}},
+		`100 are allowed`:                     {Stopwords: &qdrant.StopwordsSet{Languages: slices.Repeat([]string{"english"}, 101)}},
+		`no stemmer for language "greek", but for arabic, danish, dutch, english,`: {Stemmer: snowball("greek")},
+	} {
+		p.Tokenizer = qdrant.TokenizerType_Word
+		l.refused("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "c", FieldName: "f", FieldIndexParams: text(p)}, codes.InvalidArgument, want)
+	}
 	l.refused("Points.CreateFieldIndex", &qdrant.CreateFieldIndexCollection{CollectionName: "none", FieldName: "f", FieldType: &integer}, codes.NotFound, "Collection `none` doesn't exist!")
 	l.refused("Points.DeleteFieldIndex", &qdrant.DeleteFieldIndexCollection{CollectionName: "none", FieldName: "f"}, codes.NotFound, "doesn't exist")
 	l.refused("Points.DeleteFieldIndex", &qdrant.DeleteFieldIndexCollection{CollectionName: "c", FieldName: "[]"}, codes.InvalidArgument, "payload path")

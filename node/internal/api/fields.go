@@ -35,8 +35,6 @@ var notBuilt = map[protoreflect.FullName]string{
 	"qdrant.Query.nearest_with_mmr":           "maximal marginal relevance",
 	"qdrant.Query.relevance_feedback":         "relevance feedback query",
 
-	"qdrant.StopwordsSet.languages":     "stop words by language (list them as custom ones)",
-	"qdrant.StemmingAlgorithm.snowball": "stemming",
 	"qdrant.KeywordIndexParams.memory":  nounMemory,
 	"qdrant.IntegerIndexParams.memory":  nounMemory,
 	"qdrant.FloatIndexParams.memory":    nounMemory,

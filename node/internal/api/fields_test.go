@@ -235,6 +235,9 @@ func addFields(add func(string, ...proto.Message)) {
 			Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Custom: []string{"the"}},
 			Stemmer: &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Disabled{Disabled: &qdrant.DisabledStemmer{}}},
 		}),
+		qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{
+			Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Languages: []string{"english"}}, Stemmer: snowball("english"),
+		}),
 		qdrant.NewPayloadIndexParamsBool(&qdrant.BoolIndexParams{}), qdrant.NewPayloadIndexParamsDatetime(&qdrant.DatetimeIndexParams{}),
 		qdrant.NewPayloadIndexParamsUUID(&qdrant.UuidIndexParams{}),
 	} {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,41 @@ func fieldCommands() []catalog.Command {
 	}
 }
 
+// languageCommands are about text indexes that know languages.
+func languageCommands() []catalog.Command {
+	create := func(field string, text catalog.TextParams) catalog.Command {
+		index := catalog.FieldIndex{Type: catalog.TextField, Params: &catalog.FieldParams{Text: &text}}
+		return catalog.Command{CreateFieldIndex: &catalog.CreateFieldIndex{Name: "docs", ID: 1, Field: field, Index: index}}
+	}
+	return []catalog.Command{
+		create("title", catalog.TextParams{Tokenizer: token.Word, Stemmer: "EN", StopLanguages: []string{"German", "en", "english"}}),
+		create("body", catalog.TextParams{Tokenizer: token.Prefix, Stemmer: "tamil"}),
+	}
+}
+
+// Languages stay as they were named; what the index does with them does not depend on how.
+func TestLanguagesComeBackAsNamed(t *testing.T) {
+	s, results := catalog.ApplyAll(richState(t), languageCommands())
+	for i, r := range results {
+		if r.Err != nil {
+			t.Fatalf("command %d: %v", i, r.Err)
+		}
+	}
+	decoded, err := catalog.DecodeState(catalog.EncodeState(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := s.Lookup("docs")
+	c, _ := decoded.Lookup("docs")
+	if text := c.PayloadSchema["title"].Params.Text; !reflect.DeepEqual(c.PayloadSchema, before.PayloadSchema) || text.Stemmer != "EN" || !slices.Equal(text.StopLanguages, []string{"German", "en", "english"}) {
+		t.Errorf("%+v", text)
+	}
+	want := token.Tokenizer{Kind: token.Word, Lowercase: true, Stemmer: "english", StopLanguages: []string{"english", "german"}}
+	if got := c.Tokenizers("title"); !got.Equal(want) {
+		t.Errorf("tokenizer %+v", got)
+	}
+}
+
 func TestFieldIndexesComeBack(t *testing.T) {
 	s, results := catalog.ApplyAll(richState(t), fieldCommands())
 	for i, r := range results {
@@ -203,6 +239,7 @@ func TestFormatsHoldTheirGoldenBytes(t *testing.T) {
 		"commands.v1.declared.golden": catalog.EncodeCommands(declaredCommands()),
 		"state.v1.declared.golden":    catalog.EncodeState(declaredState(t)),
 		"fields.v1.golden":            catalog.EncodeCommands(fieldCommands()),
+		"fields.v1.languages.golden":  catalog.EncodeCommands(languageCommands()),
 		"vectors.v1.golden":           catalog.EncodeCommands(vectorCommands(t)),
 		"commands.v1.removing.golden": catalog.EncodeCommands(removingCommands()),
 		"state.v1.removing.golden":    catalog.EncodeState(removingState(t)),

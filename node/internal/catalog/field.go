@@ -3,6 +3,7 @@ package catalog
 import (
 	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
@@ -53,7 +54,14 @@ type TextParams struct {
 	Phrases    *bool      `json:"phrases,omitempty"`
 	Folding    *bool      `json:"folding,omitempty"`
 	NoStemming bool       `json:"no_stemming,omitempty"` // said so; it is the default
+
+	// Languages by any name that token.Language knows.
+	StopLanguages []string `json:"stop_languages,omitempty"`
+	Stemmer       string   `json:"stemmer,omitempty"`
 }
+
+// maxStopLanguages bounds StopLanguages, which may name a language more than once.
+const maxStopLanguages = 100
 
 // Tokenizer returns how a text index cuts, and nil for the others.
 func (f FieldIndex) Tokenizer() *token.Tokenizer {
@@ -70,6 +78,14 @@ func (f FieldIndex) Tokenizer() *token.Tokenizer {
 	set(&t.Folding, p.Folding)
 	set(&t.MinLen, p.MinLen)
 	set(&t.MaxLen, p.MaxLen)
+	if p.Stemmer != "" {
+		t.Stemmer = token.Language(p.Stemmer)
+	}
+	for _, name := range p.StopLanguages {
+		t.StopLanguages = append(t.StopLanguages, token.Language(name))
+	}
+	slices.Sort(t.StopLanguages)
+	t.StopLanguages = slices.Compact(t.StopLanguages)
 	return &t
 }
 
@@ -119,6 +135,12 @@ func (f FieldIndex) check() error {
 		}
 		if f.Type == IntegerField && p.Lookup != nil && p.Range != nil && !*p.Lookup && !*p.Range {
 			return invalid("an integer index without lookup and range would be of no use")
+		}
+		if p.Text != nil && p.Text.NoStemming && p.Text.Stemmer != "" {
+			return invalid("a text index has a stemmer, or says that it has none")
+		}
+		if p.Text != nil && len(p.Text.StopLanguages) > maxStopLanguages {
+			return invalid("%d languages of stop words, at most %d are allowed", len(p.Text.StopLanguages), maxStopLanguages)
 		}
 	}
 	if t := f.Tokenizer(); t != nil {

@@ -239,7 +239,7 @@ func drawValue(t *rapid.T, depth int) any {
 	n := rapid.IntRange(0, 12).Draw(t, "kind")
 	switch {
 	case n < 3:
-		return pick[any](t, "x", "y", "z", "2024-01-01", "2024-01-02T03:04:05Z", "", "X, y", "y x y", "xy z", "Ÿ xyz")
+		return pick[any](t, "x", "y", "z", "2024-01-01", "2024-01-02T03:04:05Z", "", "X, y", "y x y", "xy z", "Ÿ xyz", "The foxes", "fox's x", "over y")
 	case n < 6:
 		return pick[any](t, int64(0), int64(1), int64(2), int64(1<<53), int64(1<<53+1), int64(math.MaxInt64))
 	case n == 6:
@@ -354,24 +354,27 @@ func drawMatch(t *rapid.T) *filter.Match {
 		&filter.Match{Text: drawText(t)}, &filter.Match{Text: drawText(t)})
 }
 
+var textQueries = []string{"x", "x y", "y x", "Y", "xy", "y.x y", "q x", "", " ", "ÿ", "fox", "the foxes", "fo", "foxes", "th", "the", "x the y", "fox x"}
+
 func drawText(t *rapid.T) *filter.Text {
-	text := &filter.Text{
-		Query: pick(t, "x", "x y", "y x", "Y", "xy", "y.x y", "q x", "", " ", "ÿ"),
-		Mode:  pick(t, filter.TextAll, filter.TextAny, filter.TextPhrase),
-	}
+	text := &filter.Text{Query: pick(t, textQueries...), Mode: pick(t, filter.TextAll, filter.TextAny, filter.TextPhrase)}
 	if rapid.Bool().Draw(t, "tokenized") {
-		text.Tokenizer = &token.Tokenizer{
-			Kind: pick(t, token.Word, token.Whitespace, token.Prefix), Lowercase: rapid.Bool().Draw(t, "lowercase"),
-			Folding: rapid.Bool().Draw(t, "folding"), MinLen: pick[uint64](t, 0, 0, 1, 2), MaxLen: pick[uint64](t, 0, 0, 2),
-			Stopwords: pick(t, nil, []string{"y"}),
-		}
+		text.Tokenizer = drawTokenizer(t)
 	}
 	return text
 }
 
+func drawTokenizer(t *rapid.T) *token.Tokenizer {
+	return &token.Tokenizer{
+		Kind: pick(t, token.Word, token.Whitespace, token.Prefix), Lowercase: rapid.Bool().Draw(t, "lowercase"),
+		Folding: rapid.Bool().Draw(t, "folding"), MinLen: pick[uint64](t, 0, 0, 1, 2), MaxLen: pick[uint64](t, 0, 0, 2),
+		Stopwords: pick(t, nil, []string{"y"}), StopLanguages: pick(t, nil, []string{"english"}), Stemmer: pick(t, "", "english"),
+	}
+}
+
 // naiveWords finds all words first.
 func naiveWords(d *filter.Text, values []any) bool {
-	wanted, met := naiveCut(d.Tokenizer, d.Query), map[string]bool{}
+	wanted, met := naiveCut(d.Tokenizer, d.Query, d.Tokenizer.Kind == token.Prefix && d.Mode != filter.TextPhrase), map[string]bool{}
 	phrase := false
 	for _, v := range values {
 		list, ok := v.([]any)
@@ -380,7 +383,7 @@ func naiveWords(d *filter.Text, values []any) bool {
 		}
 		for _, e := range list {
 			s, _ := e.(string)
-			words := naiveCut(d.Tokenizer, s)
+			words := naiveCut(d.Tokenizer, s, false)
 			for i := range words {
 				for j, q := range wanted {
 					if !naiveMeets(d.Tokenizer, words[i], q) {
@@ -419,25 +422,41 @@ func naiveMeets(t *token.Tokenizer, word, query string) bool {
 	return word == query || t.Kind == token.Prefix && strings.HasPrefix(word, query)
 }
 
-func naiveCut(t *token.Tokenizer, text string) (words []string) {
+// naiveCut knows all words that are drawn. As prefixes that are looked for, stop words count.
+func naiveCut(t *token.Tokenizer, text string, prefixes bool) (words []string) {
 	split := strings.Fields(text)
 	if t.Kind != token.Whitespace {
 		split = strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	}
 	for _, w := range split {
-		if t.Lowercase {
-			w = strings.ToLower(w)
-		}
 		if t.Folding {
 			w = strings.NewReplacer("ÿ", "y", "Ÿ", "Y").Replace(w)
 		}
+		if t.Lowercase {
+			w = strings.ToLower(w)
+		}
+		stop := slices.Contains(t.Stopwords, w) || t.StopLanguages != nil && slices.Contains([]string{"the", "over"}, w)
+		if stop && !prefixes {
+			continue
+		}
+		if t.Stemmer != "" {
+			w = naiveStem(w)
+		}
 		n := uint64(len([]rune(w)))
-		if n < t.MinLen || t.MaxLen > 0 && n > t.MaxLen && t.Kind != token.Prefix || slices.Contains(t.Stopwords, w) {
+		if n < t.MinLen || t.MaxLen > 0 && n > t.MaxLen && t.Kind != token.Prefix {
 			continue
 		}
 		words = append(words, w)
 	}
 	return words
+}
+
+func naiveStem(w string) string {
+	stems := map[string]string{"foxes": "fox", "fox's": "fox", "theory": "theori"}
+	if stem, ok := stems[w]; ok {
+		return stem
+	}
+	return w
 }
 
 func ptr[T any](v T) *T { return &v }

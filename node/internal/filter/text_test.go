@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/filter"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/point"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 )
 
@@ -88,5 +91,34 @@ func TestTextsWithoutSpacesAreFoundByTheirPieces(t *testing.T) {
 		if err != nil || m.Match(at) != c.want {
 			t.Errorf("%s %q: %v, %v", c.mode, c.query, !c.want, err)
 		}
+	}
+}
+
+// Words are found as the naive evaluator finds them, by all that a tokenizer can be told.
+func TestWordsAgreeWithTheNaiveEvaluator(t *testing.T) {
+	matched := 0
+	rapid.Check(t, func(t *rapid.T) {
+		tokenizer := drawTokenizer(t)
+		for _, mode := range []filter.TextMode{filter.TextAll, filter.TextAny, filter.TextPhrase} {
+			for _, query := range textQueries {
+				text := &filter.Text{Query: query, Mode: mode, Tokenizer: tokenizer}
+				m, err := filter.Compile(&filter.Filter{Must: []filter.Condition{{Field: &filter.Field{Key: "a", Match: &filter.Match{Text: text}}}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, value := range []string{"x", "y x y", "xy z", "Ÿ xyz", "The foxes", "fox's x", "over y", "x the y", "foxes over the fox", "theory"} {
+					want := naiveWords(text, []any{value})
+					if want {
+						matched++
+					}
+					if m.Match(&target{payload: point.Payload{"a": value}}) != want {
+						t.Fatalf("%q, %s, %+v in %q: want %v", query, mode, *tokenizer, value, want)
+					}
+				}
+			}
+		}
+	})
+	if matched == 0 {
+		t.Error("nothing ever matched: the test says nothing")
 	}
 }

@@ -27,7 +27,7 @@ func maybe[T any](t *rapid.T, list ...T) *T {
 const someUUID = "5c56c793-69f3-4fbf-87e6-c4bf54c28c26"
 
 var (
-	words   = []string{"x", "y", "xy", "X y", "y x y", "", "2024-01-01", "2024-01-01T00:00:00.0000001Z", "2024-01-02T03:04:05.000001Z", someUUID, "5C56C793-69F3-4FBF-87E6-C4BF54C28C26", "Ÿ", "日本語", "x日 本y"}
+	words   = []string{"x", "y", "xy", "X y", "y x y", "", "2024-01-01", "2024-01-01T00:00:00.0000001Z", "2024-01-02T03:04:05.000001Z", someUUID, "5C56C793-69F3-4FBF-87E6-C4BF54C28C26", "Ÿ", "日本語", "x日 本y", "The foxes", "over a fox x"}
 	whole   = []int64{0, 1, 2, -1, 1 << 53, 1<<53 + 1, math.MaxInt64, math.MinInt64}
 	numbers = []float64{0, math.Copysign(0, -1), 1, 1.5, -2, 1 << 53, 1 << 63, -1 << 63, 1e300, 5e-324}
 	moments = []time.Time{
@@ -80,6 +80,7 @@ var paths = []string{"a", "b", "a.b", "a[].b", "a[].b[].a", "b[]"}
 func drawTokenizer(t *rapid.T) *token.Tokenizer {
 	return &token.Tokenizer{
 		Kind: pick(t, token.Word, token.Whitespace, token.Prefix, token.Multilingual), Lowercase: true, Folding: rapid.Bool().Draw(t, "folding"), MinLen: pick[uint64](t, 0, 0, 2),
+		Stemmer: pick(t, "", "english", "german"), StopLanguages: pick(t, nil, []string{"english"}),
 	}
 }
 
@@ -178,7 +179,7 @@ func drawMatch(t *rapid.T) *filter.Match {
 	texts := []string{pick(t, words...), pick(t, words...), "q"}
 	ints := []int64{pick(t, whole...), pick(t, whole...), 7}
 	n := rapid.IntRange(1, 3).Draw(t, "values")
-	text := &filter.Text{Query: pick(t, "x", "x y", "y x", "xy", "q x", "", "ÿ", "日本", "本", "本 y", "日本語 x"), Mode: pick(t, filter.TextAll, filter.TextAny, filter.TextPhrase)}
+	text := &filter.Text{Query: pick(t, "x", "x y", "y x", "xy", "q x", "", "ÿ", "日本", "本", "本 y", "日本語 x", "fox", "foxes x", "the fox", "th"), Mode: pick(t, filter.TextAll, filter.TextAny, filter.TextPhrase)}
 	if rapid.IntRange(0, 3).Draw(t, "tokenized") > 0 {
 		text.Tokenizer = drawTokenizer(t)
 	}

@@ -36,7 +36,7 @@ func valueOf(t *rapid.T, kind payload.Kind, plain bool) any {
 		}
 		return pick[any](t, words[6], words[7], words[8], "2024-01-01 00:00:00.000001", "0001-01-01 00:00:00.000000999", "0001-01-01T00:00:00.000001Z", "soon")
 	case payload.Text:
-		return pick[any](t, "x", "y x", "xy y", "X, y x", "")
+		return pick[any](t, "x", "y x", "xy y", "X, y x", "", "The foxes", "over the fox x")
 	case payload.UUID:
 		return pick[any](t, words[9], words[10], "x", "")
 	}

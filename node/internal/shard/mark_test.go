@@ -36,6 +36,12 @@ func TestMarksTellSchemasApart(t *testing.T) {
 		"tokenizer": func(s *shard.Schema) {
 			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Prefix}}
 		},
+		"stemmer": func(s *shard.Schema) {
+			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, Stemmer: "english"}}
+		},
+		"stop words": func(s *shard.Schema) {
+			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, StopLanguages: []string{"english"}}}
+		},
 	} {
 		mark := with(change).Mark()
 		if other, is := seen[mark]; is || mark == 0 || mark != with(change).Mark() {

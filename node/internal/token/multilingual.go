@@ -45,7 +45,7 @@ func (c *Cutter) multilingual(text string, yield func(word string, rest bool) bo
 func (c *Cutter) run(run string, yield func(word string, rest bool) bool) bool {
 	for run != "" {
 		if n := spacedPart(run); n > 0 {
-			if word := c.normal(run[:n]); c.counts(word) && !yield(word, false) {
+			if word, counts := c.take(run[:n], true); counts && !yield(word, false) {
 				return false
 			}
 			run = run[n:]
@@ -73,10 +73,7 @@ func (c *Cutter) run(run string, yield func(word string, rest bool) bool) bool {
 
 // pass yields one or two characters. How long words are to be is said of those between spaces.
 func (c *Cutter) pass(word string, rest bool, yield func(word string, rest bool) bool) bool {
-	if _, stop := c.stop[word]; stop {
-		return true
-	}
-	return yield(word, rest)
+	return c.isStop(word) || yield(word, rest)
 }
 
 // spacedPart is how many bytes come before the first character of an unspaced script.

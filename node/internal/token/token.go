@@ -2,13 +2,19 @@
 //
 // A Tokenizer is a plain value that travels inside filters, so that a condition means the same on every replica and
 // with or without an index. Cutting never fails, keeps no state and takes memory for one word at a time.
+//
+// The steps come in the order that Qdrant has: a text is cut into words, each is folded, then made small, left out if it is
+// a stop word, cut to its stem, and left out if it is too short or too long then. What is asked for goes the same way. Only
+// the Prefix of a query is no stop word: who types "the" may be on the way to "theory".
 package token
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/blevesearch/snowballstem"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
@@ -43,6 +49,11 @@ type Tokenizer struct {
 	MinLen    uint64   `json:"min_len,omitempty"`   // characters; shorter words do not count (Prefix: shorter prefixes)
 	MaxLen    uint64   `json:"max_len,omitempty"`   // characters; longer words do not count (Prefix: are cut); 0: no bound
 	Stopwords []string `json:"stopwords,omitempty"` // words that do not count, as they are after Lowercase and Folding
+
+	// StopLanguages are the languages whose commonest words do not count, Stemmer the one by whose rules words are cut to their
+	// stems; "": they stay whole. Language returns the names.
+	StopLanguages []string `json:"stop_languages,omitempty"`
+	Stemmer       string   `json:"stemmer,omitempty"`
 }
 
 // Default returns the tokenizer of an index that says nothing about it.
@@ -67,33 +78,54 @@ func (t Tokenizer) Check() error {
 			return fault.New(fault.Invalid, "tokenizer: stop word %.64q is not UTF-8 of at most %d bytes", s, MaxStopwordBytes)
 		}
 	}
+	return t.checkLanguages()
+}
+
+func (t Tokenizer) checkLanguages() error {
+	if len(t.StopLanguages) > len(languages) {
+		return fault.New(fault.Invalid, "tokenizer: stop words of %d languages, at most %d are allowed", len(t.StopLanguages), len(languages))
+	}
+	for _, name := range t.StopLanguages {
+		if languages[name].stop == nil {
+			stop, _ := Languages()
+			return fault.New(fault.Invalid, "tokenizer: there are no stop words of language %.32q (list them as custom ones), but of %s", name, strings.Join(stop, ", "))
+		}
+	}
+	if t.Stemmer != "" && languages[t.Stemmer].stem == nil {
+		_, stem := Languages()
+		return fault.New(fault.Invalid, "tokenizer: there is no stemmer for language %.32q, but for %s", t.Stemmer, strings.Join(stem, ", "))
+	}
 	return nil
 }
 
 // Equal reports whether two tokenizers are declared alike.
 func (t Tokenizer) Equal(o Tokenizer) bool {
-	if len(t.Stopwords) != len(o.Stopwords) {
-		return false
-	}
-	for i, s := range t.Stopwords {
-		if s != o.Stopwords[i] {
-			return false
-		}
-	}
-	return t.Kind == o.Kind && t.Lowercase == o.Lowercase && t.Folding == o.Folding && t.MinLen == o.MinLen && t.MaxLen == o.MaxLen
+	return t.Kind == o.Kind && t.Lowercase == o.Lowercase && t.Folding == o.Folding && t.MinLen == o.MinLen && t.MaxLen == o.MaxLen &&
+		t.Stemmer == o.Stemmer && slices.Equal(t.Stopwords, o.Stopwords) && slices.Equal(t.StopLanguages, o.StopLanguages)
 }
 
 // Cutter is a Tokenizer ready for use. It is immutable.
 type Cutter struct {
-	t    Tokenizer
-	stop map[string]struct{}
+	t     Tokenizer
+	form  form
+	stop  map[string]struct{}
+	lists []map[string]struct{}        // of StopLanguages
+	stem  func(*snowballstem.Env) bool // nil: words stay whole
 }
 
 // Cutter prepares t.
 func (t Tokenizer) Cutter() *Cutter {
-	c := &Cutter{t: t, stop: make(map[string]struct{}, len(t.Stopwords))}
+	c := &Cutter{t: t, form: form{t.Lowercase, t.Folding, t.Kind == Multilingual}, stop: make(map[string]struct{}, len(t.Stopwords))}
+	if t.Stemmer != "" {
+		c.stem = languages[t.Stemmer].stem
+	}
 	for _, s := range t.Stopwords {
-		c.stop[c.normal(s)] = struct{}{}
+		c.stop[c.form.of(s)] = struct{}{}
+	}
+	for _, name := range t.StopLanguages {
+		if list, known := lists[listKey{name, c.form}]; known {
+			c.lists = append(c.lists, list())
+		}
 	}
 	return c
 }
@@ -105,6 +137,11 @@ func (c *Cutter) Words(text string, yield func(word string) bool) {
 		c.multilingual(text, func(word string, _ bool) bool { return yield(word) })
 		return
 	}
+	c.words(text, true, yield)
+}
+
+// words is Words, for all kinds but Multilingual. Stop tells whether stop words are left out.
+func (c *Cutter) words(text string, stop bool, yield func(word string) bool) {
 	between := splits(c.t.Kind)
 	for text != "" {
 		start := strings.IndexFunc(text, func(r rune) bool { return !between(r) })
@@ -116,9 +153,9 @@ func (c *Cutter) Words(text string, yield func(word string) bool) {
 		if end < 0 {
 			end = len(text)
 		}
-		word := c.normal(text[:end])
+		word, counts := c.take(text[:end], stop)
 		text = text[end:]
-		if c.counts(word) && !yield(word) {
+		if counts && !yield(word) {
 			return
 		}
 	}
@@ -132,23 +169,51 @@ func splits(k Kind) func(rune) bool {
 	return func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
 }
 
-func (c *Cutter) normal(word string) string {
-	if c.t.Kind == Multilingual {
+// form is how words are made alike before anything else is asked of them.
+type form struct {
+	lowercase, folding bool
+	compatible         bool // forms that Unicode holds for the same are the same
+}
+
+func (f form) of(word string) string {
+	if f.compatible {
 		word = norm.NFKC.String(word)
 	}
-	if c.t.Lowercase {
-		word = strings.ToLower(word)
-	}
-	if c.t.Folding {
+	if f.folding {
 		word = fold(word)
+	}
+	if f.lowercase {
+		word = strings.ToLower(word)
 	}
 	return word
 }
 
-func (c *Cutter) counts(word string) bool {
-	if _, stop := c.stop[word]; stop {
-		return false
+// take brings a word through all steps, and reports whether it counts.
+func (c *Cutter) take(word string, stop bool) (string, bool) {
+	word = c.form.of(word)
+	if stop && c.isStop(word) {
+		return "", false
 	}
+	if c.stem != nil {
+		word = c.stemmed(word)
+	}
+	return word, c.fits(word)
+}
+
+func (c *Cutter) isStop(word string) bool {
+	if _, stop := c.stop[word]; stop {
+		return true
+	}
+	for _, list := range c.lists {
+		if _, stop := list[word]; stop {
+			return true
+		}
+	}
+	return false
+}
+
+// fits reports whether a word is as long as words that count.
+func (c *Cutter) fits(word string) bool {
 	if c.t.MinLen == 0 && (c.t.MaxLen == 0 || c.t.Kind == Prefix) {
 		return true
 	}
@@ -196,17 +261,21 @@ func (c *Cutter) Query(text string) (words []string) {
 		})
 		return words
 	}
-	c.Words(text, func(word string) bool {
+	return c.wanted(text, c.t.Kind != Prefix)
+}
+
+func (c *Cutter) wanted(text string, stop bool) (words []string) {
+	c.words(text, stop, func(word string) bool {
 		words = append(words, c.cut(word))
 		return true
 	})
 	return words
 }
 
-// Phrase returns the words of a query that are to be met by words next to each other.
+// Phrase returns the words of a query that are to be met by words next to each other: stop words do not stand between them.
 func (c *Cutter) Phrase(text string) (words []string) {
 	if c.t.Kind != Multilingual {
-		return c.Query(text)
+		return c.wanted(text, true)
 	}
 	trailing := false
 	c.multilingual(text, func(word string, rest bool) bool {

@@ -71,9 +71,10 @@ func TestTokensAreWhatMeets(t *testing.T) {
 		tk := token.Tokenizer{
 			Kind: rapid.SampledFrom([]token.Kind{token.Word, token.Whitespace, token.Prefix, token.Multilingual}).Draw(t, "kind"), Lowercase: rapid.Bool().Draw(t, "lower"),
 			Folding: rapid.Bool().Draw(t, "folding"), MinLen: rapid.SampledFrom([]uint64{0, 1, 2, 3}).Draw(t, "min"), MaxLen: rapid.SampledFrom([]uint64{0, 3, 5}).Draw(t, "max"),
+			Stemmer: rapid.SampledFrom([]string{"", "english", "turkish"}).Draw(t, "stemmer"), StopLanguages: rapid.SampledFrom([][]string{nil, {"english", "german"}}).Draw(t, "stop words"),
 		}
 		c := tk.Cutter()
-		word := rapid.StringMatching(`[abäB日本ー]{1,6}`)
+		word := rapid.OneOf(rapid.StringMatching(`[abäB日本ー]{1,6}`), rapid.SampledFrom([]string{"the", "theories", "cats", "日cats", "running", "Über"}))
 		text, query := word.Draw(t, "text"), word.Draw(t, "query")
 		if rapid.Bool().Draw(t, "begin") {
 			query = text[:rapid.SampledFrom([]int{len(text), 1}).Draw(t, "cut")]
@@ -141,6 +142,8 @@ func TestTokenizersAreChecked(t *testing.T) {
 	for name, tk := range map[string]token.Tokenizer{
 		"zero": {}, "kind": {Kind: "letters"}, "long": {Kind: token.Word, MaxLen: token.MaxLength + 1}, "order": {Kind: token.Word, MinLen: 2, MaxLen: 1},
 		"prefix": {Kind: token.Prefix, MaxLen: token.MaxPrefix + 1}, "stop words": {Kind: token.Word, Stopwords: make([]string, token.MaxStopwords+1)},
+		"stop language": {Kind: token.Word, StopLanguages: []string{"english", "tamil"}}, "code": {Kind: token.Word, StopLanguages: []string{"en"}},
+		"stemmer": {Kind: token.Word, Stemmer: "basque"}, "stop languages": {Kind: token.Word, StopLanguages: slices.Repeat([]string{"english"}, 50)},
 		"stop word": {Kind: token.Word, Stopwords: []string{"\xff"}}, "long stop word": {Kind: token.Word, Stopwords: []string{strings.Repeat("x", 256)}},
 	} {
 		if err := tk.Check(); !fault.Is(err, fault.Invalid) {
