@@ -108,10 +108,8 @@ func (p *pair) close(t *testing.T) {
 // With the candidates that are asked for, the default finds no less than a walk on whole vectors. Two graphs of the same
 // vectors differ by a little, either way: so much is allowed for a single case, and nothing for all of a distance.
 func TestBytesFindWhatWholeVectorsFind(t *testing.T) {
-	count, queries, allowed := uint32(3000), 300, 0.005
-	if raced {
-		count, queries, allowed = 400, 30, 0.03
-	}
+	unraced(t)
+	const count, queries, allowed = uint32(3000), 300, 0.005
 	for _, d := range distances {
 		t.Run(fmt.Sprint(d), func(t *testing.T) {
 			gained := 0.0
@@ -132,7 +130,7 @@ func TestBytesFindWhatWholeVectorsFind(t *testing.T) {
 				}
 			}
 			t.Logf("recall on bytes less that on whole vectors, mean: %.4f", gained/30)
-			if gained < 0 && !raced {
+			if gained < 0 {
 				t.Errorf("recall is less by %.4f on average", -gained/30)
 			}
 		})
@@ -142,10 +140,8 @@ func TestBytesFindWhatWholeVectorsFind(t *testing.T) {
 // Vectors on the disk have codes of half the length, are compared again only as far as it takes, and are found all the same, after a
 // restart too.
 func TestHalvesOfBytesFindWhatWholeVectorsFind(t *testing.T) {
-	count, queries, allowed := uint32(2000), 200, 0.01
-	if raced {
-		count, queries, allowed = 400, 30, 0.03
-	}
+	unraced(t)
+	const count, queries, allowed = uint32(2000), 200, 0.01
 	for _, d := range distances {
 		const size = 48
 		draw := shapes(size, size)["even"]

@@ -23,6 +23,15 @@ var distances = []vec.Distance{vec.Cosine, vec.Euclid, vec.Dot, vec.Manhattan}
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// unraced leaves a test out under the race detector, which takes ten times as long to tell how much is found, and has the same code
+// in other tests.
+func unraced(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("how much is found is told without the race detector")
+	}
+}
+
 type fataler interface {
 	Helper()
 	Fatal(...any)

@@ -32,11 +32,8 @@ func (b bits) WriteDenseTo(out []uint64) {
 // A search that keeps few candidates finds under a filter what it finds without, whether what the filter takes lies near
 // the query or anywhere.
 func TestFewCandidatesUnderAFilter(t *testing.T) {
-	const size = 16
-	count := uint32(6000)
-	if raced {
-		count = 1000 // 1 % are as many as are asked for
-	}
+	unraced(t)
+	const size, count = 16, uint32(6000)
 	for _, d := range distances {
 		t.Run(fmt.Sprint(d), func(t *testing.T) {
 			config := graphConfig

@@ -11,11 +11,8 @@ import (
 // After half of the vectors were replaced or removed, an index finds what one does that is built of what is left, whether
 // the dead rows were cleared away or are still there.
 func TestHalfReplacedIsAsGoodAsFresh(t *testing.T) {
-	const size = 24
-	count, allowed := uint32(4000), 0.01
-	if raced {
-		count, allowed = 1200, 0.05
-	}
+	unraced(t)
+	const size, count, allowed = 24, uint32(4000), 0.01
 	for _, d := range []vec.Distance{vec.Euclid, vec.Cosine} {
 		for name, threshold := range map[string]float64{"cleared away": 0.2, "still there": 1} {
 			t.Run(fmt.Sprint(d, ", ", name), func(t *testing.T) {

@@ -23,11 +23,8 @@ func TestPart(t *testing.T) {
 
 // Four indexes that keep only their share of candidates find together what one does.
 func TestPartsFindWhatTheWholeFinds(t *testing.T) {
-	const size, parts = 24, 4
-	count, allowed := uint32(4000), 0.005
-	if raced {
-		count, allowed = 600, 0.05
-	}
+	unraced(t)
+	const size, parts, count, allowed = 24, 4, uint32(4000), 0.005
 	for _, d := range distances {
 		t.Run(fmt.Sprint(d), func(t *testing.T) {
 			draw := shapes(11, size)["even"]
