@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -26,6 +27,10 @@ resource "ostraka_payload_index" "tenant" {
   field      = "tenant"
   %s
 }`, kind)
+}
+
+func text(stemmer, stopwords string) string {
+	return fmt.Sprintf(`text = { stemmer = %q, stopwords = [%q], custom_stopwords = ["x"] }`, stemmer, stopwords)
 }
 
 func tenantAction(a plancheck.ResourceActionType) resource.ConfigPlanChecks {
@@ -59,6 +64,10 @@ func TestAccPayloadIndexCreateChangeDriftAndImport(t *testing.T) {
 		{PreConfig: change, Config: tenant("keyword = { is_tenant = true }"), ConfigPlanChecks: tenantAction(plancheck.ResourceActionUpdate), Check: is("keyword.on_disk", "false")},
 		{PreConfig: remove, Config: tenant("keyword = { is_tenant = true }"), ConfigPlanChecks: tenantAction(plancheck.ResourceActionCreate)},
 		{Config: tenant("integer = { range = false }"), ConfigPlanChecks: tenantAction(plancheck.ResourceActionUpdate), Check: is("integer.range", "false")},
+		{Config: tenant(text("en", "german")), ConfigPlanChecks: tenantAction(plancheck.ResourceActionUpdate), Check: is("text.stemmer", "en")},
+		{ResourceName: tenantAddress, ImportState: true, ImportStateId: "docs/tenant", ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "field"},
+		{Config: tenant(text("hungarian", "EN")), ConfigPlanChecks: tenantAction(plancheck.ResourceActionUpdate), Check: is("text.stemmer", "hungarian")},
+		{Config: tenant(text("greek", "EN")), ExpectError: regexp.MustCompile(`no\s+stemmer\s+for\s+language\s+"greek"`)},
 		{Config: docs("shard_number = 1")},
 	})
 }

@@ -73,8 +73,8 @@ func drawIndex(t *rapid.T) prototest.Config {
 		maybe(t, settings, "tokenizer", rapid.SampledFrom([]string{"Word", "Prefix", "Whitespace", "Multilingual"}).AsAny())
 		maybe(t, settings, "min_token_len", rapid.IntRange(1, 9).AsAny())
 		maybe(t, settings, "max_token_len", rapid.IntRange(1, 9).AsAny())
-		maybe(t, settings, "stemmer", rapid.SampledFrom([]string{"english", "disabled"}).AsAny())
-		maybe(t, settings, "stopwords", rapid.Just[any]([]any{"german", "english"}))
+		maybe(t, settings, "stemmer", rapid.SampledFrom([]string{"english", "EN", "disabled"}).AsAny())
+		maybe(t, settings, "stopwords", rapid.SampledFrom([]any{[]any{"german", "english"}, []any{"De", "en"}}))
 		maybe(t, settings, "custom_stopwords", rapid.Just[any]([]any{"b", "a"}))
 	}
 	return index(kind, settings)
@@ -132,6 +132,48 @@ func TestDriftOfAnIndex(t *testing.T) {
 	r.Identity = nil
 	if gone := w.refreshOf(t, indexType, r); gone.Exists() {
 		t.Error("an index whose collection is gone is still in the state")
+	}
+}
+
+// A server may show languages as it calls them, and not as they were declared: that is no drift, but another language is.
+func TestALanguageGoesByItsNameAndItsCode(t *testing.T) {
+	w := newIndexWorld(t)
+	config := index("text", prototest.Config{"stemmer": "EN", "stopwords": []any{"de", "English"}})
+	r := w.applyOf(t, indexType, nil, config)
+	w.mustBeSettledOf(t, indexType, r, config)
+	show := func(stemmer string, stopwords ...string) {
+		w.cluster.Index("docs", "a.b", &qdrant.PayloadSchemaInfo{DataType: qdrant.PayloadSchemaType_Text, Params: qdrant.NewPayloadIndexParamsText(&qdrant.TextIndexParams{
+			Tokenizer: qdrant.TokenizerType_Word, Stopwords: &qdrant.StopwordsSet{Languages: stopwords},
+			Stemmer: &qdrant.StemmingAlgorithm{StemmingParams: &qdrant.StemmingAlgorithm_Snowball{Snowball: &qdrant.SnowballParams{Language: stemmer}}},
+		})})
+	}
+	show("english", "english", "german")
+	w.mustBeSettledOf(t, indexType, w.refreshOf(t, indexType, r), config)
+	for want, drift := range map[string]func(){
+		"text.stemmer": func() { show("german", "english", "german") }, "text.stopwords": func() { show("english", "english", "french") },
+	} {
+		drift()
+		wantEqual(t, want, w.Plan(t, indexType, w.refreshOf(t, indexType, r), config).Changes(), []string{want})
+	}
+	show("english", "english", "german")
+	imported, diags := w.Import(t, indexType, "docs/a.b")
+	wantEqual(t, "errors", diags.Errors(), nil)
+	if got := prototest.Get(imported.State, "text.stemmer"); got != "english" {
+		t.Errorf("the imported stemmer is %s", got)
+	}
+}
+
+func TestUnknownLanguagesAreRefused(t *testing.T) {
+	w := &world{Provider: prototest.New(t, provider.New("test"))}
+	for _, settings := range []prototest.Config{
+		{"stemmer": "klingon"}, {"stemmer": "hebrew"}, {"stemmer": ""}, {"stopwords": []any{"english", "tamil"}}, {"stopwords": []any{"disabled"}}, {"stopwords": []any{""}},
+	} {
+		wantOne(t, "a language that is none", w.Validate(t, indexType, index("text", settings)).Errors(), "Unknown language", "english, ")
+	}
+	for _, settings := range []prototest.Config{
+		{"stemmer": "Greek"}, {"stemmer": "el"}, {"stemmer": "disabled"}, {"stopwords": []any{"hi-en", "EN", "tajik"}, "custom_stopwords": []any{"klingon"}},
+	} {
+		wantEqual(t, "languages", w.Validate(t, indexType, index("text", settings)).Errors(), nil)
 	}
 }
 

@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/qdrant/go-client/qdrant"
@@ -8,33 +9,58 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ostraka/terraform-provider-ostraka/client"
 	"github.com/ostraka/terraform-provider-ostraka/node/devcluster"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/token"
 )
+
+// What the node knows, the client lets through, under the same names and codes.
+func TestTheClientKnowsTheLanguagesOfTheNode(t *testing.T) {
+	stop, stem := token.Languages()
+	for _, name := range stop {
+		if !slices.Contains(client.StopwordLanguages(), name) {
+			t.Errorf("stop words: the client does not know %s", name)
+		}
+	}
+	for _, name := range stem {
+		if !slices.Contains(client.StemmerLanguages(), name) {
+			t.Errorf("stemmers: the client does not know %s", name)
+		}
+	}
+	for a := 'a'; a <= 'z'; a++ {
+		for b := 'a'; b <= 'z'; b++ {
+			code := string([]rune{a, b})
+			if name := token.Language(code); name != code && client.LanguageName(code) != name {
+				t.Errorf("%s is %s for the node, and %s for the client", code, name, client.LanguageName(code))
+			}
+		}
+	}
+}
 
 // A text index that knows a language finds words by their stems and without stop words, on each node, and is built anew when it is
 // declared otherwise; what it is told is shown as it was told.
 func TestTextIndexesKnowLanguages(t *testing.T) {
 	c := start(t, devcluster.Options{Nodes: 2})
-	client, other := official(t, c, 0), official(t, c, 1)
+	first, other := official(t, c, 0), official(t, c, 1)
 	const name = "docs"
-	create(t, client, name, 2, 2, 2)
+	create(t, first, name, 2, 2, 2)
 	texts := []string{"The foxes are running", "A fox ran over the hills", "Running over a hill", "Die Füchse laufen", "the of and"}
 	points := make([]*qdrant.PointStruct, len(texts))
 	for i, text := range texts {
 		points[i] = &qdrant.PointStruct{Id: qdrant.NewIDNum(uint64(i)), Vectors: qdrant.NewVectors(1, 0, 0, float32(i)), Payload: qdrant.NewValueMap(map[string]any{"body": text})}
 	}
-	if _, err := client.Upsert(t.Context(), &qdrant.UpsertPoints{CollectionName: name, Points: points, Wait: qdrant.PtrOf(true)}); err != nil {
+	if _, err := first.Upsert(t.Context(), &qdrant.UpsertPoints{CollectionName: name, Points: points, Wait: qdrant.PtrOf(true)}); err != nil {
 		t.Fatal(err)
 	}
 	declare := func(p *qdrant.TextIndexParams) error {
-		_, err := client.CreateFieldIndex(t.Context(), &qdrant.CreateFieldIndexCollection{
+		_, err := first.CreateFieldIndex(t.Context(), &qdrant.CreateFieldIndexCollection{
 			CollectionName: name, FieldName: "body", FieldIndexParams: qdrant.NewPayloadIndexParamsText(p), Wait: qdrant.PtrOf(true),
 		})
 		return err
 	}
 	count := func(what string, condition *qdrant.Condition, want uint64) {
 		t.Helper()
-		for i, at := range []*qdrant.Client{client, other} {
+		for i, at := range []*qdrant.Client{first, other} {
 			if n := countOf(t, at, name, &qdrant.Filter{Must: []*qdrant.Condition{condition}}); n != want {
 				t.Errorf("%s, at node %d: %d points match, want %d", what, i, n, want)
 			}

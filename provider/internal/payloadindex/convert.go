@@ -93,10 +93,24 @@ func observe(ctx context.Context, prior model, f client.FieldIndex) (model, diag
 	for name := range settings(f.Kind) {
 		values[name] = shown(ctx, name, f, &diags)
 	}
+	if f.Kind == client.TextIndexKind {
+		spelled(ctx, prior.Text, values)
+	}
 	object, d := types.ObjectValue(attrTypes(f.Kind), values)
 	diags.Append(d...)
 	*target = object
 	return out, diags
+}
+
+// spelled gives the languages among the values of a text index as prior, if there is one, spells them.
+func spelled(ctx context.Context, prior types.Object, values map[string]attr.Value) {
+	before := prior.Attributes()
+	if stemmer, ok := before["stemmer"].(types.String); ok {
+		values["stemmer"] = sameLanguage(stemmer, values["stemmer"].(types.String))
+	}
+	if stopwords, ok := before["stopwords"].(types.Set); ok {
+		values["stopwords"] = sameLanguages(ctx, stopwords, values["stopwords"].(types.Set))
+	}
 }
 
 // shown is the effective value of one setting: what the server does not say is at its default.

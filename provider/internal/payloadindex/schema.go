@@ -3,6 +3,7 @@ package payloadindex
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -122,11 +123,12 @@ func textSettings(out map[string]schema.Attribute) {
 	length := func(text string) schema.Int64Attribute {
 		return schema.Int64Attribute{Optional: true, MarkdownDescription: text, Validators: []validator.Int64{int64validator.Between(1, maxTokenLen)}}
 	}
-	words := func(text string) schema.SetAttribute {
-		return schema.SetAttribute{
-			ElementType: types.StringType, Optional: true, MarkdownDescription: text,
-			Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
+	words := func(text string, each ...validator.String) schema.SetAttribute {
+		checks := []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()}
+		if len(each) > 0 {
+			checks = append(checks, setvalidator.ValueStringsAre(each...))
 		}
+		return schema.SetAttribute{ElementType: types.StringType, Optional: true, MarkdownDescription: text, Validators: checks}
 	}
 	out["tokenizer"] = schema.StringAttribute{
 		Optional: true, Computed: true, Default: stringdefault.StaticString(defaultTokenizer),
@@ -138,11 +140,14 @@ func textSettings(out map[string]schema.Attribute) {
 	out["ascii_folding"] = flag("Do not tell letters with accents from those without.", false)
 	out["min_token_len"] = length("Leave out shorter words. Not set: none are left out.")
 	out["max_token_len"] = length("Leave out longer words. Not set: none are left out.")
-	out["stopwords"] = words("Languages whose commonest words are left out, such as `english`.")
+	stop := oneLanguage{names: client.StopwordLanguages()}
+	stem := oneLanguage{names: client.StemmerLanguages(), other: client.StemmerDisabled}
+	out["stopwords"] = words("Languages whose commonest words are left out, by name or code: "+stop.list()+". A cluster refuses those of which it has no words.", stop)
 	out["custom_stopwords"] = words("More words to leave out.")
 	out["stemmer"] = schema.StringAttribute{
-		Optional: true, MarkdownDescription: "Language by whose rules words are cut to their stems, such as `english`. Not set: words stay whole.",
-		Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
+		Optional: true, Validators: []validator.String{stem},
+		MarkdownDescription: "Language by whose rules words are cut to their stems, by name or code: " + strings.Join(stem.names, ", ") +
+			". A cluster refuses those of which it has no rules. Not set, or `" + stem.other + "`: words stay whole.",
 	}
 }
 
