@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 )
 
 // rescoreFactor is how many times as many rows as results are compared again with whole vectors, after those that look
@@ -34,9 +35,8 @@ func (s *search) rescored(n *net) int {
 // amongCodes compares the query with the codes of labels' rows, and again with the nearest of them. What has no code yet, or
 // whose code says nothing, is compared whole.
 func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err error) {
-	s.scorer = n.scorer(false)
-	defer n.done(s.scorer, false)
-	n.setQuery(s.scorer, false, s.query.Vector)
+	s.ask(func(v []float32) quant.Scorer { return n.asking(false, v) })
+	defer s.answered(func(by quant.Scorer) { n.done(by, false) })
 	most := s.rescored(n)
 	s.walked = s.walked[:0]
 	bound := float32(math.Inf(1))
@@ -64,7 +64,7 @@ func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err err
 		if nc < wordRows && nw < wordRows {
 			return true
 		}
-		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
+		if groups++; groups%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
 			err = fmt.Errorf("search vectors: %w", ctx.Err())
 			return false
 		}
@@ -137,7 +137,7 @@ func (s *search) among(ctx context.Context, labels Labels) (err error) {
 			return true
 		}
 		n = 0
-		if groups++; groups%ctxEvery == 0 && ctx.Err() != nil {
+		if groups++; groups%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
 			err = fmt.Errorf("search vectors: %w", ctx.Err())
 			return false
 		}

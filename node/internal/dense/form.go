@@ -60,6 +60,15 @@ func (f *form) buffer() []float32 {
 	return make([]float32, f.size)
 }
 
+// Alike tells how alike two vectors of a datatype are, as Several.Combine is told, bit for bit.
+func Alike(t vec.Datatype, d vec.Distance, a, b []float32) float64 {
+	f, err := newForm(t, d, len(a))
+	if err != nil {
+		return math.NaN()
+	}
+	return alike(f.rows.Compare(a, b))
+}
+
 // Score compares two vectors of a datatype as a search that is exact does, bit for bit.
 func Score(t vec.Datatype, d vec.Distance, a, b []float32) float32 {
 	f, err := newForm(t, d, len(a))

@@ -113,6 +113,13 @@ func (n *net) setQuery(s quant.Scorer, whole bool, query []float32) {
 	s.Query(query)
 }
 
+// asking returns a scorer that compares with a vector.
+func (n *net) asking(whole bool, v []float32) quant.Scorer {
+	s := n.scorer(whole)
+	n.setQuery(s, whole, v)
+	return s
+}
+
 // insert encodes a row, and links it; buffer is one of the form's.
 func (n *net) insert(row uint32, space quant.Scorer, buffer []float32) error {
 	if n.codec != nil {

@@ -9,14 +9,15 @@ import (
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/best"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
-	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
 )
 
-// Query asks for the vectors nearest to one.
+// Query asks for the vectors nearest to one, or for those that compare best with several.
 type Query struct {
-	Vector []float32 // in the stored form
-	Limit  int
-	Filter *Filter // nil: none
+	Vector  []float32 // in the stored form
+	Several *Several  // instead of it
+	Limit   int
+	Filter  *Filter // nil: none
 	// Before orders the points of equal scores.
 	Before func(a, b uint32) bool
 	Params Params
@@ -46,8 +47,8 @@ type Hit struct {
 
 // Search returns the best vectors of the snapshot, best first. ctx is looked at every few thousand vectors.
 func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
-	if len(q.Vector) != s.x.form.size {
-		return nil, fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", s.x.form.size, len(q.Vector))
+	if err := q.check(s.x.form.size); err != nil {
+		return nil, err
 	}
 	q.Limit = min(q.Limit, s.count)
 	if q.Limit <= 0 {
@@ -57,9 +58,9 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	r := searches.Get().(*search)
 	defer r.end()
 	r.state, r.query, r.config = s.state, q, s.x.full.Load()
-	r.whole = s.core.scorer()
-	defer s.core.done(r.whole)
-	r.whole.Query(q.Vector)
+	whole := s.core.scorer()
+	defer s.core.done(whole)
+	r.setWhole(whole)
 	r.best.Reset(q.Limit, nil)
 	if err := r.run(ctx); err != nil {
 		return nil, err
@@ -67,21 +68,39 @@ func (s Snapshot) Search(ctx context.Context, q Query) ([]Hit, error) {
 	return append(make([]Hit, 0, q.Limit), r.best.Sorted()...), nil
 }
 
+func (q *Query) check(size int) error {
+	if q.Several != nil {
+		return q.Several.check(size)
+	}
+	return checkSize(size, q.Vector)
+}
+
+func checkSize(size int, v []float32) error {
+	if len(v) != size {
+		return fault.New(fault.Invalid, "Vector dimension error: expected dim: %d, got %d", size, len(v))
+	}
+	return nil
+}
+
 // search is one search under way.
 type search struct {
 	*state
 	query  Query
 	config *Config
-	whole  quant.Scorer // compares with vectors
+	whole  scorer       // compares with vectors
+	order  vec.Distance // of scores
 	best   best.Few[Hit]
 
 	group   [wordRows]uint32
 	sums    [wordRows]float32
 	walked  []hnsw.Hit
-	bits    []uint64     // of the labels that the filter's Upper holds, once they are asked for
-	rowBits []uint64     // of the rows that it takes
-	scorer  quant.Scorer // compares as the graph is walked
-	exact   bool         // the scores of the walk are good as they are
+	bits    []uint64 // of the labels that the filter's Upper holds, once they are asked for
+	rowBits []uint64 // of the rows that it takes
+	scorer  scorer   // compares as the graph is walked
+	starts  []uint32 // where walks begin besides
+	right   int      // hits that score at least Several.Right
+	all     bool     // everything that may be found was compared whole
+	exact   bool     // the scores of the walk are good as they are
 }
 
 var searches = sync.Pool{New: func() any {
@@ -92,17 +111,24 @@ var searches = sync.Pool{New: func() any {
 
 // better is a total order, as long as Query.Before is one.
 func (s *search) better(a, b Hit) bool {
-	d := s.core.form.distance
+	d := s.order
 	if d.Better(a.Score, b.Score) {
 		return true
 	}
 	return !d.Better(b.Score, a.Score) && s.query.Before(a.Label, b.Label)
 }
 
+// forget lets go of what was found.
+func (s *search) forget() {
+	s.best.Clear()
+	s.right = 0
+}
+
 // end gives a search's memory to a later one.
 func (s *search) end() {
-	s.state, s.query, s.config, s.scorer, s.whole, s.bits = nil, Query{}, nil, nil, nil, s.bits[:0]
-	if s.best.Cap() > maxKept || cap(s.walked) > maxKept {
+	s.state, s.query, s.config, s.scorer, s.whole, s.bits, s.starts = nil, Query{}, nil, nil, nil, s.bits[:0], s.starts[:0]
+	s.right, s.all = 0, false
+	if s.best.Cap() > maxKept || cap(s.walked) > maxKept || cap(s.starts) > maxKept {
 		return
 	}
 	searches.Put(s)
@@ -117,7 +143,23 @@ const wordRows = 64
 // ctxEvery is how many groups of rows are done between two looks at the context.
 const ctxEvery = 32
 
-func (s *search) run(ctx context.Context) (err error) {
+func (s *search) run(ctx context.Context) error {
+	if err := s.choose(ctx); err != nil || s.all || !s.misses() {
+		return err
+	}
+	s.forget()
+	if f := s.query.Filter; f != nil && f.Upper != nil {
+		return s.among(ctx, f.Upper)
+	}
+	to := s.rows
+	if s.query.Params.IndexedOnly {
+		to = min(s.core.linked.Load(), s.rows)
+	}
+	return s.scan(ctx, 0, to)
+}
+
+// choose compares with all vectors that may be found, which it notes, or walks.
+func (s *search) choose(ctx context.Context) (err error) {
 	n := s.core.net.Load()
 	if f := s.query.Filter; f != nil && f.Upper != nil {
 		count := f.Upper.GetCardinality()
@@ -125,11 +167,12 @@ func (s *search) run(ctx context.Context) (err error) {
 		if w != nil {
 			defer func() { err = errors.Join(err, w.release()) }()
 		}
-		if s.cheap(count, w) || n == nil && w == nil && count <= uint64(s.count)/scanAll {
+		if s.cheap(count, w) || (n == nil && w == nil || s.query.Params.Exact) && count*scanAll <= uint64(s.count*s.times()) {
 			much := int64(count)*int64(s.core.form.bytes()) > byCodeBytes
-			if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.query.Params.IgnoreCodes {
+			if n != nil && n.codec != nil && much && f.Accept == nil && !s.query.Params.Exact && !s.onWhole(n) {
 				return s.amongCodes(ctx, n, f.Upper)
 			}
+			s.all = true
 			return s.among(ctx, f.Upper)
 		}
 		if w != nil && (n == nil || w.cost <= s.walkCost(float64(count)/float64(s.count), s.config.M)) {
@@ -137,6 +180,7 @@ func (s *search) run(ctx context.Context) (err error) {
 		}
 	}
 	if n == nil || s.query.Params.Exact || s.scans() {
+		s.all = true
 		return s.scan(ctx, 0, s.rows)
 	}
 	mark := min(s.core.linked.Load(), s.rows) // before the walk: what is linked since, it may or may not meet
@@ -148,7 +192,8 @@ func (s *search) run(ctx context.Context) (err error) {
 	return s.walk(ctx, n, mark)
 }
 
-// scanAll: without a graph, one in so many of all rows are better picked out than passed by.
+// scanAll: where all may be compared, one in so many of all rows are better picked out than passed by; more, where to compare one
+// takes several times as long.
 const scanAll = 2
 
 // scanShare: a walk that keeps so large a share of all rows as candidates costs as much as comparing with all of them.
@@ -156,7 +201,7 @@ const scanShare = 16
 
 // scans reports whether a search without a filter compares with every vector.
 func (s *search) scans() bool {
-	return int64(s.count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || s.ef() > s.count/scanShare
+	return int64(s.count)*int64(s.core.form.bytes()) < s.config.FullScanBytes || s.ef()*s.walks() > s.count/scanShare
 }
 
 // cheap reports whether so many vectors, all that a filter lets through, are better compared one by one than by a walk.
@@ -176,7 +221,7 @@ func (s *search) cheap(count uint64, w *within) bool {
 func (s *search) walkCost(share float64, m int) float64 {
 	ef := s.ef()
 	f := hnsw.Filter{Wanted: Part(s.query.Limit, s.query.Params.Share)}
-	return 2 * float64(m) * f.Cost(ef, share)
+	return 2 * float64(m) * f.Cost(ef, share) * float64(s.walks())
 }
 
 // byCodeBytes: less than so many bytes of vectors are compared whole, rather than by code and the best of them again.
@@ -185,7 +230,7 @@ const byCodeBytes = 6 << 20
 // scan compares the query with all rows from..to-1.
 func (s *search) scan(ctx context.Context, from, to uint32) error {
 	for n := 0; from < to; n++ {
-		if n%ctxEvery == 0 && ctx.Err() != nil {
+		if n%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
 			return fmt.Errorf("search vectors: %w", ctx.Err())
 		}
 		end := min(to, from/wordRows*wordRows+wordRows)
@@ -220,7 +265,7 @@ func (s *search) compare(n int) error {
 	s.core.vectors.Fetch(s.group[:n])
 	s.whole.Score(s.group[:n], s.sums[:n])
 	for i, row := range s.group[:n] {
-		if err := s.visit(Hit{Label: s.core.label(row), Score: scoreOf(s.core.form.distance, s.sums[i])}); err != nil {
+		if err := s.visit(Hit{Label: s.core.label(row), Score: scoreOf(s.order, s.sums[i])}); err != nil {
 			return err
 		}
 	}
@@ -228,13 +273,16 @@ func (s *search) compare(n int) error {
 }
 
 func (s *search) visit(h Hit) error {
-	if s.best.Full() && s.core.form.distance.Better(s.best.Worst().Score, h.Score) || !s.best.Wants(h) { // the first of them is quick
+	if s.best.Full() && s.order.Better(s.best.Worst().Score, h.Score) || !s.best.Wants(h) { // the first of them is quick
 		return nil
 	}
 	if s.query.Filter != nil {
 		if ok, err := s.query.Filter.accepts(h.Label); !ok || err != nil {
 			return err
 		}
+	}
+	if q := s.query.Several; q != nil && h.Score >= q.Right {
+		s.right++
 	}
 	s.best.Add(h)
 	return nil

@@ -90,6 +90,17 @@ func (b *sub) scorer(c *core, whole bool) *placed {
 	return p
 }
 
+// asking returns a scorer that compares with a vector.
+func (b *sub) asking(c *core, whole bool, v []float32) *placed {
+	p := b.scorer(c, whole)
+	if !p.whole {
+		b.shape.net.setQuery(p, false, v)
+		return p
+	}
+	p.Query(v)
+	return p
+}
+
 func (b *sub) done(c *core, p *placed) {
 	if p.whole {
 		c.done(p.of)

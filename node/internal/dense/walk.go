@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 )
 
 // ef is how many candidates a walk keeps.
@@ -12,6 +13,9 @@ func (s *search) ef() int {
 	ef := s.query.Params.Ef
 	if ef == 0 {
 		ef = s.config.EfConstruct
+	}
+	if q := s.query.Several; q != nil && q.Sides {
+		ef *= sidesTimes
 	}
 	most := float64(s.query.Limit)
 	if o := s.query.Params.Oversampling; o > 1 {
@@ -48,7 +52,7 @@ func (s *search) held(n *net) int {
 
 // compared is how many of what a walk found are compared with whole vectors: no more than it takes if those have to be read.
 func (s *search) compared(n *net) int {
-	if s.exact || n.config.Codes.Kind != Automatic || s.core.dir == "" {
+	if s.exact || n.config.Codes.Kind != Automatic || s.core.dir == "" || s.query.Several != nil { // the verdict is of single vectors
 		return hnsw.MaxEf
 	}
 	return s.held(n) + efMore
@@ -62,11 +66,13 @@ const (
 
 // walk searches the graph among rows below mark.
 func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
-	whole := n.codec == nil || s.query.Params.IgnoreCodes
+	whole := s.onWhole(n)
 	s.exact = whole || s.query.Params.KeepScores // the walk's scores are the result's
-	s.scorer = n.scorer(whole)
-	defer n.done(s.scorer, whole)
-	n.setQuery(s.scorer, whole, s.query.Vector)
+	s.ask(func(v []float32) quant.Scorer { return n.asking(whole, v) })
+	defer s.answered(func(by quant.Scorer) { n.done(by, whole) })
+	if err := s.setStarts(ctx, n.graph); err != nil {
+		return err
+	}
 	switch f := s.query.Filter; {
 	case f == nil:
 		return s.walkAll(ctx, n, mark)
@@ -81,22 +87,27 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	}
 	return s.walkAndAsk(asking{
 		of: s.count, mark: mark,
-		walk: func(ef int) (err error) {
-			s.walked, err = n.graph.Search(ctx, s.scorer, ef, nil, s.walked[:0])
-			return err
+		walk: func(ef int) error {
+			return s.search(ctx, n.graph, ef, nil)
 		},
 		beside: func() error { return s.scan(ctx, mark, to) },
 		all:    func() error { return s.scan(ctx, 0, to) },
 	})
 }
 
+// search walks a graph, and leaves in walked what it met.
+func (s *search) search(ctx context.Context, g *hnsw.Graph, ef int, f *hnsw.Filter) (err error) {
+	s.walked, err = g.SearchFrom(ctx, s.scorer, s.starts, ef, f, s.walked[:0])
+	return err
+}
+
 // walkAll walks through all rows alike, keeps as many more as have died since they were linked, and leaves those out.
-func (s *search) walkAll(ctx context.Context, n *net, mark uint32) (err error) {
+func (s *search) walkAll(ctx context.Context, n *net, mark uint32) error {
 	ef := s.efOn(n)
 	if dead := float64(s.core.dead.Load()) / float64(s.rows); dead > 0 {
 		ef = min(int(float64(ef)/(1-min(dead, 0.9)))+1, hnsw.MaxEf)
 	}
-	if s.walked, err = n.graph.Search(ctx, s.scorer, ef, nil, s.walked[:0]); err != nil {
+	if err := s.search(ctx, n.graph, ef, nil); err != nil {
 		return err
 	}
 	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
@@ -116,9 +127,9 @@ func (s *search) found(mark uint32) (n int) {
 }
 
 // walkUnder keeps only rows that may be found.
-func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) (err error) {
+func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) error {
 	f.Wanted = Part(s.query.Limit, s.query.Params.Share)
-	if s.walked, err = n.graph.Search(ctx, s.scorer, s.efOn(n), &f, s.walked[:0]); err != nil {
+	if err := s.search(ctx, n.graph, s.efOn(n), &f); err != nil {
 		return err
 	}
 	return s.visitWalked(s.rows, s.compared(n))
@@ -139,7 +150,7 @@ func (s *search) walkAndAsk(a asking) error {
 		if err := a.walk(ef); err != nil {
 			return err
 		}
-		s.best.Clear()
+		s.forget()
 		if err := a.beside(); err != nil {
 			return err
 		}
@@ -150,7 +161,8 @@ func (s *search) walkAndAsk(a asking) error {
 			return nil
 		}
 	}
-	s.best.Clear()
+	s.forget()
+	s.all = true
 	return a.all()
 }
 
@@ -166,7 +178,7 @@ func (s *search) visitWalked(mark uint32, most int) error {
 			break
 		}
 		if s.exact {
-			if err := s.visit(Hit{Label: s.core.label(h.Row), Score: scoreOf(s.core.form.distance, h.Score)}); err != nil {
+			if err := s.visit(Hit{Label: s.core.label(h.Row), Score: scoreOf(s.order, h.Score)}); err != nil {
 				return err
 			}
 			continue

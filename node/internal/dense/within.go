@@ -7,6 +7,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/quant"
 )
 
 // within is the graph of a value, for a search of which the filter lets hardly anything else through.
@@ -41,19 +42,17 @@ func (s *search) newWithin() *within {
 }
 
 // walkWithin searches the graph of a value, and compares what is not in it.
-func (s *search) walkWithin(ctx context.Context, w *within) (err error) {
+func (s *search) walkWithin(ctx context.Context, w *within) error {
 	n := w.shape.net
-	whole := n == nil || n.codec == nil || s.query.Params.IgnoreCodes
+	whole := n == nil || s.onWhole(n)
 	s.exact = whole || s.query.Params.KeepScores
-	scorer := w.scorer(s.core, whole)
-	defer w.done(s.core, scorer)
-	if n == nil {
-		scorer.Query(s.query.Vector)
-	} else {
-		n.setQuery(scorer, whole, s.query.Vector)
+	s.ask(func(v []float32) quant.Scorer { return w.asking(s.core, whole, v) })
+	defer s.answered(func(by quant.Scorer) { w.done(s.core, by.(*placed)) })
+	if err := s.setStarts(ctx, w.graph); err != nil {
+		return err
 	}
 	walk := func(ef int, f *hnsw.Filter) error {
-		s.walked, err = w.graph.Search(ctx, scorer, ef, f, s.walked[:0])
+		err := s.search(ctx, w.graph, ef, f)
 		s.placesToRows(w)
 		return err
 	}

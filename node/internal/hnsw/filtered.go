@@ -216,6 +216,9 @@ func (w *walker) narrow(ctx context.Context, g *Graph, s Scorer, around uint32, 
 		w.turns[0][0] = around
 		w.score(s, w.turns[0][:1])
 	}
+	if len(w.starts) > 0 {
+		w.begin(g, s, a)
+	}
 	w.score(s, w.bridge(g, a, around, 0))
 	w.score(s, w.draw(g, a))
 	hint, _ := s.(Hinter)

@@ -33,6 +33,12 @@ type Filter struct {
 // more of the nearest are among them and the longer it takes. Rows that filter does not accept are not found; filter may
 // be nil.
 func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hits []Hit) ([]Hit, error) {
+	return g.SearchFrom(ctx, s, nil, ef, filter, hits)
+}
+
+// SearchFrom is a Search that begins at some rows too, besides those that it comes to from the top: for a Scorer whose best rows may
+// lie in several places, between which all are worse.
+func (g *Graph) SearchFrom(ctx context.Context, s Scorer, starts []uint32, ef int, filter *Filter, hits []Hit) ([]Hit, error) {
 	if ef < 1 || ef > MaxEf {
 		return hits, fault.New(fault.Invalid, "hnsw: ef is %d, want 1 to %d", ef, MaxEf)
 	}
@@ -41,6 +47,8 @@ func (g *Graph) Search(ctx context.Context, s Scorer, ef int, filter *Filter, hi
 	}
 	w := g.walker()
 	defer g.walkers.Put(w)
+	w.starts = starts
+	defer func() { w.starts = nil }()
 	from, ok := w.descend(g, s, 0)
 	if !ok {
 		return hits, nil

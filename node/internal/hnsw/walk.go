@@ -23,7 +23,8 @@ type walker struct {
 	copies []uint32 // of choose
 	behind []uint32 // of bridge: rows that a filter does not take, the first of aside
 	aside  [2 * batchCap]uint32
-	salt   uint32 // mixed into the rows of candidates in the pool, so that of equal ones each insert takes others
+	starts []uint32 // where a search begins besides
+	salt   uint32   // mixed into the rows of candidates in the pool, so that of equal ones each insert takes others
 }
 
 func (g *Graph) walker() *walker {
@@ -85,6 +86,9 @@ func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, 
 	w.pool.reset(ef, equal)
 	w.seen.add(from.row())
 	w.pool.add(newCandidate(from.score(), from.row()^w.salt))
+	if len(w.starts) > 0 {
+		w.begin(g, s, nil)
+	}
 	hint, _ := s.(Hinter)
 	rows := w.step(g, level, hint, 0)
 	for n := 1; len(rows) > 0; n++ {
@@ -98,6 +102,23 @@ func (w *walker) level(ctx context.Context, g *Graph, s Scorer, from candidate, 
 		}
 	}
 	return nil
+}
+
+// begin compares the rows that a search begins at besides, of which a filter, if there is one, takes some.
+func (w *walker) begin(g *Graph, s Scorer, a *acceptor) {
+	rows := w.turns[0][:0]
+	for _, row := range w.starts {
+		if !g.links.has(row) || a != nil && !a.takes(row) || !w.seen.add(row) {
+			continue
+		}
+		if rows = append(rows, row); len(rows) == batchCap {
+			w.score(s, rows)
+			rows = rows[:0]
+		}
+	}
+	if len(rows) > 0 {
+		w.score(s, rows)
+	}
 }
 
 // step expands the best candidate that leads to rows which the walk has not seen.

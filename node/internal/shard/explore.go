@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/ostraka/terraform-provider-ostraka/node/internal/dense"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/multi"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/vec"
@@ -50,18 +51,32 @@ func (x *Explore) Valid() bool {
 	return false
 }
 
-// score combines similarities.
-func (x *Explore) score(similarity func([]float32) float64) float64 {
+// several returns all vectors, those that points should be near to first.
+func (x *Explore) several() (vectors [][]float32) {
+	if x.Kind == Discover {
+		vectors = append(vectors, x.Target)
+	}
+	vectors = append(vectors, x.Positive...)
+	return append(vectors, x.Negative...)
+}
+
+// score combines similarities, in the order of several.
+func (x *Explore) score(alike []float64) float64 {
+	target := 0.0
+	if x.Kind == Discover {
+		target, alike = alike[0], alike[1:]
+	}
+	toPositive, toNegative := alike[:len(x.Positive)], alike[len(x.Positive):]
 	switch x.Kind {
 	case BestScore:
-		best := func(examples [][]float32) float64 {
+		best := func(alike []float64) float64 {
 			most := math.Inf(-1)
-			for _, e := range examples {
-				most = max(most, similarity(e))
+			for _, s := range alike {
+				most = max(most, s)
 			}
 			return most
 		}
-		positive, negative := best(x.Positive), best(x.Negative)
+		positive, negative := best(toPositive), best(toNegative)
 		switch {
 		case positive > negative:
 			return sigmoid(positive)
@@ -71,24 +86,24 @@ func (x *Explore) score(similarity func([]float32) float64) float64 {
 		return math.NaN()
 	case SumScores:
 		sum := 0.0
-		for _, e := range x.Positive {
-			sum += similarity(e)
+		for _, s := range toPositive {
+			sum += s
 		}
-		for _, e := range x.Negative {
-			sum -= similarity(e)
+		for _, s := range toNegative {
+			sum -= s
 		}
 		return sum
 	case Discover:
 		rank := 0
-		for i := range x.Positive {
-			rank += cmp.Compare(similarity(x.Positive[i]), similarity(x.Negative[i]))
+		for i, positive := range toPositive {
+			rank += cmp.Compare(positive, toNegative[i])
 		}
-		return float64(rank) + sigmoid(similarity(x.Target))
+		return float64(rank) + sigmoid(target)
 	case Context:
 	}
 	loss := 0.0
-	for i := range x.Positive {
-		positive, negative := similarity(x.Positive[i]), similarity(x.Negative[i])
+	for i, positive := range toPositive {
+		negative := toNegative[i]
 		by := -margin // of two that are equal, infinite ones too
 		if positive != negative {
 			by += positive - negative
@@ -114,63 +129,76 @@ func squashed(x float64) float64 {
 	return x / (1 + math.Abs(x))
 }
 
+// asked is what an index of a distance is asked for, of vectors in the form in which they are compared.
+func (x *Explore) asked(d vec.Distance, vectors [][]float32) *dense.Several {
+	s := &dense.Several{Vectors: vectors, Toward: len(vectors) - len(x.Negative), Combine: x.score}
+	switch x.Kind {
+	case SumScores:
+		if !d.LargerIsBetter() && len(x.Negative) > len(x.Positive) {
+			s.Toward = 0 // best is what is far from all
+		}
+	case Discover:
+		s.Sides, s.Lead, s.Right = true, true, float32(len(x.Positive))
+	case Context:
+		s.Sides = true
+	case BestScore:
+	}
+	return s
+}
+
+// exploration is an Explore as a search compares it.
+type exploration struct {
+	*Explore
+	vectors [][]float32 // in the form in which they are compared, as several orders them
+	alike   []float64
+}
+
 // setExplore brings the vectors into the form in which they are compared.
 func (q *searcher) setExplore() error {
 	x := q.req.Explore
 	if q.schema.Kind == Sparse || !x.Valid() {
 		return fault.New(fault.Invalid, "vector %q cannot be explored so", q.req.Using)
 	}
-	q.explore = &Explore{Kind: x.Kind}
-	for _, l := range []struct {
-		from [][]float32
-		to   *[][]float32
-	}{{x.Positive, &q.explore.Positive}, {x.Negative, &q.explore.Negative}} {
-		for _, v := range l.from {
-			stored, err := q.schema.stored(v)
-			if err != nil {
-				return err
-			}
-			*l.to = append(*l.to, q.schema.indexed(stored))
-		}
-	}
-	if x.Kind == Discover {
-		stored, err := q.schema.stored(x.Target)
-		if err != nil {
+	q.explore = &exploration{Explore: x}
+	q.explore.vectors = x.several()
+	q.explore.alike = make([]float64, len(q.explore.vectors))
+	for i, v := range q.explore.vectors {
+		var err error
+		if q.explore.vectors[i], err = q.schema.sought(v); err != nil {
 			return err
 		}
-		q.explore.Target = q.schema.indexed(stored)
 	}
 	return nil
 }
 
-// explored is the score of a vector as it is compared.
-func (q *searcher) explored(v []float32) float32 {
-	return float32(q.explore.score(func(e []float32) float64 { return q.similarity(e, v) }))
+// explored is the score of a stored vector.
+func (q *searcher) explored(stored []float32) float32 {
+	if q.schema.Kind == Multi {
+		return q.exploredMulti(q.schema.indexed(stored))
+	}
+	for i, e := range q.explore.vectors {
+		q.explore.alike[i] = dense.Alike(q.schema.Datatype, q.schema.Distance, e, stored)
+	}
+	return float32(q.explore.score(q.explore.alike))
 }
 
-func (q *searcher) similarity(e, v []float32) float64 {
-	if q.schema.Kind == Multi {
+// exploredMulti is the score of a multivector as it is compared.
+func (q *searcher) exploredMulti(v []float32) float32 {
+	for i, e := range q.explore.vectors {
 		s := float64(multi.Score(q.schema.Distance, q.schema.Size, e, v))
 		switch q.schema.Distance {
 		case vec.Euclid:
-			return -s * s
+			s = -s * s
 		case vec.Manhattan:
-			return -s
+			s = -s
 		case vec.Dot, vec.Cosine:
 		}
-		return s
+		q.explore.alike[i] = s
 	}
-	switch q.schema.Distance {
-	case vec.Euclid:
-		return -float64(vec.EuclidSquared(e, v))
-	case vec.Manhattan:
-		return -float64(vec.ManhattanSum(e, v))
-	case vec.Dot, vec.Cosine:
-	}
-	return float64(vec.DotProduct(e, v))
+	return float32(q.explore.score(q.explore.alike))
 }
 
-// runExplore compares with all vectors that a filter may let through, and asks it about the best.
+// runExplore compares with all multivectors that a filter may let through, and asks it about the best.
 func (q *searcher) runExplore(ctx context.Context) ([]found, error) {
 	type hit struct {
 		label uint32
@@ -178,16 +206,12 @@ func (q *searcher) runExplore(ctx context.Context) ([]found, error) {
 	}
 	var hits []hit
 	f := q.filter()
-	visit := func(label uint32, v []float32) {
+	err := q.multi.Each(ctx, func(label uint32, v []float32) {
 		if f == nil || f.Upper == nil || f.Upper.Contains(label) {
-			hits = append(hits, hit{label, q.explored(v)})
+			hits = append(hits, hit{label, q.exploredMulti(v)})
 		}
-	}
-	each := q.dense.Each
-	if q.schema.Kind == Multi {
-		each = q.multi.Each
-	}
-	if err := each(ctx, visit); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(hits, func(a, b hit) int {

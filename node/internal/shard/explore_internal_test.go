@@ -42,7 +42,12 @@ func TestScoresOfInfiniteSimilarities(t *testing.T) {
 		for _, s := range c.negative {
 			x.Negative = append(x.Negative, []float32{s})
 		}
-		got := x.score(func(e []float32) float64 { return float64(e[0]) })
+		vectors := x.several()
+		alike := make([]float64, len(vectors))
+		for i, v := range vectors {
+			alike[i] = float64(v[0])
+		}
+		got := x.score(alike)
 		if !(math.Abs(got-c.want) < 1e-6) && !(math.IsNaN(got) && math.IsNaN(c.want)) {
 			t.Errorf("kind %d, target %v, %v against %v: %v, want %v", c.kind, c.target, c.positive, c.negative, got, c.want)
 		}

@@ -200,7 +200,10 @@ func explored(req shard.SearchRequest, r point.Record) (float32, bool) {
 	like := func(v []float32) float64 {
 		if s := schema.Vectors[req.Using]; s.Kind == shard.Dense {
 			q, _ := stored(point.VectorSet{Dense: point.Vectors{req.Using: v}})
-			a, b := compared(s, q.Dense[req.Using]), compared(s, r.Vectors[req.Using])
+			if s.Datatype == vec.ByteType || s.Datatype == vec.HalfType && d.LargerIsBetter() {
+				return float64(heldScore(s, q.Dense[req.Using], r.Vectors[req.Using]))
+			}
+			a, b := q.Dense[req.Using], r.Vectors[req.Using]
 			switch d {
 			case vec.Euclid:
 				return -float64(vec.EuclidSquared(a, b))

@@ -111,7 +111,7 @@ type searcher struct {
 	sparse  sparse.Snapshot
 	others  map[string]dense.Snapshot // of all dense vectors, if a filter may ask for them
 	query   []float32                 // as it is compared
-	explore *Explore                  // instead of it
+	explore *exploration              // instead of it
 	matcher *filter.Matcher
 	key     string // of the filter, "" for none
 	plan    payload.Plan
@@ -223,13 +223,13 @@ func (q *searcher) run(ctx context.Context) ([]found, error) {
 	if ids, ok := q.req.Filter.IDs(); ok && len(ids)*scanFactor <= q.size {
 		return q.amongIDs(ctx, ids)
 	}
-	if q.explore != nil {
-		return q.runExplore(ctx)
-	}
 	switch q.schema.Kind {
 	case Sparse:
 		return q.runSparse(ctx)
 	case Multi:
+		if q.explore != nil {
+			return q.runExplore(ctx)
+		}
 		return q.runMulti(ctx)
 	case Dense:
 	}
@@ -242,6 +242,9 @@ func (q *searcher) runDense(ctx context.Context) ([]found, error) {
 		IgnoreCodes: q.req.Quantization.Ignore, Oversampling: q.req.Quantization.Oversampling,
 		KeepScores: q.req.Quantization.Rescore != nil && !*q.req.Quantization.Rescore,
 	}}
+	if x := q.explore; x != nil {
+		query.Several = x.asked(q.schema.Distance, x.vectors)
+	}
 	query.Filter = q.filter()
 	nearest, err := q.dense.Search(ctx, query)
 	if err != nil {
@@ -413,7 +416,7 @@ func (q *searcher) score(stored point.VectorSet) (score float32, ok bool) {
 		return 0, false
 	}
 	if q.explore != nil {
-		return q.explored(q.schema.indexed(stored.Dense[q.req.Using])), true
+		return q.explored(stored.Dense[q.req.Using]), true
 	}
 	switch q.schema.Kind {
 	case Sparse:

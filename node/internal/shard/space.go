@@ -174,13 +174,6 @@ func (v VectorSchema) checkSparse(x point.Sparse) error {
 	return vec.CheckFinite(x.Values)
 }
 
-func (v VectorSchema) stored(x []float32) ([]float32, error) {
-	if err := v.check(x); err != nil {
-		return nil, err
-	}
-	return v.rows(x, v.form), nil
-}
-
 // sought returns a query in the form in which it is compared. It may be x itself.
 func (v VectorSchema) sought(x []float32) ([]float32, error) {
 	if err := v.check(x); err != nil {
