@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ostraka/terraform-provider-ostraka/client/clusterpb"
+	"github.com/ostraka/terraform-provider-ostraka/provider/internal/wait"
 )
 
 // operation is something that runs: done tells, under the cluster's lock, how far it is.
@@ -161,7 +162,7 @@ func (s *clusterService) GetPlan(_ context.Context, r *clusterpb.GetPlanRequest)
 	if n := ch.GetReplicationFactor(); n > alive {
 		out.Findings = append(out.Findings, &clusterpb.PlanFinding{
 			Severity: clusterpb.PlanFinding_ERROR, Code: "replicas_exceed_peers", Field: "replication_factor",
-			Text: fmt.Sprintf("%d replicas of each shard cannot be made: %d peers are alive.", n, alive),
+			Text: fmt.Sprintf("%d replicas of each shard cannot be made: %s.", n, wait.Alive(int(alive))),
 		})
 	}
 	found, ok := c.mu.collections[ch.GetCollection()]
