@@ -47,12 +47,12 @@ func (f Field) Equal(o Field) bool {
 	return f.Kind == o.Kind && f.Tokenizer.Equal(*o.Tokenizer)
 }
 
-// String names what the index is to hold: equal fields have equal names.
+// String names what the index is to hold: equal fields have equal names, others have others.
 func (f Field) String() string {
 	if f.Tokenizer == nil {
 		return string(f.Kind)
 	}
-	return fmt.Sprintf("%s %+v", f.Kind, *f.Tokenizer)
+	return fmt.Sprintf("%s %+v %q", f.Kind, *f.Tokenizer, f.Tokenizer.Stopwords) // which may hold spaces
 }
 
 // Schema is the declared fields by canonical path.

@@ -39,6 +39,12 @@ func TestMarksTellSchemasApart(t *testing.T) {
 		"stemmer": func(s *shard.Schema) {
 			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, Stemmer: "english"}}
 		},
+		"a phrase": func(s *shard.Schema) {
+			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, Stopwords: []string{"a b"}}}
+		},
+		"its words": func(s *shard.Schema) {
+			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, Stopwords: []string{"a", "b"}}}
+		},
 		"stop words": func(s *shard.Schema) {
 			s.Fields["t"] = payload.Field{Kind: payload.Text, Tokenizer: &token.Tokenizer{Kind: token.Word, StopLanguages: []string{"english"}}}
 		},
