@@ -91,16 +91,17 @@ type search struct {
 	order  vec.Distance // of scores
 	best   best.Few[Hit]
 
-	group   [wordRows]uint32
-	sums    [wordRows]float32
-	walked  []hnsw.Hit
-	bits    []uint64 // of the labels that the filter's Upper holds, once they are asked for
-	rowBits []uint64 // of the rows that it takes
-	scorer  scorer   // compares as the graph is walked
-	starts  []uint32 // where walks begin besides
-	right   int      // hits that score at least Several.Right
-	all     bool     // everything that may be found was compared whole
-	exact   bool     // the scores of the walk are good as they are
+	group    [wordRows]uint32
+	sums     [wordRows]float32
+	walked   []hnsw.Hit
+	bits     []uint64 // of the labels that the filter's Upper holds, once they are asked for
+	rowBits  []uint64 // of the rows that it takes
+	scorer   scorer   // compares as the graph is walked
+	starts   []uint32 // where walks begin besides
+	doubtful int      // how many of them, the first, are to be compared whole
+	right    int      // hits that score at least Several.Right
+	all      bool     // everything that may be found was compared whole
+	exact    bool     // the scores of the walk are good as they are
 }
 
 var searches = sync.Pool{New: func() any {

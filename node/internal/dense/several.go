@@ -2,6 +2,7 @@ package dense
 
 import (
 	"context"
+	"math"
 
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/fault"
 	"github.com/ostraka/terraform-provider-ostraka/node/internal/hnsw"
@@ -130,11 +131,11 @@ const (
 // setStarts finds where walks begin besides: about each of the vectors to be near to. What is best of all may lie about any of them, and
 // whoever climbs about one does not see the others.
 func (s *search) setStarts(ctx context.Context, g *hnsw.Graph) (err error) {
+	s.starts, s.doubtful = s.starts[:0], 0
 	m, ok := s.scorer.(*several)
 	if !ok {
 		return nil
 	}
-	s.starts = s.starts[:0]
 	for i, by := range m.each[:m.Toward] {
 		ef := max(s.ef()/startShare, leastStart)
 		if i == 0 && m.Lead { // so many that those on the right sides are among them; they cost one comparison each, and not one with each vector
@@ -146,8 +147,28 @@ func (s *search) setStarts(ctx context.Context, g *hnsw.Graph) (err error) {
 		for _, h := range s.walked {
 			s.starts = append(s.starts, h.Row)
 		}
+		if i == 0 && m.Lead && !s.exact {
+			s.doubtful = min(s.ef(), len(s.starts))
+		}
 	}
 	return nil
+}
+
+// addDoubtful adds what is nearest to what leads to what a walk on codes met, without that: it may be on other sides than codes say, and is
+// to be compared whole.
+func (s *search) addDoubtful() {
+	if s.doubtful == 0 {
+		return
+	}
+	met := make(map[uint32]struct{}, len(s.walked))
+	for _, h := range s.walked {
+		met[h.Row] = struct{}{}
+	}
+	for _, row := range s.starts[:s.doubtful] {
+		if _, ok := met[row]; !ok {
+			s.walked = append(s.walked, hnsw.Hit{Row: row, Score: float32(math.Inf(1))})
+		}
+	}
 }
 
 // several scores rows by how alike they are to several vectors.

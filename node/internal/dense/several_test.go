@@ -116,8 +116,9 @@ func (e *explored) check(t *testing.T, p dense.Params, f *dense.Filter, accept f
 				for at < len(all) && all[at] != h {
 					at++
 				}
+				at++
 			}
-			if at == len(all) {
+			if at > len(all) {
 				t.Fatalf("%s: %v is not part of the exact answer", name, near)
 			}
 			for _, h := range all[:len(near)] {
@@ -187,7 +188,7 @@ func TestSearchesBySeveralVectorsOnCodes(t *testing.T) {
 			change(&config)
 			e := newExplored(t, vec.Euclid, config)
 			if config.Codes.Kind != dense.Whole {
-				e.least = 0.7 // who walks on codes alone takes some vectors to be on other sides than they are
+				e.least = 0.8 // who walks on codes alone takes some vectors to be on other sides than they are
 			}
 			e.check(t, dense.Params{Ef: 24}, nil, every)
 			if name != "product" {

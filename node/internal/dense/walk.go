@@ -77,7 +77,7 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 	case f == nil:
 		return s.walkAll(ctx, n, mark)
 	case f.Upper != nil && f.Accept == nil:
-		return s.walkUnder(ctx, n, hnsw.Filter{
+		return s.walkUnder(ctx, n, mark, hnsw.Filter{
 			Accept: s.taken(mark, f.Upper), Bits: func() []uint64 { return s.takenRows(mark, f) }, Kept: f.Rows != nil, Count: f.Expected,
 		})
 	}
@@ -98,6 +98,7 @@ func (s *search) walk(ctx context.Context, n *net, mark uint32) error {
 // search walks a graph, and leaves in walked what it met.
 func (s *search) search(ctx context.Context, g *hnsw.Graph, ef int, f *hnsw.Filter) (err error) {
 	s.walked, err = g.SearchFrom(ctx, s.scorer, s.starts, ef, f, s.walked[:0])
+	s.addDoubtful()
 	return err
 }
 
@@ -111,7 +112,7 @@ func (s *search) walkAll(ctx context.Context, n *net, mark uint32) error {
 		return err
 	}
 	if s.found(mark) < min(s.query.Limit, s.ef()) && s.core.dead.Load() > 0 { // the dead are about the query
-		return s.walkUnder(ctx, n, hnsw.Filter{Accept: func(row uint32) bool { return row < mark && s.visible(row) }, Count: s.count})
+		return s.walkUnder(ctx, n, mark, hnsw.Filter{Accept: func(row uint32) bool { return row < mark && s.visible(row) }, Count: s.count})
 	}
 	return s.visitWalked(mark, s.compared(n))
 }
@@ -126,13 +127,13 @@ func (s *search) found(mark uint32) (n int) {
 	return n
 }
 
-// walkUnder keeps only rows that may be found.
-func (s *search) walkUnder(ctx context.Context, n *net, f hnsw.Filter) error {
+// walkUnder keeps only rows below a mark that may be found.
+func (s *search) walkUnder(ctx context.Context, n *net, mark uint32, f hnsw.Filter) error {
 	f.Wanted = Part(s.query.Limit, s.query.Params.Share)
 	if err := s.search(ctx, n.graph, s.efOn(n), &f); err != nil {
 		return err
 	}
-	return s.visitWalked(s.rows, s.compared(n))
+	return s.visitWalked(mark, s.compared(n))
 }
 
 // asking is a walk through so many rows alike, and comparisons with what it does not reach, or with everything.
