@@ -113,7 +113,6 @@ func TestAPrimaryTakesWritesOfTheSlotsThatItsCatalogGivesIt(t *testing.T) {
 	if err := write(ref, 1, 2, up); !fault.Is(err, fault.StaleEpoch) {
 		t.Errorf("what it owns no more: %v", err)
 	}
-	_ = target
 }
 
 func TestAReaderWaitsForTheCatalogThatItKnows(t *testing.T) {
