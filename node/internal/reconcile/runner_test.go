@@ -245,6 +245,7 @@ func TestOnlyTheLeaderActs(t *testing.T) {
 			t.Fatalf("%s", sh)
 		}
 		w.lead(3, false)
+		synctest.Wait() // it may be at a round, and knows a moment later
 		w.set(func() { w.dead[2], w.dead[1] = true, false })
 		before, _, _ := w.entries()
 		pass(10 * time.Second)
