@@ -64,7 +64,7 @@ func (s *search) amongCodes(ctx context.Context, n *net, labels Labels) (err err
 		if nc < wordRows && nw < wordRows {
 			return true
 		}
-		if groups++; groups%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
+		if groups++; s.looks(groups) && ctx.Err() != nil {
 			err = fmt.Errorf("search vectors: %w", ctx.Err())
 			return false
 		}
@@ -137,7 +137,7 @@ func (s *search) among(ctx context.Context, labels Labels) (err error) {
 			return true
 		}
 		n = 0
-		if groups++; groups%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
+		if groups++; s.looks(groups) && ctx.Err() != nil {
 			err = fmt.Errorf("search vectors: %w", ctx.Err())
 			return false
 		}

@@ -144,6 +144,9 @@ const wordRows = 64
 // ctxEvery is how many groups of rows are done between two looks at the context.
 const ctxEvery = 32
 
+// looks reports whether to look at the context after so many groups: the sooner, the longer it takes to compare one.
+func (s *search) looks(groups int) bool { return groups%max(ctxEvery/s.times(), 1) == 0 }
+
 func (s *search) run(ctx context.Context) error {
 	if err := s.choose(ctx); err != nil || s.all || !s.misses() {
 		return err
@@ -231,7 +234,7 @@ const byCodeBytes = 6 << 20
 // scan compares the query with all rows from..to-1.
 func (s *search) scan(ctx context.Context, from, to uint32) error {
 	for n := 0; from < to; n++ {
-		if n%max(ctxEvery/s.times(), 1) == 0 && ctx.Err() != nil {
+		if s.looks(n) && ctx.Err() != nil {
 			return fmt.Errorf("search vectors: %w", ctx.Err())
 		}
 		end := min(to, from/wordRows*wordRows+wordRows)
