@@ -159,10 +159,15 @@ func shardProblem(s client.ShardPlacement) string {
 
 // Alive says how many peers are alive.
 func Alive(peers int) string {
-	if peers == 1 {
-		return "1 peer is alive"
+	return Count(peers, "peer is alive", "peers are alive")
+}
+
+// Count says how many of something there are.
+func Count[N int | uint32](n N, one, more string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d peers are alive", peers)
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func shortage(declared int, p client.CollectionPlacement, alive int) string {
